@@ -1,0 +1,2 @@
+//! `gany`, the command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
+pub mod isa;

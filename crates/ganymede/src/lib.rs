@@ -1,0 +1,1 @@
+//! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
