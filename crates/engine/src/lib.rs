@@ -4,6 +4,7 @@ mod grad;
 pub mod kernels;
 mod ops;
 pub mod pool;
+pub mod reference;
 mod tensor;
 mod view;
 

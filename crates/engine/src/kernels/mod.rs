@@ -1,3 +1,4 @@
 //! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
 pub mod isa;
 pub mod loops;
+pub mod random;
