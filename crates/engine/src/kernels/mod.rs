@@ -1,2 +1,3 @@
 //! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
 pub mod isa;
+pub mod real;
