@@ -1,3 +1,7 @@
 //! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
+pub mod gemm;
 pub mod isa;
+mod micro;
+mod product;
 pub mod real;
+mod scratch;
