@@ -37,5 +37,9 @@ pub fn for_each(tasks: usize, work: impl Fn(usize) + Sync + Send) {
     }
     let run = || (0..tasks).into_par_iter().with_max_len(1).for_each(work);
     // Whoever already runs in a pool stays in it.
-    if rayon::current_thread_index().is_some() { run() } else { pool().install(run) }
+    if rayon::current_thread_index().is_some() {
+        run()
+    } else {
+        pool().install(run)
+    }
 }

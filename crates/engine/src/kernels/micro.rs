@@ -80,7 +80,13 @@ impl<T: Real> Kernel<T> {
             }
         }
         let _ = isa;
-        Kernel { rows: 4, lanes: 4, vectors: 2, tile: portable_tile::<T>, transpose: portable_transpose::<T, 4> }
+        Kernel {
+            rows: 4,
+            lanes: 4,
+            vectors: 2,
+            tile: portable_tile::<T>,
+            transpose: portable_transpose::<T, 4>,
+        }
     }
 }
 
@@ -102,7 +108,9 @@ trait Vector<T>: Copy {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows <= R <= ROWS`.
 #[inline(always)]
-unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
+unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(
+    tile: &Tile<T>,
+) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -128,10 +136,18 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = c.add(j * V::LANES);
                     if j + 1 < N || last == V::LANES {
-                        let sum = if tile.accumulate { sum.add(V::load(c)) } else { sum };
+                        let sum = if tile.accumulate {
+                            sum.add(V::load(c))
+                        } else {
+                            sum
+                        };
                         sum.store(c);
                     } else {
-                        let sum = if tile.accumulate { sum.add(V::load_first(c, last)) } else { sum };
+                        let sum = if tile.accumulate {
+                            sum.add(V::load_first(c, last))
+                        } else {
+                            sum
+                        };
                         sum.store_first(c, last);
                     }
                 }
@@ -176,7 +192,13 @@ impl<T: Real> Vector<T> for [T; 4] {
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self {
         // SAFETY: the first `count` elements are readable by contract.
-        std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO })
+        std::array::from_fn(|i| {
+            if i < count {
+                unsafe { *from.add(i) }
+            } else {
+                T::ZERO
+            }
+        })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -228,14 +250,34 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::*;
 
-    pub(super) const F32_AVX2: Kernel<f32> =
-        Kernel { rows: 4, lanes: 8, vectors: 3, tile: f32_avx2, transpose: transpose_f32_4 };
-    pub(super) const F64_AVX2: Kernel<f64> =
-        Kernel { rows: 4, lanes: 4, vectors: 3, tile: f64_avx2, transpose: transpose_f64_4 };
-    pub(super) const F32_AVX512: Kernel<f32> =
-        Kernel { rows: 8, lanes: 16, vectors: 2, tile: f32_avx512, transpose: transpose_f32_8 };
-    pub(super) const F64_AVX512: Kernel<f64> =
-        Kernel { rows: 8, lanes: 8, vectors: 2, tile: f64_avx512, transpose: transpose_f64_8 };
+    pub(super) const F32_AVX2: Kernel<f32> = Kernel {
+        rows: 4,
+        lanes: 8,
+        vectors: 3,
+        tile: f32_avx2,
+        transpose: transpose_f32_4,
+    };
+    pub(super) const F64_AVX2: Kernel<f64> = Kernel {
+        rows: 4,
+        lanes: 4,
+        vectors: 3,
+        tile: f64_avx2,
+        transpose: transpose_f64_4,
+    };
+    pub(super) const F32_AVX512: Kernel<f32> = Kernel {
+        rows: 8,
+        lanes: 16,
+        vectors: 2,
+        tile: f32_avx512,
+        transpose: transpose_f32_8,
+    };
+    pub(super) const F64_AVX512: Kernel<f64> = Kernel {
+        rows: 8,
+        lanes: 8,
+        vectors: 2,
+        tile: f64_avx512,
+        transpose: transpose_f64_8,
+    };
 
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f32_avx2(tile: &Tile<f32>) {
@@ -321,26 +363,65 @@ mod x86 {
         };
     }
     vector!(
-        __m256, f32, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_fmadd_ps, |p, n| _mm256_maskload_ps(p, mask_32(n)), |p, n, x| _mm256_maskstore_ps(p, mask_32(n), x)
+        __m256,
+        f32,
+        8,
+        _mm256_setzero_ps,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_fmadd_ps,
+        |p, n| _mm256_maskload_ps(p, mask_32(n)),
+        |p, n, x| _mm256_maskstore_ps(p, mask_32(n), x)
     );
     vector!(
-        __m256d, f64, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_fmadd_pd, |p, n| _mm256_maskload_pd(p, mask_64(n)), |p, n, x| _mm256_maskstore_pd(p, mask_64(n), x)
+        __m256d,
+        f64,
+        4,
+        _mm256_setzero_pd,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_add_pd,
+        _mm256_fmadd_pd,
+        |p, n| _mm256_maskload_pd(p, mask_64(n)),
+        |p, n, x| _mm256_maskstore_pd(p, mask_64(n), x)
     );
     vector!(
-        __m512, f32, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_fmadd_ps, |p, n| _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p),
+        __m512,
+        f32,
+        16,
+        _mm512_setzero_ps,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_fmadd_ps,
+        |p, n| _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p),
         |p, n, x| _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as u16, x)
     );
     vector!(
-        __m512d, f64, 8, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_fmadd_pd, |p, n| _mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p),
+        __m512d,
+        f64,
+        8,
+        _mm512_setzero_pd,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_add_pd,
+        _mm512_fmadd_pd,
+        |p, n| _mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p),
         |p, n, x| _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as u8, x)
     );
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_8(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
+    unsafe fn transpose_f32_8(
+        sources: &[*const f32; MAX_ROWS],
+        count: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
         // SAFETY: `count` elements of eight sources are readable, `8 * count` of the output writable; masks see to tails.
         unsafe {
             let mut k = 0;
@@ -396,8 +477,14 @@ mod x86 {
     unsafe fn turn_f64(r: [__m256d; 4]) -> [__m256d; 4] {
         // SAFETY: only called where AVX2 is enabled.
         unsafe {
-            let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
-            let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
+            let (a, b) = (
+                _mm256_unpacklo_pd(r[0], r[1]),
+                _mm256_unpackhi_pd(r[0], r[1]),
+            );
+            let (c, d) = (
+                _mm256_unpacklo_pd(r[2], r[3]),
+                _mm256_unpackhi_pd(r[2], r[3]),
+            );
             [
                 _mm256_permute2f128_pd::<0x20>(a, c),
                 _mm256_permute2f128_pd::<0x20>(b, d),
@@ -438,19 +525,34 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_4(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
+    unsafe fn transpose_f64_4(
+        sources: &[*const f64; MAX_ROWS],
+        count: usize,
+        out: *mut f64,
+        stride: usize,
+    ) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<4>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_8(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
+    unsafe fn transpose_f64_8(
+        sources: &[*const f64; MAX_ROWS],
+        count: usize,
+        out: *mut f64,
+        stride: usize,
+    ) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<8>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_4(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
+    unsafe fn transpose_f32_4(
+        sources: &[*const f32; MAX_ROWS],
+        count: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
         // SAFETY: `count` elements of four sources are readable, `4 * count` of the output writable.
         unsafe {
             let mut k = 0;

@@ -1,4 +1,5 @@
 //! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
+pub mod conv;
 pub mod gemm;
 pub mod isa;
 mod micro;

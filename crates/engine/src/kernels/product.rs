@@ -29,7 +29,14 @@ pub(super) trait Source<T: Real>: Sync {
     ///
     /// # Safety
     /// The operands are readable, `out` is writable for whole panels, the machine has the kernel's instruction set.
-    unsafe fn pack_a(&self, kernel: &Kernel<T>, item: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T);
+    unsafe fn pack_a(
+        &self,
+        kernel: &Kernel<T>,
+        item: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        out: *mut T,
+    );
 
     /// Packs one panel of B: `out[k][column]` with `width` columns, zeros past the end.
     ///
@@ -74,12 +81,33 @@ impl Cut {
         let row_block = m.div_ceil(row_blocks).next_multiple_of(MAX_ROWS);
         let wanted = wanted.min(16);
         let column_blocks = wanted.div_ceil(row_blocks).min(n / COLUMN_STEP).max(1);
-        let column_block = n.div_ceil(column_blocks).next_multiple_of(COLUMN_STEP).max(COLUMN_STEP);
+        let column_block = n
+            .div_ceil(column_blocks)
+            .next_multiple_of(COLUMN_STEP)
+            .max(COLUMN_STEP);
         let column_blocks = n.div_ceil(column_block).max(1);
-        let pieces = wanted.div_ceil(row_blocks * column_blocks).min(k / (2 * PIECE_STEP)).max(1);
-        let piece = if pieces == 1 { k } else { k.div_ceil(pieces).next_multiple_of(PIECE_STEP) };
+        let pieces = wanted
+            .div_ceil(row_blocks * column_blocks)
+            .min(k / (2 * PIECE_STEP))
+            .max(1);
+        let piece = if pieces == 1 {
+            k
+        } else {
+            k.div_ceil(pieces).next_multiple_of(PIECE_STEP)
+        };
         let pieces = if pieces == 1 { 1 } else { k.div_ceil(piece) };
-        Self { m, n, k, items, row_block, row_blocks, column_block, column_blocks, piece, pieces }
+        Self {
+            m,
+            n,
+            k,
+            items,
+            row_block,
+            row_blocks,
+            column_block,
+            column_blocks,
+            piece,
+            pieces,
+        }
     }
 
     /// Tasks with one block of rows each pack the part of B that is theirs alone.
@@ -100,7 +128,12 @@ impl Cut {
         } else {
             self.items * self.packed_len()
         };
-        packed + if self.pieces > 1 { (self.items * self.pieces * self.m * self.n).next_multiple_of(MAX_LANES) } else { 0 }
+        packed
+            + if self.pieces > 1 {
+                (self.items * self.pieces * self.m * self.n).next_multiple_of(MAX_LANES)
+            } else {
+                0
+            }
     }
 }
 
@@ -108,7 +141,9 @@ impl Cut {
 pub(super) fn sweep(rows: usize, row_len: usize, epilogue: Epilogue) {
     let step = 16_384_usize.div_ceil(row_len.max(1)).max(1);
     if row_len > 0 {
-        pool::for_each(rows.div_ceil(step), |i| epilogue(i * step * row_len..((i + 1) * step).min(rows) * row_len));
+        pool::for_each(rows.div_ceil(step), |i| {
+            epilogue(i * step * row_len..((i + 1) * step).min(rows) * row_len)
+        });
     }
 }
 
@@ -118,7 +153,10 @@ pub(super) fn sweep(rows: usize, row_len: usize, epilogue: Epilogue) {
 /// The source's operands are readable, C is writable where its offsets point (each row `n` elements, no two
 /// overlapping), nobody else touches C, `scratch` is writable for `cut.scratch_len(shared_b)` elements, and the machine
 /// has the instruction set.
-#[allow(clippy::too_many_arguments, reason = "one call site per operation; a struct would only rename them")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call site per operation; a struct would only rename them"
+)]
 pub(super) unsafe fn product<T: Real, S: Source<T>>(
     isa: Isa,
     cut: &Cut,
@@ -128,18 +166,43 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
     scratch: *mut T,
     epilogue: Option<Epilogue>,
 ) {
-    let &Cut { m, n, k, items, row_block, row_blocks, column_block, column_blocks, piece, pieces } = cut;
+    let &Cut {
+        m,
+        n,
+        k,
+        items,
+        row_block,
+        row_blocks,
+        column_block,
+        column_blocks,
+        piece,
+        pieces,
+    } = cut;
     if m == 0 || n == 0 || items == 0 {
         return;
     }
     let kernel = Kernel::<T>::of(isa);
     let deepest = DEPTH_BYTES / size_of::<T>();
     // One piece is cut evenly, so that no thin block is left over.
-    let depth_block = if pieces == 1 { k.div_ceil(k.div_ceil(deepest).max(1)).max(1) } else { deepest };
+    let depth_block = if pieces == 1 {
+        k.div_ceil(k.div_ceil(deepest).max(1)).max(1)
+    } else {
+        deepest
+    };
     let padded = n.next_multiple_of(MAX_LANES);
-    let width_of = |start: usize, end: usize| (end - start).min(kernel.columns()).next_multiple_of(kernel.lanes);
+    let width_of = |start: usize, end: usize| {
+        (end - start)
+            .min(kernel.columns())
+            .next_multiple_of(kernel.lanes)
+    };
     let packed = Shared::new(scratch);
-    let packed_items = if cut.own_b() { 0 } else if shared_b { 1 } else { items };
+    let packed_items = if cut.own_b() {
+        0
+    } else if shared_b {
+        1
+    } else {
+        items
+    };
     if packed_items > 0 && k > 0 {
         let depth_blocks = k.div_ceil(depth_block);
         let panels = n.div_ceil(kernel.columns());
@@ -154,8 +217,17 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                 let end = n.min(start + kernel.columns());
                 // SAFETY: panels are disjoint and inside the packed part of the scratch; the caller vouches for the rest.
                 unsafe {
-                    let out = packed.get().add((item * k + depth.start) * padded + start * depth.len());
-                    source.pack_b(&kernel, item, depth.clone(), start..end, width_of(start, end), out);
+                    let out = packed
+                        .get()
+                        .add((item * k + depth.start) * padded + start * depth.len());
+                    source.pack_b(
+                        &kernel,
+                        item,
+                        depth.clone(),
+                        start..end,
+                        width_of(start, end),
+                        out,
+                    );
                 }
             }
         });
@@ -182,13 +254,18 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
             partial.get()
         };
         let a_len = rows.len().next_multiple_of(MAX_ROWS) * depth_block;
-        let b_len = if cut.own_b() { columns.len().next_multiple_of(MAX_LANES) * depth_block } else { 0 };
+        let b_len = if cut.own_b() {
+            columns.len().next_multiple_of(MAX_LANES) * depth_block
+        } else {
+            0
+        };
         // SAFETY: the task alone writes its rows and columns; packed panels were finished by the pass before.
         scratch::with(a_len + b_len, |a: *mut T| unsafe {
             let own_b = a.add(a_len);
             if k == 0 {
                 for &offset in &offsets[..rows.len()] {
-                    std::slice::from_raw_parts_mut(to.add(offset + columns.start), columns.len()).fill(T::ZERO);
+                    std::slice::from_raw_parts_mut(to.add(offset + columns.start), columns.len())
+                        .fill(T::ZERO);
                 }
             }
             for start in depth.clone().step_by(depth_block) {
@@ -203,7 +280,9 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                         b
                     } else {
                         let item = if shared_b { 0 } else { item };
-                        packed.get().add((item * k + start) * padded + column * block.len())
+                        packed
+                            .get()
+                            .add((item * k + start) * padded + column * block.len())
                     };
                     for row in (0..rows.len()).step_by(kernel.rows) {
                         (kernel.tile)(&Tile {
@@ -237,7 +316,12 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                 // SAFETY: each row is summed by one task, after all partial sums were finished.
                 unsafe {
                     let sum = std::slice::from_raw_parts_mut(c.get().add(offset), n);
-                    let part = |p| std::slice::from_raw_parts(partial.get().add(((item * pieces + p) * m + row) * n), n);
+                    let part = |p| {
+                        std::slice::from_raw_parts(
+                            partial.get().add(((item * pieces + p) * m + row) * n),
+                            n,
+                        )
+                    };
                     sum.copy_from_slice(part(0));
                     for p in 1..pieces {
                         for (sum, &term) in sum.iter_mut().zip(part(p)) {
@@ -282,7 +366,11 @@ pub(super) unsafe fn pack_columns<T: Real>(
                 } else {
                     for j in first..(first + kernel.rows).min(width) {
                         for k in 0..depth {
-                            *out.add(k * width + j) = if j < columns { *from.add(k + j * strides[1]) } else { T::ZERO };
+                            *out.add(k * width + j) = if j < columns {
+                                *from.add(k + j * strides[1])
+                            } else {
+                                T::ZERO
+                            };
                         }
                     }
                 }
