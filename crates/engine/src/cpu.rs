@@ -41,7 +41,11 @@ impl<T> Memory<'_, T> {
 /// # Safety
 /// `memory` has an arena of `plan.arena_len` elements and, for every input of the plan, its elements; nobody else uses
 /// them meanwhile; `T` is the plan's dtype.
-pub(crate) unsafe fn run<T: Lane + random::Random>(plan: &Plan, memory: Memory<T>, mut watch: impl FnMut(&Instruction, &dyn Fn()) + Send) {
+pub(crate) unsafe fn run<T: Lane + random::Random>(
+    plan: &Plan,
+    memory: Memory<T>,
+    mut watch: impl FnMut(&Instruction, &dyn Fn()) + Send,
+) {
     let isa = Isa::current();
     pool::inside(|| {
         for instruction in &plan.instructions {
@@ -62,13 +66,35 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
             // SAFETY: as said above.
             unsafe { call.body.run(isa, inputs, outputs, scratch) }
         }),
-        Work::MatMul { gemm, a, b, c, epilogue } => {
+        Work::MatMul {
+            gemm,
+            a,
+            b,
+            c,
+            epilogue,
+        } => {
             with_epilogue(isa, epilogue.as_ref(), memory, |epilogue| {
                 // SAFETY: as said above.
-                unsafe { gemm.run(isa, memory.operand(*a), memory.operand(*b), memory.at(*c), scratch, epilogue) }
+                unsafe {
+                    gemm.run(
+                        isa,
+                        memory.operand(*a),
+                        memory.operand(*b),
+                        memory.at(*c),
+                        scratch,
+                        epilogue,
+                    )
+                }
             });
         }
-        Work::Conv { kind, conv, a, b, c, epilogue } => {
+        Work::Conv {
+            kind,
+            conv,
+            a,
+            b,
+            c,
+            epilogue,
+        } => {
             let (a, b, c) = (memory.at(*a).cast_const(), memory.at(*b).cast_const(), memory.at(*c));
             // SAFETY: as said above.
             with_epilogue(isa, epilogue.as_ref(), memory, |epilogue| unsafe {
@@ -79,16 +105,30 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 }
             });
         }
-        Work::Assemble { pieces, is_covered, target, len } => {
+        Work::Assemble {
+            pieces,
+            is_covered,
+            target,
+            len,
+        } => {
             let target = memory.at(*target);
             if !is_covered {
                 // SAFETY: as said above.
                 unsafe { std::slice::from_raw_parts_mut(target, *len) }.fill(T::ZERO);
             }
             // SAFETY: as said above.
-            pieces.iter().for_each(|piece| unsafe { place_piece(piece, memory.at(piece.source), target) });
+            pieces
+                .iter()
+                .for_each(|piece| unsafe { place_piece(piece, memory.at(piece.source), target) });
         }
-        Work::Gather { table, rows, row, index, count, target } => {
+        Work::Gather {
+            table,
+            rows,
+            row,
+            index,
+            count,
+            target,
+        } => {
             let (table, index, target) = (memory.at(*table), memory.at(*index), memory.at(*target));
             for i in 0..*count {
                 // SAFETY: as said above; the row number is held below `rows`.
@@ -98,7 +138,14 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 }
             }
         }
-        Work::ScatterAdd { values, rows, row, index, count, target } => {
+        Work::ScatterAdd {
+            values,
+            rows,
+            row,
+            index,
+            count,
+            target,
+        } => {
             let (values, index, target) = (memory.at(*values), memory.at(*index), memory.at(*target));
             // SAFETY: as said above; the row number is held below `rows`.
             unsafe {
@@ -111,7 +158,13 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 }
             }
         }
-        Work::ArgMax { source, outer, extent, inner, target } => {
+        Work::ArgMax {
+            source,
+            outer,
+            extent,
+            inner,
+            target,
+        } => {
             let (source, target) = (memory.at(*source), memory.at(*target));
             for flat in 0..outer * inner {
                 let (o, i) = (flat / inner, flat % inner);
@@ -122,11 +175,25 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 unsafe { *target.add(flat) = T::from_f64(best as f64) };
             }
         }
-        Work::Random { kind, stream, key, target, len } => {
+        Work::Random {
+            kind,
+            stream,
+            key,
+            target,
+            len,
+        } => {
             let (key, target) = (memory.at(*key), memory.at(*target));
             // SAFETY: a key has eight elements.
-            let piece = |from: usize| (0..4).fold(0, |sum, i| sum | (unsafe { *key.add(from + i) }.to_f64() as u64) << (16 * i));
-            let key = random::Key { seed: piece(0), stream: *stream, step: piece(4) };
+            let piece = |from: usize| {
+                (0..4).fold(0, |sum, i| {
+                    sum | (unsafe { *key.add(from + i) }.to_f64() as u64) << (16 * i)
+                })
+            };
+            let key = random::Key {
+                seed: piece(0),
+                stream: *stream,
+                step: piece(4),
+            };
             // SAFETY: as said above.
             let numbers = unsafe { std::slice::from_raw_parts_mut(target, *len) };
             match kind {
@@ -144,8 +211,14 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
 fn with_pointers<T: Real>(call: &LoopCall, memory: Memory<T>, work: impl FnOnce(&[*const T], &[*mut T])) {
     let mut inputs = [std::ptr::null(); MOST_OPERANDS];
     let mut outputs = [std::ptr::null_mut(); MOST_OPERANDS];
-    inputs.iter_mut().zip(&call.inputs).for_each(|(pointer, &place)| *pointer = memory.at(place).cast_const());
-    outputs.iter_mut().zip(&call.outputs).for_each(|(pointer, &place)| *pointer = memory.at(place));
+    inputs
+        .iter_mut()
+        .zip(&call.inputs)
+        .for_each(|(pointer, &place)| *pointer = memory.at(place).cast_const());
+    outputs
+        .iter_mut()
+        .zip(&call.outputs)
+        .for_each(|(pointer, &place)| *pointer = memory.at(place));
     work(&inputs[..call.inputs.len()], &outputs[..call.outputs.len()]);
 }
 

@@ -44,9 +44,21 @@ impl Program {
     /// # Panics
     /// Where the outputs depend on a placeholder that is not an input, or a donation does not fit.
     pub fn compile(inputs: &[Tensor], outputs: &[Tensor], donations: &[Option<usize>]) -> Program {
-        assert_eq!(outputs.len(), donations.len(), "compile: one donation, or none, for every output");
-        for (output, slot) in outputs.iter().zip(donations).filter_map(|(output, slot)| Some((output, (*slot)?))) {
-            assert_eq!(output.shape(), inputs[slot].shape(), "compile: an output takes the memory of an input of another shape");
+        assert_eq!(
+            outputs.len(),
+            donations.len(),
+            "compile: one donation, or none, for every output"
+        );
+        for (output, slot) in outputs
+            .iter()
+            .zip(donations)
+            .filter_map(|(output, slot)| Some((output, (*slot)?)))
+        {
+            assert_eq!(
+                output.shape(),
+                inputs[slot].shape(),
+                "compile: an output takes the memory of an input of another shape"
+            );
         }
         let (plan, captured) = plan::plan(outputs, donations, inputs);
         let arena = Buffer::zeros(plan.dtype, plan.arena_len);
@@ -69,14 +81,29 @@ impl Program {
     pub fn run(&mut self, inputs: &mut [Buffer]) {
         assert_eq!(inputs.len(), self.inputs.len(), "run: the number of inputs");
         for (i, (buffer, expected)) in inputs.iter().zip(&self.inputs).enumerate() {
-            assert_eq!((buffer.numel(), buffer.dtype()), *expected, "run: length and dtype of input {i}");
+            assert_eq!(
+                (buffer.numel(), buffer.dtype()),
+                *expected,
+                "run: length and dtype of input {i}"
+            );
         }
         self.pointers.0.clear();
         self.pointers.0.extend(inputs.iter_mut().map(Buffer::pointer_mut));
         // Captured values are no output's memory, so they are only read.
-        self.pointers.0.extend(self.captured.iter().map(|t| t.0.value.get().expect("captured with a value").pointer()));
+        self.pointers.0.extend(
+            self.captured
+                .iter()
+                .map(|t| t.0.value.get().expect("captured with a value").pointer()),
+        );
         // SAFETY: the arena has the plan's length, the inputs were checked, and both are borrowed exclusively.
-        unsafe { run_plan(&self.plan, &mut self.arena, &self.pointers.0, self.profile.as_deref_mut()) };
+        unsafe {
+            run_plan(
+                &self.plan,
+                &mut self.arena,
+                &self.pointers.0,
+                self.profile.as_deref_mut(),
+            )
+        };
     }
 
     /// The value of an output after a run.
@@ -84,7 +111,9 @@ impl Program {
     /// # Panics
     /// Where the output lives in an input's memory: it is there.
     pub fn output(&self, index: usize) -> &[f32] {
-        let Place::Arena(offset) = self.plan.outputs[index] else { panic!("output {index} was written into an input") };
+        let Place::Arena(offset) = self.plan.outputs[index] else {
+            panic!("output {index} was written into an input")
+        };
         &self.arena.as_f32()[offset..][..self.outputs[index]]
     }
 
@@ -93,7 +122,9 @@ impl Program {
     /// # Panics
     /// Where the output lives in an input's memory: it is there.
     pub fn output_f64(&self, index: usize) -> Vec<f64> {
-        let Place::Arena(offset) = self.plan.outputs[index] else { panic!("output {index} was written into an input") };
+        let Place::Arena(offset) = self.plan.outputs[index] else {
+            panic!("output {index} was written into an input")
+        };
         match self.plan.dtype {
             DType::F32 => self.output(index).iter().map(|&x| x.into()).collect(),
             DType::F64 => self.arena.as_f64()[offset..][..self.outputs[index]].to_vec(),
@@ -112,9 +143,16 @@ impl Program {
 
     /// The times since [`start_profile`](Program::start_profile), in the order of execution.
     pub fn profile(&self) -> Vec<Timing> {
-        let labels = self.plan.instructions.iter().map(|instruction| instruction.label.clone());
+        let labels = self
+            .plan
+            .instructions
+            .iter()
+            .map(|instruction| instruction.label.clone());
         let times = self.profile.iter().flatten();
-        labels.zip(times).map(|(label, &(count, total))| Timing { label, count, total }).collect()
+        labels
+            .zip(times)
+            .map(|(label, &(count, total))| Timing { label, count, total })
+            .collect()
     }
 }
 
@@ -140,8 +178,22 @@ unsafe fn run_plan(plan: &Plan, arena: &mut Buffer, inputs: &[*mut u8], mut prof
     // SAFETY: the caller's word; buffers are aligned for every dtype.
     unsafe {
         match plan.dtype {
-            DType::F32 => cpu::run::<f32>(plan, Memory { arena: arena.pointer_mut().cast(), inputs: cast(inputs) }, watch),
-            DType::F64 => cpu::run::<f64>(plan, Memory { arena: arena.pointer_mut().cast(), inputs: cast(inputs) }, watch),
+            DType::F32 => cpu::run::<f32>(
+                plan,
+                Memory {
+                    arena: arena.pointer_mut().cast(),
+                    inputs: cast(inputs),
+                },
+                watch,
+            ),
+            DType::F64 => cpu::run::<f64>(
+                plan,
+                Memory {
+                    arena: arena.pointer_mut().cast(),
+                    inputs: cast(inputs),
+                },
+                watch,
+            ),
         }
     }
 }
@@ -151,7 +203,11 @@ unsafe fn run_plan(plan: &Plan, arena: &mut Buffer, inputs: &[*mut u8], mut prof
 /// # Panics
 /// Where one depends on a placeholder.
 pub fn evaluate(tensors: &[&Tensor]) {
-    let missing: Vec<Tensor> = tensors.iter().filter(|t| t.0.value.get().is_none()).map(|t| (*t).clone()).collect();
+    let missing: Vec<Tensor> = tensors
+        .iter()
+        .filter(|t| t.0.value.get().is_none())
+        .map(|t| (*t).clone())
+        .collect();
     if missing.is_empty() {
         return;
     }

@@ -194,7 +194,7 @@ fn stepped(index: &[usize], starts: &[usize], steps: &[isize]) -> Vec<usize> {
         .collect()
 }
 
-fn unary(op: Unary, x: f64) -> f64 {
+pub(crate) fn unary(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Neg => -x,
         Unary::Abs => x.abs(),
@@ -229,7 +229,7 @@ fn unary(op: Unary, x: f64) -> f64 {
     }
 }
 
-fn binary(op: Binary, a: f64, b: f64) -> f64 {
+pub(crate) fn binary(op: Binary, a: f64, b: f64) -> f64 {
     match op {
         Binary::Add => a + b,
         Binary::Sub => a - b,

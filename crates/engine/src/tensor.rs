@@ -229,11 +229,6 @@ impl Tensor {
         self.0.dtype
     }
 
-    /// The elements in row-major order, as f64 whatever the dtype; computed now if they are not known yet.
-    pub fn to_f64(&self) -> Vec<f64> {
-        crate::reference::evaluate(self)
-    }
-
     /// The number that fills this tensor, where that is known without computing it.
     pub(crate) fn constant(&self) -> Option<f64> {
         match self.0.op {

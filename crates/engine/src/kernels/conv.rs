@@ -54,11 +54,8 @@ impl Conv {
         if self.kernel == [1; 3] && self.stride == [1; 3] && self.input == self.output {
             return Some([self.batch * count(self.input), self.c_in, self.c_out]);
         }
-        let covers = (0..3).all(|i| {
-            self.kernel[i] == self.input[i] && (self.dilation[i] == 1 || self.kernel[i] == 1)
-        });
-        (covers && self.output == [1; 3])
-            .then(|| [self.batch, count(self.kernel) * self.c_in, self.c_out])
+        let covers = (0..3).all(|i| self.kernel[i] == self.input[i] && (self.dilation[i] == 1 || self.kernel[i] == 1));
+        (covers && self.output == [1; 3]).then(|| [self.batch, count(self.kernel) * self.c_in, self.c_out])
     }
 
     fn forward_product(&self) -> Option<Gemm> {
@@ -140,10 +137,8 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::weight_gradient`] needs.
     pub fn weight_scratch_len(&self) -> usize {
-        self.weight_product().map_or_else(
-            || self.weight_cut().scratch_len(false),
-            |product| product.scratch_len(),
-        )
+        self.weight_product()
+            .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
     }
 
     /// Computes y from x and w. `epilogue` is called once for every finished range of whole pixels of y, on any thread;
@@ -191,14 +186,7 @@ impl Conv {
     /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn input_gradient<T: Real>(
-        &self,
-        isa: Isa,
-        dy: *const T,
-        w: *const T,
-        dx: *mut T,
-        scratch: *mut T,
-    ) {
+    pub unsafe fn input_gradient<T: Real>(&self, isa: Isa, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
         if let Some(product) = self.input_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, dy, w, dx, scratch, None) };
@@ -222,14 +210,7 @@ impl Conv {
     /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn weight_gradient<T: Real>(
-        &self,
-        isa: Isa,
-        x: *const T,
-        dy: *const T,
-        dw: *mut T,
-        scratch: *mut T,
-    ) {
+    pub unsafe fn weight_gradient<T: Real>(&self, isa: Isa, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, dy, dw, scratch, None) };
@@ -259,9 +240,7 @@ impl Conv {
                 };
                 let mut taps = (0..self.kernel[i]).filter(hits);
                 let first = taps.next();
-                let step = taps
-                    .next()
-                    .map_or(stride, |second| second - first.unwrap_or(0));
+                let step = taps.next().map_or(stride, |second| second - first.unwrap_or(0));
                 let hit_taps = first.map_or(0, |first| 1 + (self.kernel[i] - 1 - first) / step);
                 // Taps are numbered backwards, so that the pixels of dy they read ascend.
                 let last = first.unwrap_or(0) + hit_taps.saturating_sub(1) * step;
@@ -289,11 +268,7 @@ impl Conv {
 /// Splits a row-major number into coordinates.
 fn split(number: usize, extents: [usize; 3]) -> [usize; 3] {
     let [_, height, width] = extents;
-    [
-        number / width / height,
-        number / width % height,
-        number % width,
-    ]
+    [number / width / height, number / width % height, number % width]
 }
 
 /// One axis of a gather: tap `t` of position `q` reads pixel `q * step + first + t * tap_step` where that is inside.
@@ -335,8 +310,7 @@ struct Corner {
 impl Windows {
     fn new(axes: [Axis; 3], batch: usize, pixel: usize, channels: usize) -> Self {
         let row = axes[2].taps * channels;
-        let row_runs =
-            axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
+        let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
         Self {
             axes,
             batch,
@@ -348,12 +322,7 @@ impl Windows {
     }
 
     fn positions(&self) -> usize {
-        self.batch
-            * self
-                .axes
-                .iter()
-                .map(|axis| axis.positions)
-                .product::<usize>()
+        self.batch * self.axes.iter().map(|axis| axis.positions).product::<usize>()
     }
 
     fn columns(&self) -> usize {
@@ -367,8 +336,7 @@ impl Windows {
         let mut sample = first / image;
         let mut q = split(first % image, positions);
         std::iter::from_fn(move || {
-            let at =
-                std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
+            let at = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
             let corner = Corner { sample, at };
             q[2] += 1;
             if q[2] == positions[2] {
@@ -402,20 +370,12 @@ impl Windows {
         let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap[i]);
         let [depth, height, width] = self.axes.map(|axis| axis.extent);
         let line = (corner.sample * depth) as isize + at[0];
-        let start =
-            ((line * height as isize + at[1]) * width as isize + at[2]) * self.pixel as isize;
+        let start = ((line * height as isize + at[1]) * width as isize + at[2]) * self.pixel as isize;
         let inside = (at[0] as usize) < depth && (at[1] as usize) < height;
         if self.row_runs {
             let first = (-at[2]).max(0) as usize * self.channels;
             let end = ((width as isize - at[2]).max(0) as usize * self.channels).min(self.run);
-            (
-                start,
-                if inside && first < end {
-                    first..end
-                } else {
-                    0..0
-                },
-            )
+            (start, if inside && first < end { first..end } else { 0..0 })
         } else {
             (
                 start,
@@ -457,11 +417,7 @@ impl Windows {
                 let end = self.run.min(start + columns.end - column);
                 let tap = self.tap(number);
                 let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
-                for ((source, corner), border) in sources
-                    .iter_mut()
-                    .zip(&panel_corners[..live])
-                    .zip(&mut border)
-                {
+                for ((source, corner), border) in sources.iter_mut().zip(&panel_corners[..live]).zip(&mut border) {
                     let (from, inside) = self.locate(corner, tap);
                     if inside.start <= start && end <= inside.end {
                         *source = images.wrapping_offset(from + start as isize);
@@ -563,14 +519,7 @@ struct Forward<'a, T> {
 }
 
 impl<T: Real> Source<T> for Forward<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for x and the output.
         unsafe {
             let x = self.x.get().add(group * self.conv.group_in());
@@ -594,15 +543,7 @@ impl<T: Real> Source<T> for Forward<'_, T> {
                 .w
                 .get()
                 .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
-            product::pack_columns(
-                kernel,
-                w,
-                [c_out, 1],
-                depth.len(),
-                columns.len(),
-                width,
-                out,
-            );
+            product::pack_columns(kernel, w, [c_out, 1], depth.len(), columns.len(), width, out);
         }
     }
 
@@ -640,20 +581,11 @@ struct Input<'a, T> {
 }
 
 impl<T: Real> Source<T> for Input<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for dy and the output.
         unsafe {
             let dy = self.dy.get().add(group * self.conv.group_out());
-            self.phase
-                .windows
-                .pack_positions(kernel, dy, rows, depth, out);
+            self.phase.windows.pack_positions(kernel, dy, rows, depth, out);
         }
     }
 
@@ -678,20 +610,9 @@ impl<T: Real> Source<T> for Input<'_, T> {
             // SAFETY: the caller vouches for w and the output.
             unsafe {
                 let row = tap * conv.group_in() + columns.start;
-                let w = self
-                    .w
-                    .get()
-                    .add(row * conv.c_out + group * channels + channel);
+                let w = self.w.get().add(row * conv.c_out + group * channels + channel);
                 let out = out.add((k - depth.start) * width);
-                product::pack_columns(
-                    kernel,
-                    w,
-                    [1, conv.c_out],
-                    length,
-                    columns.len(),
-                    width,
-                    out,
-                );
+                product::pack_columns(kernel, w, [1, conv.c_out], length, columns.len(), width, out);
             }
             k += length;
         }
@@ -703,8 +624,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
         let [depth, height, width] = self.conv.input;
         for (offset, row) in out.iter_mut().zip(rows) {
             let (sample, q) = (row / image, split(row % image, positions));
-            let at: [usize; 3] =
-                std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
+            let at: [usize; 3] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
             let pixel = ((sample * depth + at[0]) * height + at[1]) * width + at[2];
             *offset = pixel * self.conv.c_in + group * self.conv.group_in();
         }
@@ -719,14 +639,7 @@ struct Weight<'a, T> {
 }
 
 impl<T: Real> Source<T> for Weight<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for x and the output.
         unsafe {
             let x = self.x.get().add(group * self.conv.group_in());
@@ -750,15 +663,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
                 .dy
                 .get()
                 .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
-            product::pack_columns(
-                kernel,
-                dy,
-                [c_out, 1],
-                depth.len(),
-                columns.len(),
-                width,
-                out,
-            );
+            product::pack_columns(kernel, dy, [c_out, 1], depth.len(), columns.len(), width, out);
         }
     }
 
@@ -790,15 +695,12 @@ mod tests {
                 for tap in 0..count(conv.kernel) {
                     let (q, t) = (split(position, conv.output), split(tap, conv.kernel));
                     let at: [usize; 3] = std::array::from_fn(|i| {
-                        (q[i] * conv.stride[i] + t[i] * conv.dilation[i])
-                            .wrapping_sub(conv.padding[i])
+                        (q[i] * conv.stride[i] + t[i] * conv.dilation[i]).wrapping_sub(conv.padding[i])
                     });
                     if (0..3).any(|i| at[i] >= conv.input[i]) {
                         continue;
                     }
-                    let pixel = ((sample * conv.input[0] + at[0]) * conv.input[1] + at[1])
-                        * conv.input[2]
-                        + at[2];
+                    let pixel = ((sample * conv.input[0] + at[0]) * conv.input[1] + at[1]) * conv.input[2] + at[2];
                     for o in 0..conv.c_out {
                         for c in 0..group_in {
                             visit(
@@ -817,11 +719,7 @@ mod tests {
         let x = numbers::<T>(conv.batch * count(conv.input) * conv.c_in, 1);
         let w = numbers::<T>(count(conv.kernel) * conv.group_in() * conv.c_out, 2);
         let dy = numbers::<T>(conv.batch * count(conv.output) * conv.c_out, 3);
-        let (mut y, mut dx, mut dw) = (
-            vec![T::ZERO; dy.len()],
-            vec![T::ZERO; x.len()],
-            vec![T::ZERO; w.len()],
-        );
+        let (mut y, mut dx, mut dw) = (vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]);
         each_product(conv, |i, j, k| {
             y[k] += x[i] * w[j];
             dx[i] += dy[k] * w[j];
@@ -837,31 +735,19 @@ mod tests {
             let mut scratch = vec![nan; lengths.iter().max().unwrap() + 16];
             let skip = scratch.as_ptr().align_offset(64);
             let scratch = scratch[skip..].as_mut_ptr();
-            let (mut y2, mut dx2, mut dw2) =
-                (vec![nan; y.len()], vec![nan; x.len()], vec![nan; w.len()]);
+            let (mut y2, mut dx2, mut dw2) = (vec![nan; y.len()], vec![nan; x.len()], vec![nan; w.len()]);
             let seen = Mutex::new(Vec::new());
             let out = Shared::new(y2.as_mut_ptr());
             let epilogue = |range: Range<usize>| {
                 for i in range.clone() {
                     // SAFETY: the range is final and in bounds.
-                    assert_eq!(
-                        unsafe { *out.get().add(i) },
-                        y[i],
-                        "element {i} is not final"
-                    );
+                    assert_eq!(unsafe { *out.get().add(i) }, y[i], "element {i} is not final");
                 }
                 seen.lock().unwrap().push(range);
             };
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
-                conv.forward(
-                    isa,
-                    x.as_ptr(),
-                    w.as_ptr(),
-                    out.get(),
-                    scratch,
-                    Some(&epilogue),
-                );
+                conv.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
                 conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
                 conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
             }
@@ -871,9 +757,7 @@ mod tests {
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
-                seen.iter()
-                    .flat_map(|range| range.clone())
-                    .collect::<Vec<_>>(),
+                seen.iter().flat_map(|range| range.clone()).collect::<Vec<_>>(),
                 (0..y.len()).collect::<Vec<_>>()
             );
         }
@@ -965,19 +849,12 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
         let conv = square(8, 16, 64, 32, 4, 2, 1, 1, 1);
-        let fill = |len: usize, step: f32| {
-            (0..len)
-                .map(|i| (i as f32 * step).sin())
-                .collect::<Vec<f32>>()
-        };
+        let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let len = conv
                     .forward_scratch_len()
@@ -986,11 +863,7 @@ mod tests {
                 let mut scratch = vec![0f32; len + 16];
                 let skip = scratch.as_ptr().align_offset(64);
                 let scratch = scratch[skip..].as_mut_ptr();
-                let (mut y, mut dx, mut dw) = (
-                    vec![0f32; dy.len()],
-                    vec![0f32; x.len()],
-                    vec![0f32; w.len()],
-                );
+                let (mut y, mut dx, mut dw) = (vec![0f32; dy.len()], vec![0f32; x.len()], vec![0f32; w.len()]);
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
                     let isa = Isa::current();
@@ -998,11 +871,7 @@ mod tests {
                     conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
                     conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
                 }
-                [y, dx, dw]
-                    .concat()
-                    .iter()
-                    .map(|x| x.to_bits())
-                    .collect::<Vec<_>>()
+                [y, dx, dw].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             })
         };
         assert_eq!(run(1), run(3));

@@ -51,16 +51,10 @@ impl Isa {
         *CURRENT.get_or_init(|| {
             let available = Isa::available();
             match std::env::var("GANY_ISA") {
-                Ok(name) => *available
-                    .iter()
-                    .find(|isa| isa.name() == name)
-                    .unwrap_or_else(|| {
-                        let names: Vec<_> = available.iter().map(|isa| isa.name()).collect();
-                        panic!(
-                            "GANY_ISA is `{name}`, this machine has: {}",
-                            names.join(", ")
-                        )
-                    }),
+                Ok(name) => *available.iter().find(|isa| isa.name() == name).unwrap_or_else(|| {
+                    let names: Vec<_> = available.iter().map(|isa| isa.name()).collect();
+                    panic!("GANY_ISA is `{name}`, this machine has: {}", names.join(", "))
+                }),
                 Err(_) => available[available.len() - 1],
             }
         })

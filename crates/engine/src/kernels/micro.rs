@@ -108,9 +108,7 @@ trait Vector<T>: Copy {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows <= R <= ROWS`.
 #[inline(always)]
-unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(
-    tile: &Tile<T>,
-) {
+unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -136,11 +134,7 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = c.add(j * V::LANES);
                     if j + 1 < N || last == V::LANES {
-                        let sum = if tile.accumulate {
-                            sum.add(V::load(c))
-                        } else {
-                            sum
-                        };
+                        let sum = if tile.accumulate { sum.add(V::load(c)) } else { sum };
                         sum.store(c);
                     } else {
                         let sum = if tile.accumulate {
@@ -192,13 +186,7 @@ impl<T: Real> Vector<T> for [T; 4] {
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self {
         // SAFETY: the first `count` elements are readable by contract.
-        std::array::from_fn(|i| {
-            if i < count {
-                unsafe { *from.add(i) }
-            } else {
-                T::ZERO
-            }
-        })
+        std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -416,12 +404,7 @@ mod x86 {
     );
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_8(
-        sources: &[*const f32; MAX_ROWS],
-        count: usize,
-        out: *mut f32,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f32_8(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
         // SAFETY: `count` elements of eight sources are readable, `8 * count` of the output writable; masks see to tails.
         unsafe {
             let mut k = 0;
@@ -477,14 +460,8 @@ mod x86 {
     unsafe fn turn_f64(r: [__m256d; 4]) -> [__m256d; 4] {
         // SAFETY: only called where AVX2 is enabled.
         unsafe {
-            let (a, b) = (
-                _mm256_unpacklo_pd(r[0], r[1]),
-                _mm256_unpackhi_pd(r[0], r[1]),
-            );
-            let (c, d) = (
-                _mm256_unpacklo_pd(r[2], r[3]),
-                _mm256_unpackhi_pd(r[2], r[3]),
-            );
+            let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
+            let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
             [
                 _mm256_permute2f128_pd::<0x20>(a, c),
                 _mm256_permute2f128_pd::<0x20>(b, d),
@@ -525,34 +502,19 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_4(
-        sources: &[*const f64; MAX_ROWS],
-        count: usize,
-        out: *mut f64,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f64_4(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<4>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_8(
-        sources: &[*const f64; MAX_ROWS],
-        count: usize,
-        out: *mut f64,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f64_8(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<8>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_4(
-        sources: &[*const f32; MAX_ROWS],
-        count: usize,
-        out: *mut f32,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f32_4(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
         // SAFETY: `count` elements of four sources are readable, `4 * count` of the output writable.
         unsafe {
             let mut k = 0;

@@ -29,14 +29,7 @@ pub(super) trait Source<T: Real>: Sync {
     ///
     /// # Safety
     /// The operands are readable, `out` is writable for whole panels, the machine has the kernel's instruction set.
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        item: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    );
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, item: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T);
 
     /// Packs one panel of B: `out[k][column]` with `width` columns, zeros past the end.
     ///
@@ -81,10 +74,7 @@ impl Cut {
         let row_block = m.div_ceil(row_blocks).next_multiple_of(MAX_ROWS);
         let wanted = wanted.min(16);
         let column_blocks = wanted.div_ceil(row_blocks).min(n / COLUMN_STEP).max(1);
-        let column_block = n
-            .div_ceil(column_blocks)
-            .next_multiple_of(COLUMN_STEP)
-            .max(COLUMN_STEP);
+        let column_block = n.div_ceil(column_blocks).next_multiple_of(COLUMN_STEP).max(COLUMN_STEP);
         let column_blocks = n.div_ceil(column_block).max(1);
         let pieces = wanted
             .div_ceil(row_blocks * column_blocks)
@@ -190,11 +180,7 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
         deepest
     };
     let padded = n.next_multiple_of(MAX_LANES);
-    let width_of = |start: usize, end: usize| {
-        (end - start)
-            .min(kernel.columns())
-            .next_multiple_of(kernel.lanes)
-    };
+    let width_of = |start: usize, end: usize| (end - start).min(kernel.columns()).next_multiple_of(kernel.lanes);
     let packed = Shared::new(scratch);
     let packed_items = if cut.own_b() {
         0
@@ -220,14 +206,7 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                     let out = packed
                         .get()
                         .add((item * k + depth.start) * padded + start * depth.len());
-                    source.pack_b(
-                        &kernel,
-                        item,
-                        depth.clone(),
-                        start..end,
-                        width_of(start, end),
-                        out,
-                    );
+                    source.pack_b(&kernel, item, depth.clone(), start..end, width_of(start, end), out);
                 }
             }
         });
@@ -264,8 +243,7 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
             let own_b = a.add(a_len);
             if k == 0 {
                 for &offset in &offsets[..rows.len()] {
-                    std::slice::from_raw_parts_mut(to.add(offset + columns.start), columns.len())
-                        .fill(T::ZERO);
+                    std::slice::from_raw_parts_mut(to.add(offset + columns.start), columns.len()).fill(T::ZERO);
                 }
             }
             for start in depth.clone().step_by(depth_block) {
@@ -280,9 +258,7 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                         b
                     } else {
                         let item = if shared_b { 0 } else { item };
-                        packed
-                            .get()
-                            .add((item * k + start) * padded + column * block.len())
+                        packed.get().add((item * k + start) * padded + column * block.len())
                     };
                     for row in (0..rows.len()).step_by(kernel.rows) {
                         (kernel.tile)(&Tile {
@@ -316,12 +292,8 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                 // SAFETY: each row is summed by one task, after all partial sums were finished.
                 unsafe {
                     let sum = std::slice::from_raw_parts_mut(c.get().add(offset), n);
-                    let part = |p| {
-                        std::slice::from_raw_parts(
-                            partial.get().add(((item * pieces + p) * m + row) * n),
-                            n,
-                        )
-                    };
+                    let part =
+                        |p| std::slice::from_raw_parts(partial.get().add(((item * pieces + p) * m + row) * n), n);
                     sum.copy_from_slice(part(0));
                     for p in 1..pieces {
                         for (sum, &term) in sum.iter_mut().zip(part(p)) {

@@ -56,19 +56,34 @@ pub(crate) fn canonicalise(
 ) -> (Graph, Vec<Tensor>) {
     let mut slots: HashMap<u64, usize> = placeholders.iter().enumerate().map(|(i, t)| (t.0.id, i)).collect();
     let mut captured = Vec::new();
-    let mut builder = Builder { nodes: Vec::new(), known: HashMap::new() };
+    let mut builder = Builder {
+        nodes: Vec::new(),
+        known: HashMap::new(),
+    };
     let mut ids: HashMap<u64, Id> = HashMap::new();
-    let dtype = outputs.first().or(placeholders.first()).map_or(DType::F32, Tensor::dtype);
+    let dtype = outputs
+        .first()
+        .or(placeholders.first())
+        .map_or(DType::F32, Tensor::dtype);
     for tensor in pending(outputs, &slots) {
         assert_eq!(tensor.dtype(), dtype, "plan: one plan computes in one dtype");
         let is_leaf = tensor.0.value.get().is_some() || slots.contains_key(&tensor.0.id);
         let id = if is_leaf || tensor.0.op == Op::Input {
             let slot = *slots.entry(tensor.0.id).or_insert_with(|| {
-                assert!(tensor.0.value.get().is_some(), "plan: a placeholder {:?} is not among the inputs", tensor.shape());
+                assert!(
+                    tensor.0.value.get().is_some(),
+                    "plan: a placeholder {:?} is not among the inputs",
+                    tensor.shape()
+                );
                 captured.push(tensor.clone());
                 placeholders.len() + captured.len() - 1
             });
-            builder.add(Expression { op: Op::Input, slot, arguments: vec![], shape: tensor.shape().to_vec() })
+            builder.add(Expression {
+                op: Op::Input,
+                slot,
+                arguments: vec![],
+                shape: tensor.shape().to_vec(),
+            })
         } else {
             let arguments = tensor.0.inputs.iter().map(|input| ids[&input.0.id]).collect();
             builder.simplified(tensor.0.op.clone(), arguments, tensor.shape().to_vec())
@@ -79,7 +94,16 @@ pub(crate) fn canonicalise(
     for (output, donation) in outputs.iter_mut().zip(donations) {
         *output = builder.own_output(*output, *donation);
     }
-    (Graph { nodes: builder.nodes, outputs, donations: donations.to_vec(), dtype }.without_dead_code(), captured)
+    (
+        Graph {
+            nodes: builder.nodes,
+            outputs,
+            donations: donations.to_vec(),
+            dtype,
+        }
+        .without_dead_code(),
+        captured,
+    )
 }
 
 /// Everything that must be computed for these tensors, oldest first.
@@ -110,7 +134,12 @@ impl Builder {
     }
 
     fn op(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
-        self.add(Expression { op, slot: 0, arguments, shape })
+        self.add(Expression {
+            op,
+            slot: 0,
+            arguments,
+            shape,
+        })
     }
 
     fn constant(&mut self, number: f64, shape: Vec<usize>) -> Id {
@@ -145,7 +174,9 @@ impl Builder {
                 match (number(self, 0), number(self, 1)) {
                     (Some(a), Some(b)) => return self.constant(reference::binary(*binary, a, b), shape),
                     (None, b) if b.is_some() && b == neutral => return arguments[0],
-                    (a, None) if matches!(binary, Binary::Add | Binary::Mul) && a.is_some() && a == neutral => return arguments[1],
+                    (a, None) if matches!(binary, Binary::Add | Binary::Mul) && a.is_some() && a == neutral => {
+                        return arguments[1];
+                    }
                     _ => {}
                 }
             }
@@ -193,13 +224,18 @@ impl Graph {
         self.outputs.iter().for_each(|&id| is_live[id] = true);
         for id in (0..self.nodes.len()).rev() {
             if is_live[id] {
-                self.nodes[id].arguments.iter().for_each(|&argument| is_live[argument] = true);
+                self.nodes[id]
+                    .arguments
+                    .iter()
+                    .for_each(|&argument| is_live[argument] = true);
             }
         }
         let mut moved = vec![usize::MAX; self.nodes.len()];
         let mut nodes = Vec::new();
         for (id, mut node) in self.nodes.into_iter().enumerate().filter(|(id, _)| is_live[*id]) {
-            node.arguments.iter_mut().for_each(|argument| *argument = moved[*argument]);
+            node.arguments
+                .iter_mut()
+                .for_each(|argument| *argument = moved[*argument]);
             moved[id] = nodes.len();
             nodes.push(node);
         }

@@ -63,13 +63,20 @@ enum Kind {
 fn kind(node: &Expression) -> Kind {
     match node.op {
         Op::Input => Kind::Input,
-        Op::Constant(_) | Op::Iota | Op::Detach | Op::Unary(_) | Op::Binary(_) | Op::LeakyRelu(_) | Op::Select => Kind::Pointwise,
+        Op::Constant(_) | Op::Iota | Op::Detach | Op::Unary(_) | Op::Binary(_) | Op::LeakyRelu(_) | Op::Select => {
+            Kind::Pointwise
+        }
         Op::Broadcast | Op::Permute(_) | Op::Slice { .. } => Kind::View,
         Op::Reshape => Kind::Reshape,
         Op::Reduce(..) => Kind::Reduce,
-        Op::Embed { .. } | Op::Concat(_) | Op::Gather | Op::ScatterAdd | Op::ArgMax(_) | Op::MatMul | Op::Conv(..) | Op::Random(..) => {
-            Kind::Heavy
-        }
+        Op::Embed { .. }
+        | Op::Concat(_)
+        | Op::Gather
+        | Op::ScatterAdd
+        | Op::ArgMax(_)
+        | Op::MatMul
+        | Op::Conv(..)
+        | Op::Random(..) => Kind::Heavy,
     }
 }
 
@@ -82,10 +89,17 @@ pub(crate) struct Fusion<'a> {
 /// Cuts the graph into kernels, in an order in which they can run; also gives, for every output, the node whose
 /// memory holds it.
 pub(crate) fn fuse(graph: &Graph) -> (Vec<Kernel>, Vec<Id>) {
-    let mut fusion = Fusion { graph, has_memory: vec![false; graph.nodes.len()] };
+    let mut fusion = Fusion {
+        graph,
+        has_memory: vec![false; graph.nodes.len()],
+    };
     fusion.give_memory();
     let kernels = fusion.group();
-    let holders = graph.outputs.iter().map(|&id| fusion.access(id).expect("outputs have memory").0).collect();
+    let holders = graph
+        .outputs
+        .iter()
+        .map(|&id| fusion.access(id).expect("outputs have memory").0)
+        .collect();
     (in_order(kernels), holders)
 }
 
@@ -109,11 +123,15 @@ impl Fusion<'_> {
                 let (base, view) = self.access(node.arguments[0])?;
                 Some((base, view.reshaped(&node.shape)?))
             }
-            Op::Broadcast => self.access(node.arguments[0]).map(|(base, view)| (base, view.broadcast(&node.shape))),
-            Op::Permute(axes) => self.access(node.arguments[0]).map(|(base, view)| (base, view.permuted(axes))),
-            Op::Slice { starts, steps } => {
-                self.access(node.arguments[0]).map(|(base, view)| (base, view.sliced(starts, steps, &node.shape)))
-            }
+            Op::Broadcast => self
+                .access(node.arguments[0])
+                .map(|(base, view)| (base, view.broadcast(&node.shape))),
+            Op::Permute(axes) => self
+                .access(node.arguments[0])
+                .map(|(base, view)| (base, view.permuted(axes))),
+            Op::Slice { starts, steps } => self
+                .access(node.arguments[0])
+                .map(|(base, view)| (base, view.sliced(starts, steps, &node.shape))),
             _ => None,
         }
     }
@@ -129,18 +147,40 @@ impl Fusion<'_> {
             let arguments = node.arguments.clone();
             match kind(node) {
                 Kind::View => self.demand_access(arguments[0]),
-                Kind::Heavy if node.op == Op::MatMul => arguments.iter().for_each(|&argument| self.demand_access(argument)),
+                Kind::Heavy if node.op == Op::MatMul => {
+                    arguments.iter().for_each(|&argument| self.demand_access(argument))
+                }
                 Kind::Heavy => arguments.iter().for_each(|&argument| self.demand_contiguous(argument)),
                 Kind::Input | Kind::Reduce => {}
-                Kind::Reshape => steps[id] = if self.access(arguments[0]).is_some() { 1 } else { steps[arguments[0]] },
+                Kind::Reshape => {
+                    steps[id] = if self.access(arguments[0]).is_some() {
+                        1
+                    } else {
+                        steps[arguments[0]]
+                    }
+                }
                 Kind::Pointwise => {
                     let own = match node.op {
-                        Op::Unary(Unary::Exp | Unary::Log | Unary::Tanh | Unary::Sigmoid | Unary::Softplus | Unary::Sin | Unary::Cos)
+                        Op::Unary(
+                            Unary::Exp
+                            | Unary::Log
+                            | Unary::Tanh
+                            | Unary::Sigmoid
+                            | Unary::Softplus
+                            | Unary::Sin
+                            | Unary::Cos,
+                        )
                         | Op::Binary(Binary::Pow) => RECOMPUTE_STEPS,
                         Op::Constant(_) => 0,
                         _ => 1,
                     };
-                    let under = |argument: &Id| if self.is_materialised(*argument) { 1 } else { steps[*argument] };
+                    let under = |argument: &Id| {
+                        if self.is_materialised(*argument) {
+                            1
+                        } else {
+                            steps[*argument]
+                        }
+                    };
                     steps[id] = own + arguments.iter().map(under).sum::<usize>();
                     if steps[id] > EXPRESSION_STEPS || (consumers[id] > 1 && steps[id] > RECOMPUTE_STEPS) {
                         self.has_memory[id] = true;
@@ -148,7 +188,10 @@ impl Fusion<'_> {
                 }
             }
         }
-        self.graph.outputs.iter().for_each(|&output| self.demand_contiguous(output));
+        self.graph
+            .outputs
+            .iter()
+            .for_each(|&output| self.demand_contiguous(output));
     }
 
     /// Makes sure that a node can be read through strides.
@@ -170,7 +213,10 @@ impl Fusion<'_> {
     /// Makes sure that a node's elements lie one behind the other at the start of some memory.
     fn demand_contiguous(&mut self, id: Id) {
         self.demand_access(id);
-        if self.access(id).is_some_and(|(base, view)| !view.is_identity() || self.node(base).numel() != self.node(id).numel()) {
+        if self
+            .access(id)
+            .is_some_and(|(base, view)| !view.is_identity() || self.node(base).numel() != self.node(id).numel())
+        {
             self.has_memory[id] = true;
         }
     }
@@ -186,23 +232,40 @@ impl Fusion<'_> {
                 continue;
             }
             if kind(node) == Kind::Heavy {
-                let arguments: Vec<_> = node.arguments.iter().map(|&a| self.access(a).expect("arguments have memory")).collect();
+                let arguments: Vec<_> = node
+                    .arguments
+                    .iter()
+                    .map(|&a| self.access(a).expect("arguments have memory"))
+                    .collect();
                 stages[id] = arguments.iter().map(|(base, _)| stages[*base] + 1).max().unwrap_or(0);
                 heavy.push(Kernel::Heavy { node: id, arguments });
                 continue;
             }
             let member = Member::new(self, id);
             let can_join = |base: &Id| {
-                group_of.contains_key(base) && kind(self.node(*base)) != Kind::Reduce && self.node(*base).numel() == member.numel
+                group_of.contains_key(base)
+                    && kind(self.node(*base)) != Kind::Reduce
+                    && self.node(*base).numel() == member.numel
             };
-            let reads_through = |base: &Id| member.loads.iter().all(|(load, view)| load != base || view.is_identity());
+            let reads_through = |base: &Id| {
+                member
+                    .loads
+                    .iter()
+                    .all(|(load, view)| load != base || view.is_identity())
+            };
             let ready = |base: &Id| {
                 let fuses = can_join(base) && reads_through(base);
                 stages[*base] + usize::from(!fuses && kind(self.node(*base)) != Kind::Input)
             };
             let mut stage = member.loads.iter().map(|(base, _)| ready(base)).max().unwrap_or(0);
             let producers = |stage: usize| {
-                let mut found: Vec<usize> = member.loads.iter().map(|(base, _)| base).filter(|base| can_join(base) && stages[**base] == stage).map(|base| group_of[base]).collect();
+                let mut found: Vec<usize> = member
+                    .loads
+                    .iter()
+                    .map(|(base, _)| base)
+                    .filter(|base| can_join(base) && stages[**base] == stage)
+                    .map(|base| group_of[base])
+                    .collect();
                 found.sort_unstable();
                 found.dedup();
                 found
@@ -224,7 +287,8 @@ impl Fusion<'_> {
             }
             // Loops that read the same memory at the same stage read it together.
             for (other, group) in groups.iter().enumerate() {
-                let meets = group.is_alive && group.stage == stage && group.numel == member.numel && !joined.contains(&other);
+                let meets =
+                    group.is_alive && group.stage == stage && group.numel == member.numel && !joined.contains(&other);
                 if meets && group.members.len() < 24 && member.shares_reads(group) {
                     joined.push(other);
                     if !fits(&groups, &joined) {
@@ -235,7 +299,14 @@ impl Fusion<'_> {
             let target = match joined.first() {
                 Some(&target) => target,
                 None => {
-                    groups.push(Group { stage, numel: member.numel, reduce: None, members: vec![], reads: vec![], is_alive: true });
+                    groups.push(Group {
+                        stage,
+                        numel: member.numel,
+                        reduce: None,
+                        members: vec![],
+                        reads: vec![],
+                        is_alive: true,
+                    });
                     groups.len() - 1
                 }
             };
@@ -256,14 +327,23 @@ impl Fusion<'_> {
             group_of.insert(id, target);
             stages[id] = stage;
         }
-        let loops = groups.into_iter().filter(|group| group.is_alive).map(|group| Kernel::Loop(self.lower(group)));
+        let loops = groups
+            .into_iter()
+            .filter(|group| group.is_alive)
+            .map(|group| Kernel::Loop(self.lower(group)));
         heavy.into_iter().chain(loops).collect()
     }
 
     fn lower(&self, mut group: Group) -> LoopKernel {
         // Arguments before what reads them.
         group.members.sort_unstable();
-        let mut lowering = Lowering { fusion: self, body: Loop::default(), inputs: vec![], values: HashMap::new(), members: &group.members };
+        let mut lowering = Lowering {
+            fusion: self,
+            body: Loop::default(),
+            inputs: vec![],
+            values: HashMap::new(),
+            members: &group.members,
+        };
         lowering.body.numel = group.numel;
         lowering.body.reduce = group.reduce;
         let (mut stores, mut reductions) = (vec![], vec![]);
@@ -283,7 +363,11 @@ impl Fusion<'_> {
             stores.push(member);
         }
         let Lowering { body, inputs, .. } = lowering;
-        LoopKernel { body, inputs, outputs: stores.into_iter().chain(reductions).collect() }
+        LoopKernel {
+            body,
+            inputs,
+            outputs: stores.into_iter().chain(reductions).collect(),
+        }
     }
 }
 
@@ -320,7 +404,11 @@ impl Member {
             }
             _ => (id, None),
         };
-        let mut member = Member { numel: fusion.node(source).numel(), reduce, loads: vec![] };
+        let mut member = Member {
+            numel: fusion.node(source).numel(),
+            reduce,
+            loads: vec![],
+        };
         let mut seen = vec![];
         member.collect(fusion, source, source == id, &mut seen);
         member
@@ -344,7 +432,9 @@ impl Member {
     }
 
     fn shares_reads(&self, group: &Group) -> bool {
-        self.loads.iter().any(|(base, view)| view.is_identity() && self.numel > 1 && group.reads.contains(base))
+        self.loads
+            .iter()
+            .any(|(base, view)| view.is_identity() && self.numel > 1 && group.reads.contains(base))
     }
 }
 
@@ -352,7 +442,9 @@ impl Fusion<'_> {
     /// What a view that gets memory of its own is copied from.
     fn copied(&self, id: Id) -> (Id, View) {
         let node = self.node(id);
-        let (base, view) = self.access(node.arguments[0]).expect("the argument of a view has memory");
+        let (base, view) = self
+            .access(node.arguments[0])
+            .expect("the argument of a view has memory");
         let view = match &node.op {
             Op::Broadcast => view.broadcast(&node.shape),
             Op::Permute(axes) => view.permuted(axes),
@@ -395,7 +487,10 @@ impl Lowering<'_> {
     }
 
     fn load_view(&mut self, base: Id, view: View) -> Value {
-        debug_assert!(!self.members.contains(&base) || matches!(kind(self.fusion.node(base)), Kind::Reduce), "a loop reads its own result");
+        debug_assert!(
+            !self.members.contains(&base) || matches!(kind(self.fusion.node(base)), Kind::Reduce),
+            "a loop reads its own result"
+        );
         let known = (0..self.inputs.len()).find(|&i| self.inputs[i] == base && self.body.loads[i] == view);
         let index = known.unwrap_or_else(|| {
             self.inputs.push(base);
@@ -456,18 +551,27 @@ impl Lowering<'_> {
 
 /// Sorts kernels so that each comes after what it reads, otherwise as the model code wrote them.
 fn in_order(kernels: Vec<Kernel>) -> Vec<Kernel> {
-    let maker: HashMap<Id, usize> = kernels.iter().enumerate().flat_map(|(k, kernel)| kernel.outputs().iter().map(move |&id| (id, k))).collect();
+    let maker: HashMap<Id, usize> = kernels
+        .iter()
+        .enumerate()
+        .flat_map(|(k, kernel)| kernel.outputs().iter().map(move |&id| (id, k)))
+        .collect();
     let mut missing = vec![0usize; kernels.len()];
     let mut readers = vec![vec![]; kernels.len()];
     for (k, kernel) in kernels.iter().enumerate() {
-        let mut makers: Vec<usize> = kernel.inputs().filter_map(|id| maker.get(&id).copied()).filter(|&m| m != k).collect();
+        let mut makers: Vec<usize> = kernel
+            .inputs()
+            .filter_map(|id| maker.get(&id).copied())
+            .filter(|&m| m != k)
+            .collect();
         makers.sort_unstable();
         makers.dedup();
         missing[k] = makers.len();
         makers.into_iter().for_each(|m| readers[m].push(k));
     }
     let priority = |k: usize| std::cmp::Reverse((kernels[k].outputs().iter().min().copied().unwrap_or(0), k));
-    let mut ready: std::collections::BinaryHeap<_> = (0..kernels.len()).filter(|&k| missing[k] == 0).map(priority).collect();
+    let mut ready: std::collections::BinaryHeap<_> =
+        (0..kernels.len()).filter(|&k| missing[k] == 0).map(priority).collect();
     let mut order = Vec::with_capacity(kernels.len());
     while let Some(std::cmp::Reverse((_, k))) = ready.pop() {
         order.push(k);
@@ -480,5 +584,8 @@ fn in_order(kernels: Vec<Kernel>) -> Vec<Kernel> {
     }
     assert_eq!(order.len(), kernels.len(), "fusion made a circle");
     let mut kernels: Vec<Option<Kernel>> = kernels.into_iter().map(Some).collect();
-    order.into_iter().map(|k| kernels[k].take().expect("each kernel once")).collect()
+    order
+        .into_iter()
+        .map(|k| kernels[k].take().expect("each kernel once"))
+        .collect()
 }

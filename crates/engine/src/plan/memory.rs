@@ -37,11 +37,19 @@ pub(crate) struct Layout {
 
 impl Unit {
     fn outputs(&self) -> impl Iterator<Item = Id> + '_ {
-        self.kernel.outputs().iter().copied().chain(self.epilogue.iter().flat_map(|epilogue| epilogue.outputs.iter().copied()))
+        self.kernel.outputs().iter().copied().chain(
+            self.epilogue
+                .iter()
+                .flat_map(|epilogue| epilogue.outputs.iter().copied()),
+        )
     }
 
     fn inputs(&self) -> impl Iterator<Item = Id> + '_ {
-        self.kernel.inputs().chain(self.epilogue.iter().flat_map(|epilogue| epilogue.inputs.iter().copied()))
+        self.kernel.inputs().chain(
+            self.epilogue
+                .iter()
+                .flat_map(|epilogue| epilogue.inputs.iter().copied()),
+        )
     }
 
     fn loops(&self) -> impl Iterator<Item = &LoopKernel> {
@@ -54,15 +62,23 @@ impl Unit {
 
     /// Whether every read of a node here is at the loop's own index, so that its memory can take a store of the loop.
     fn reads_in_place(&self, id: Id) -> bool {
-        let is_operand = matches!(&self.kernel, Kernel::Heavy { arguments, .. } if arguments.iter().any(|(base, _)| *base == id));
-        let mut loads = self.loops().flat_map(|kernel| kernel.inputs.iter().zip(&kernel.body.loads)).filter(|(base, _)| **base == id);
+        let is_operand =
+            matches!(&self.kernel, Kernel::Heavy { arguments, .. } if arguments.iter().any(|(base, _)| *base == id));
+        let mut loads = self
+            .loops()
+            .flat_map(|kernel| kernel.inputs.iter().zip(&kernel.body.loads))
+            .filter(|(base, _)| **base == id);
         !is_operand && loads.all(|(_, view)| view.is_identity())
     }
 }
 
 /// Joins elementwise loops to the matrix products and convolutions whose results they read.
 pub(crate) fn attach_epilogues(graph: &Graph, kernels: Vec<Kernel>) -> Vec<Unit> {
-    let made_at: HashMap<Id, usize> = kernels.iter().enumerate().flat_map(|(at, kernel)| kernel.outputs().iter().map(move |&id| (id, at))).collect();
+    let made_at: HashMap<Id, usize> = kernels
+        .iter()
+        .enumerate()
+        .flat_map(|(at, kernel)| kernel.outputs().iter().map(move |&id| (id, at)))
+        .collect();
     let mut kernels: Vec<Option<Kernel>> = kernels.into_iter().map(Some).collect();
     let mut units = Vec::new();
     for at in 0..kernels.len() {
@@ -78,7 +94,11 @@ pub(crate) fn attach_epilogues(graph: &Graph, kernels: Vec<Kernel>) -> Vec<Unit>
                         && candidate.body.numel == graph.nodes[node].numel()
                         && candidate.inputs.contains(&node)
                         && loads.all(|(base, view)| {
-                            if *base == node { view.is_identity() } else { made_at.get(base).is_none_or(|&made| made < at) }
+                            if *base == node {
+                                view.is_identity()
+                            } else {
+                                made_at.get(base).is_none_or(|&made| made < at)
+                            }
                         })
                 }
                 Kernel::Heavy { .. } => false,
@@ -89,7 +109,11 @@ pub(crate) fn attach_epilogues(graph: &Graph, kernels: Vec<Kernel>) -> Vec<Unit>
                 epilogue = Some(found);
             }
         }
-        units.push(Unit { kernel, epilogue, scratch_len: 0 });
+        units.push(Unit {
+            kernel,
+            epilogue,
+            scratch_len: 0,
+        });
     }
     units
 }
@@ -110,8 +134,17 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
     // Results that somebody asks for after the last unit; donated ones are looked at when they are placed.
     let end = units.len();
     holders.iter().for_each(|&holder| _ = last_read.insert(holder, end));
-    let input_nodes: HashMap<usize, Id> = graph.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Input).map(|(id, node)| (node.slot, id)).collect();
-    let mut places: HashMap<Id, Place> = input_nodes.iter().map(|(&slot, &id)| (id, Place::Input(slot))).collect();
+    let input_nodes: HashMap<usize, Id> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.op == Op::Input)
+        .map(|(id, node)| (node.slot, id))
+        .collect();
+    let mut places: HashMap<Id, Place> = input_nodes
+        .iter()
+        .map(|(&slot, &id)| (id, Place::Input(slot)))
+        .collect();
     let mut block_of: HashMap<Id, usize> = HashMap::new();
     let mut blocks: Vec<Block> = Vec::new();
     let mut taken = vec![];
@@ -121,8 +154,13 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
         for id in unit.outputs() {
             let len = graph.nodes[id].numel();
             // Written by the unit itself at its own index, not by a fold of other elements.
-            let is_store = unit.loops().any(|kernel| kernel.outputs[..kernel.body.stores.len()].contains(&id));
-            let donation = holders.iter().zip(&graph.donations).find_map(|(&holder, donation)| donation.filter(|_| holder == id));
+            let is_store = unit
+                .loops()
+                .any(|kernel| kernel.outputs[..kernel.body.stores.len()].contains(&id));
+            let donation = holders
+                .iter()
+                .zip(&graph.donations)
+                .find_map(|(&holder, donation)| donation.filter(|_| holder == id));
             if let Some(slot) = donation
                 && !taken.contains(&slot)
             {
@@ -139,8 +177,12 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
             }
             let last = last_read.get(&id).copied().unwrap_or(at);
             let dying = unit.inputs().find(|input| {
-                let fits = |block: &usize| blocks[*block].last == at && blocks[*block].len == len && !reused.contains(block);
-                is_store && last_read.get(input) == Some(&at) && block_of.get(input).is_some_and(fits) && unit.reads_in_place(*input)
+                let fits =
+                    |block: &usize| blocks[*block].last == at && blocks[*block].len == len && !reused.contains(block);
+                is_store
+                    && last_read.get(input) == Some(&at)
+                    && block_of.get(input).is_some_and(fits)
+                    && unit.reads_in_place(*input)
             });
             let block = match dying {
                 Some(input) => {
@@ -150,24 +192,43 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
                     block
                 }
                 None => {
-                    blocks.push(Block { len, first: at, last, offset: 0 });
+                    blocks.push(Block {
+                        len,
+                        first: at,
+                        last,
+                        offset: 0,
+                    });
                     blocks.len() - 1
                 }
             };
             block_of.insert(id, block);
         }
-        blocks.push(Block { len: unit.scratch_len, first: at, last: at, offset: 0 });
+        blocks.push(Block {
+            len: unit.scratch_len,
+            first: at,
+            last: at,
+            offset: 0,
+        });
         scratch_blocks.push(blocks.len() - 1);
     }
     let arena_len = pack(&mut blocks);
-    places.extend(block_of.iter().map(|(&id, &block)| (id, Place::Arena(blocks[block].offset))));
+    places.extend(
+        block_of
+            .iter()
+            .map(|(&id, &block)| (id, Place::Arena(blocks[block].offset))),
+    );
     let scratch = scratch_blocks.into_iter().map(|block| blocks[block].offset).collect();
     let copies = holders.iter().zip(&graph.donations).filter_map(|(holder, donation)| {
         let to = Place::Input((*donation)?);
         (places[holder] != to).then(|| (places[holder], to, graph.nodes[*holder].numel()))
     });
     let copies = copies.collect();
-    Layout { places, scratch, copies, arena_len }
+    Layout {
+        places,
+        scratch,
+        copies,
+        arena_len,
+    }
 }
 
 /// Gives blocks that live at the same time different memory, the largest first, each at the lowest place that is free.
@@ -180,7 +241,10 @@ fn pack(blocks: &mut [Block]) -> usize {
         let (first, last, len) = (blocks[i].first, blocks[i].last, blocks[i].len.next_multiple_of(LINE));
         // `placed` is sorted by offset, so the first gap that is wide enough is the lowest.
         let mut offset = 0;
-        for &j in placed.iter().filter(|&&j| blocks[j].first <= last && first <= blocks[j].last) {
+        for &j in placed
+            .iter()
+            .filter(|&&j| blocks[j].first <= last && first <= blocks[j].last)
+        {
             if blocks[j].offset >= offset + len {
                 break;
             }
@@ -200,7 +264,12 @@ mod tests {
 
     #[test]
     fn blocks_that_meet_in_time_do_not_meet_in_memory() {
-        let block = |len, first, last| Block { len, first, last, offset: 0 };
+        let block = |len, first, last| Block {
+            len,
+            first,
+            last,
+            offset: 0,
+        };
         let mut blocks = vec![block(32, 0, 1), block(32, 2, 3), block(16, 1, 2), block(64, 3, 4)];
         let arena_len = pack(&mut blocks);
         for (i, a) in blocks.iter().enumerate() {

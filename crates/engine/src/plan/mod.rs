@@ -46,15 +46,63 @@ pub(crate) struct LoopCall {
 
 pub(crate) enum Work {
     Loop(LoopCall),
-    MatMul { gemm: Gemm, a: Operand, b: Operand, c: Place, epilogue: Option<LoopCall> },
-    Conv { kind: ConvKind, conv: Conv, a: Place, b: Place, c: Place, epilogue: Option<LoopCall> },
+    MatMul {
+        gemm: Gemm,
+        a: Operand,
+        b: Operand,
+        c: Place,
+        epilogue: Option<LoopCall>,
+    },
+    Conv {
+        kind: ConvKind,
+        conv: Conv,
+        a: Place,
+        b: Place,
+        c: Place,
+        epilogue: Option<LoopCall>,
+    },
     /// Zeros, then each piece's elements at strides of the target.
-    Assemble { pieces: Vec<Piece>, is_covered: bool, target: Place, len: usize },
-    Gather { table: Place, rows: usize, row: usize, index: Place, count: usize, target: Place },
-    ScatterAdd { values: Place, rows: usize, row: usize, index: Place, count: usize, target: Place },
-    ArgMax { source: Place, outer: usize, extent: usize, inner: usize, target: Place },
-    Random { kind: Random, stream: u64, key: Place, target: Place, len: usize },
-    Copy { source: Place, target: Place, len: usize },
+    Assemble {
+        pieces: Vec<Piece>,
+        is_covered: bool,
+        target: Place,
+        len: usize,
+    },
+    Gather {
+        table: Place,
+        rows: usize,
+        row: usize,
+        index: Place,
+        count: usize,
+        target: Place,
+    },
+    ScatterAdd {
+        values: Place,
+        rows: usize,
+        row: usize,
+        index: Place,
+        count: usize,
+        target: Place,
+    },
+    ArgMax {
+        source: Place,
+        outer: usize,
+        extent: usize,
+        inner: usize,
+        target: Place,
+    },
+    Random {
+        kind: Random,
+        stream: u64,
+        key: Place,
+        target: Place,
+        len: usize,
+    },
+    Copy {
+        source: Place,
+        target: Place,
+        len: usize,
+    },
 }
 
 /// A source whose rows go to strided rows of a target.
@@ -77,10 +125,17 @@ const CACHED_PLANS: usize = 512;
 
 /// The plan that computes these tensors from `placeholders`, from the cache if the same structure was planned before,
 /// and the leaves with known values that it reads after the placeholders.
-pub(crate) fn plan(outputs: &[Tensor], donations: &[Option<usize>], placeholders: &[Tensor]) -> (Arc<Plan>, Vec<Tensor>) {
+pub(crate) fn plan(
+    outputs: &[Tensor],
+    donations: &[Option<usize>],
+    placeholders: &[Tensor],
+) -> (Arc<Plan>, Vec<Tensor>) {
     static CACHE: OnceLock<Mutex<HashMap<Graph, Arc<Plan>>>> = OnceLock::new();
     let (graph, captured) = canonical::canonicalise(outputs, donations, placeholders);
-    let mut cache = CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut cache = CACHE
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(plan) = cache.get(&graph) {
         return (plan.clone(), captured);
     }
@@ -113,31 +168,56 @@ fn build(graph: &Graph) -> Plan {
         let epilogue = unit.epilogue.as_ref().map(|kernel| call(kernel, kernel.body.compile()));
         let work = match &unit.kernel {
             Kernel::Loop(kernel) => {
-                let Body::Loop(body) = body else { unreachable!("loops have loop bodies") };
+                let Body::Loop(body) = body else {
+                    unreachable!("loops have loop bodies")
+                };
                 Work::Loop(call(kernel, body))
             }
             Kernel::Heavy { node, arguments } => {
                 let target = place(node);
-                let operand = |i: usize| Operand { place: place(&arguments[i].0), offset: arguments[i].1.offset };
+                let operand = |i: usize| Operand {
+                    place: place(&arguments[i].0),
+                    offset: arguments[i].1.offset,
+                };
                 let argument = |i: usize| place(&arguments[i].0);
                 let node = &graph.nodes[*node];
                 let len = node.numel();
                 let row = || node.shape[1..].iter().product::<usize>();
                 let extent = |i: usize| graph.nodes[arguments[i].0].numel();
                 match (&node.op, body) {
-                    (Op::MatMul, Body::MatMul(gemm)) => Work::MatMul { gemm, a: operand(0), b: operand(1), c: target, epilogue },
-                    (Op::Conv(kind, _), Body::Conv(_, conv)) => {
-                        Work::Conv { kind: *kind, conv, a: argument(0), b: argument(1), c: target, epilogue }
-                    }
+                    (Op::MatMul, Body::MatMul(gemm)) => Work::MatMul {
+                        gemm,
+                        a: operand(0),
+                        b: operand(1),
+                        c: target,
+                        epilogue,
+                    },
+                    (Op::Conv(kind, _), Body::Conv(_, conv)) => Work::Conv {
+                        kind: *kind,
+                        conv,
+                        a: argument(0),
+                        b: argument(1),
+                        c: target,
+                        epilogue,
+                    },
                     (Op::Embed { starts, steps }, _) => {
                         let strides = row_major(&node.shape);
                         let piece = Piece {
                             source: argument(0),
                             shape: graph.nodes[node.arguments[0]].shape.clone(),
-                            offset: starts.iter().zip(&strides).map(|(start, stride)| start * *stride as usize).sum(),
+                            offset: starts
+                                .iter()
+                                .zip(&strides)
+                                .map(|(start, stride)| start * *stride as usize)
+                                .sum(),
                             strides: strides.iter().zip(steps).map(|(stride, step)| stride * step).collect(),
                         };
-                        Work::Assemble { pieces: vec![piece], is_covered: false, target, len }
+                        Work::Assemble {
+                            pieces: vec![piece],
+                            is_covered: false,
+                            target,
+                            len,
+                        }
                     }
                     (Op::Concat(axis), _) => {
                         let strides = row_major(&node.shape);
@@ -146,24 +226,60 @@ fn build(graph: &Graph) -> Plan {
                             let shape = graph.nodes[id].shape.clone();
                             let offset = start * strides[*axis] as usize;
                             start += shape[*axis];
-                            Piece { source: place(holder), shape, offset, strides: strides.clone() }
+                            Piece {
+                                source: place(holder),
+                                shape,
+                                offset,
+                                strides: strides.clone(),
+                            }
                         });
-                        Work::Assemble { pieces: pieces.collect(), is_covered: true, target, len }
+                        Work::Assemble {
+                            pieces: pieces.collect(),
+                            is_covered: true,
+                            target,
+                            len,
+                        }
                     }
                     (Op::Gather, _) => {
                         let rows = graph.nodes[node.arguments[0]].shape[0];
-                        Work::Gather { table: argument(0), rows, row: row(), index: argument(1), count: extent(1), target }
+                        Work::Gather {
+                            table: argument(0),
+                            rows,
+                            row: row(),
+                            index: argument(1),
+                            count: extent(1),
+                            target,
+                        }
                     }
                     (Op::ScatterAdd, _) => {
                         let rows = node.shape[0];
-                        Work::ScatterAdd { values: argument(0), rows, row: row(), index: argument(1), count: extent(1), target }
+                        Work::ScatterAdd {
+                            values: argument(0),
+                            rows,
+                            row: row(),
+                            index: argument(1),
+                            count: extent(1),
+                            target,
+                        }
                     }
                     (Op::ArgMax(axis), _) => {
                         let shape = &graph.nodes[node.arguments[0]].shape;
                         let (outer, inner) = (shape[..*axis].iter().product(), shape[axis + 1..].iter().product());
-                        Work::ArgMax { source: argument(0), outer, extent: shape[*axis], inner, target }
+                        Work::ArgMax {
+                            source: argument(0),
+                            outer,
+                            extent: shape[*axis],
+                            inner,
+                            target,
+                        }
                     }
-                    (Op::Random(kind, stream), _) => Work::Random { kind: *kind, stream: *stream, key: argument(0), target, len },
+                    (Op::Random(kind, stream), _) => Work::Random {
+                        kind: *kind,
+                        stream: *stream,
+                        key: argument(0),
+                        target,
+                        len,
+                    },
                     (op, _) => unreachable!("{op:?} is no kernel"),
                 }
             }
@@ -171,11 +287,24 @@ fn build(graph: &Graph) -> Plan {
         instructions.push(Instruction { work, scratch, label });
     }
     for &(source, target, len) in &layout.copies {
-        instructions.push(Instruction { work: Work::Copy { source, target, len }, scratch: 0, label: "copy".into() });
+        instructions.push(Instruction {
+            work: Work::Copy { source, target, len },
+            scratch: 0,
+            label: "copy".into(),
+        });
     }
     let donated = |i: usize| graph.donations[i].map(Place::Input);
-    let outputs = holders.iter().enumerate().map(|(i, holder)| donated(i).unwrap_or(layout.places[holder])).collect();
-    Plan { instructions, outputs, arena_len: layout.arena_len, dtype: graph.dtype }
+    let outputs = holders
+        .iter()
+        .enumerate()
+        .map(|(i, holder)| donated(i).unwrap_or(layout.places[holder]))
+        .collect();
+    Plan {
+        instructions,
+        outputs,
+        arena_len: layout.arena_len,
+        dtype: graph.dtype,
+    }
 }
 
 /// What a unit needs besides places.
@@ -249,16 +378,29 @@ impl memory::Unit {
     fn label(&self, graph: &Graph) -> String {
         let name = |kernel: &LoopKernel| {
             let (stores, reductions) = (kernel.body.stores.len(), kernel.body.reductions.len());
-            format!("loop of {} steps, {} loads, {stores} stores, {reductions} folds over {}", kernel.body.steps.len(), kernel.inputs.len(), kernel.body.numel)
+            format!(
+                "loop of {} steps, {} loads, {stores} stores, {reductions} folds over {}",
+                kernel.body.steps.len(),
+                kernel.inputs.len(),
+                kernel.body.numel
+            )
         };
         let main = match &self.kernel {
             Kernel::Loop(kernel) => name(kernel),
             Kernel::Heavy { node, .. } => {
                 let node = &graph.nodes[*node];
-                let shapes: Vec<_> = node.arguments.iter().map(|&id| format!("{:?}", graph.nodes[id].shape)).collect();
+                let shapes: Vec<_> = node
+                    .arguments
+                    .iter()
+                    .map(|&id| format!("{:?}", graph.nodes[id].shape))
+                    .collect();
                 let op = format!("{:?}", node.op);
                 let op = op.split(['(', ' ']).next().unwrap_or_default().to_lowercase();
-                let sister = if let Op::Conv(kind, _) = node.op { format!(" {kind:?}").to_lowercase() } else { String::new() };
+                let sister = if let Op::Conv(kind, _) = node.op {
+                    format!(" {kind:?}").to_lowercase()
+                } else {
+                    String::new()
+                };
                 format!("{op}{sister} {} -> {:?}", shapes.join(" x "), node.shape)
             }
         };
