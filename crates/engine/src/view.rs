@@ -21,6 +21,11 @@ pub(crate) fn row_major(shape: &[usize]) -> Vec<isize> {
 }
 
 impl View {
+    /// `numel` elements in their order in memory.
+    pub fn identity(numel: usize) -> View {
+        View::contiguous(&[numel])
+    }
+
     /// The view that reads a buffer of this shape as it lies.
     pub fn contiguous(shape: &[usize]) -> View {
         View {
