@@ -1,5 +1,6 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 
+pub mod games;
 pub mod named;
 pub mod nn;
 pub mod objectives;
