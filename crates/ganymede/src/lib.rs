@@ -1,6 +1,7 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 
 pub mod games;
+pub mod models;
 pub mod named;
 pub mod nn;
 pub mod objectives;
