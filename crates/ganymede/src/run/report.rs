@@ -27,6 +27,8 @@ struct Group {
     /// The axis where it does not follow from the values.
     range: Option<[f64; 2]>,
     percent: bool,
+    /// Whether its lines are noisy; schedules are not.
+    noisy: bool,
     /// A value worth a dotted line.
     reference: Option<f64>,
     about: &'static str,
@@ -42,6 +44,7 @@ const GROUPS: &[Group] = &[
         unit: "what each player minimises",
         range: None,
         percent: false,
+        noisy: true,
         reference: None,
         about: "The players pull against each other, so a falling curve is not progress by itself and neither should end \
                 at zero.",
@@ -55,10 +58,11 @@ const GROUPS: &[Group] = &[
         unit: "share of pictures judged correctly",
         range: Some([0.0, 1.0]),
         percent: true,
+        noisy: true,
         reference: Some(0.5),
         about: "On real pictures and on generated ones. At the dotted line, one half, it only guesses.",
-        healthy: "both stay between one half and about 90 %, and sink slowly as the fakes become harder to tell.",
-        trouble: "both stick at 100 %: the discriminator has won, and its opponent gets no useful hint. Wide swings in \
+        healthy: "both stay between one half and about 90\u{a0}%, and sink slowly as the fakes become harder to tell.",
+        trouble: "both stick at 100\u{a0}%: the discriminator has won, and its opponent gets no useful hint. Wide swings in \
                   turn: the players chase each other, often around samples that all look alike (collapse).",
     },
     Group {
@@ -67,6 +71,7 @@ const GROUPS: &[Group] = &[
         unit: "probability of being real, by the discriminator's judgement",
         range: Some([0.0, 1.0]),
         percent: false,
+        noisy: true,
         reference: Some(0.5),
         about: "D(x) is the mean for real pictures, D(G(z)) for generated ones. In theory the game ends with both at one \
                 half.",
@@ -80,6 +85,7 @@ const GROUPS: &[Group] = &[
         unit: "mean score of real minus mean score of generated pictures",
         range: None,
         percent: false,
+        noisy: true,
         reference: Some(0.0),
         about: "A Wasserstein critic does not judge true or false: the gap estimates, up to a factor, how far apart real \
                 and generated pictures are.",
@@ -93,6 +99,7 @@ const GROUPS: &[Group] = &[
         unit: "length of the gradient with respect to the pictures",
         range: None,
         percent: false,
+        noisy: true,
         reference: Some(1.0),
         about: "How steep the critic is between real and generated pictures. A gradient penalty pulls this towards the \
                 dotted line at 1.",
@@ -105,6 +112,7 @@ const GROUPS: &[Group] = &[
         unit: "size of the updates",
         range: None,
         percent: false,
+        noisy: false,
         reference: None,
         about: "What the schedule gave each player. A kink in another chart at a step where this one changes is no accident.",
         healthy: "",
@@ -291,6 +299,7 @@ struct Chart {
     title: String,
     range: Option<[f64; 2]>,
     percent: bool,
+    smooth: bool,
     reference: Option<f64>,
     series: Vec<Series>,
     #[serde(skip)]
@@ -331,11 +340,14 @@ fn charts(story: &Story) -> Vec<Chart> {
             .map(|name| line(name, &story.scalars[*name]))
             .collect();
         colour(&mut series, &names);
+        // Discriminator and real first, generator and generated second, in every chart.
+        series.sort_by_key(|series| series.colour);
         Chart {
             id: number.to_string(),
             title: group.map_or_else(|| in_words(prefix), |group| group.title.to_owned()),
             range: group.and_then(|group| group.range),
             percent: group.is_some_and(|group| group.percent),
+            smooth: group.is_none_or(|group| group.noisy),
             reference: group.and_then(|group| group.reference),
             series,
             group,
@@ -565,8 +577,13 @@ fn fact(name: &str, value: &str, small: Option<String>) -> String {
     let small = small
         .map(|text| format!("<small>{}</small>", escape(&text)))
         .unwrap_or_default();
+    let class = if value.len() > 10 {
+        " class=\"word\""
+    } else {
+        ""
+    };
     format!(
-        "<div><dt>{}</dt><dd>{}{small}</dd></div>",
+        "<div><dt>{}</dt><dd{class}>{}{small}</dd></div>",
         escape(name),
         escape(value)
     )
@@ -620,11 +637,12 @@ fn pictures(samples: &[Sample], story: &Story) -> String {
     format!(
         "<section aria-labelledby=\"made\">\n\
          <div class=\"title\"><h2 id=\"made\">What it makes</h2><p>{invitation}</p></div>\n\
-         <div class=\"card stage\">\n\
+         <div class=\"card stage{alone}\">\n\
          <div class=\"well\"><img class=\"now\" alt=\"Grid of generated samples after step {step}\" src=\"{src}\"></div>\n\
-         <p class=\"when\"><strong id=\"when-step\">Step {step}</strong><span id=\"when-images\">{images}</span>\
+         <div class=\"beside\"><p class=\"when\"><strong id=\"when-step\">Step {step}</strong><span id=\"when-images\">{images}</span>\
          <span id=\"when-time\">{seconds}</span></p>\n\
-         {controls}{left_out}</div>\n</section>\n",
+         {controls}{left_out}</div></div>\n</section>\n",
+        alone = if samples.len() == 1 { " alone" } else { "" },
         src = last.src,
     )
 }
@@ -995,7 +1013,7 @@ mod tests {
             "<dd>64,000</dd>",
             "<dd>4.2 min<small>resumed once, at step 1</small></dd>",
             "<dd>256</dd>",
-            "<dd>18446744073709551615</dd>",
+            "<dd class=\"word\">18446744073709551615</dd>",
             "<p class=\"status finished\">Finished</p>",
             "<td class=\"value\">2026-05-04 03:02:01 UTC</td>",
         ] {
@@ -1061,7 +1079,7 @@ mod tests {
                 ),
                 (
                     "How often the discriminator is right".into(),
-                    lines(&[("on generated", 1), ("on real", 0)])
+                    lines(&[("on real", 0), ("on generated", 1)])
                 ),
                 ("Balance".into(), lines(&[("k", 0)])),
                 ("Zeta".into(), lines(&[("zeta", 0)])),

@@ -20,11 +20,14 @@ function make(name, attributes = {}, ...children) {
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
 
+/** Three digits and a power of ten, with a minus sign that is as wide as a digit. */
+const power = (value) => Number(value.toPrecision(3)).toExponential().replaceAll("-", "−").replace("+", "");
+
 function readable(value, percent) {
   if (value === null || value === undefined) return "–";
   if (percent) return `${(value * 100).toFixed(1)} %`;
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2).replace("e-", "e−").replace("e+", "e");
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return power(value);
   return value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : 3).replace("-", "−");
 }
 
@@ -59,13 +62,15 @@ function show(index) {
   charts.forEach(drawShown);
 }
 
-/** Whole enlargement where it fits, so that pixels stay square; never larger than the column otherwise. */
+/** As large as the column allows: small grids by a whole factor with square pixels, others smoothly. */
 function fit() {
   const picture = $("img.now");
   if (!picture || !picture.naturalWidth) return;
-  const room = Math.min(picture.parentElement.clientWidth - 28, 760);
-  const factor = Math.floor(room / picture.naturalWidth);
-  picture.style.width = factor >= 2 ? `${factor * picture.naturalWidth}px` : "";
+  const { naturalWidth: width, naturalHeight: height, parentElement: well } = picture;
+  const space = getComputedStyle(well);
+  const room = Math.min(well.clientWidth - parseFloat(space.paddingLeft) - parseFloat(space.paddingRight), 660 * Math.max(1, width / height));
+  const factor = room / width;
+  picture.style.width = `${factor >= 2 ? Math.floor(factor) * width : Math.floor(room)}px`;
   picture.style.imageRendering = factor >= 2 ? "pixelated" : "";
 }
 
@@ -90,7 +95,7 @@ function buildTimeline() {
   if (!slider) return;
   slider.addEventListener("input", () => { play(false); show(Number(slider.value)); });
   $("#play").addEventListener("click", () => play(!timeline.timer));
-  const count = Math.min(run.samples.length, innerWidth < 560 ? 5 : 8);
+  const count = Math.min(run.samples.length, 8);
   const film = $(".film");
   for (let n = 0; n < count; n++) {
     const index = Math.round(n * (run.samples.length - 1) / Math.max(1, count - 1));
@@ -108,16 +113,20 @@ function buildTimeline() {
 
 const charts = run.charts.map((chart) => ({ ...chart, box: document.getElementById(`chart-${chart.id}`) }));
 const state = { smooth: false, cursor: null };
-const MARGIN = { left: 46, right: 14, top: 10, bottom: 30 };
+const MARGIN = { right: 14, top: 10, bottom: 30 };
 
-/** Running mean without the pull of its beginning; gaps stay gaps. */
+/** Mean over neighbours on both sides, weighted by a bell curve, so that nothing lags behind; gaps stay gaps. */
 function smoothed(values) {
-  const keep = 1 - 1 / Math.max(2, values.length / 30);
-  let sum = 0, weight = 0;
-  return values.map((value) => {
+  const sigma = Math.max(1, values.length / 80), reach = Math.ceil(3 * sigma);
+  return values.map((value, n) => {
     if (value === null) return null;
-    sum = keep * sum + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
+    let sum = 0, weight = 0;
+    for (let k = Math.max(0, n - reach); k <= Math.min(values.length - 1, n + reach); k++) {
+      if (values[k] === null) continue;
+      const w = Math.exp(-0.5 * ((k - n) / sigma) ** 2);
+      sum += w * values[k];
+      weight += w;
+    }
     return sum / weight;
   });
 }
@@ -161,7 +170,13 @@ function draw(chart) {
   const plot = $(".plot", chart.box);
   const width = Math.max(200, plot.clientWidth), height = plot.clientHeight || 216;
   const { low, high, cut } = range(chart);
-  const [left, right, top, bottom] = [MARGIN.left, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
+  const vertical = ticks(low, high, 5);
+  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(vertical.step) + 1e-9)));
+  const label = (value) => chart.percent ? `${Math.round(value * 100)} %`
+    : Math.abs(value) < vertical.step * 1e-6 ? "0"
+    : vertical.step < 1e-3 || Math.abs(value) >= 1e5 ? power(value) : value.toFixed(digits).replace("-", "−");
+  const longest = Math.max(...vertical.all.map((value) => label(value).length));
+  const [left, right, top, bottom] = [14 + 7.2 * longest, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
   const x = (step) => left + (step - run.first) / Math.max(1, run.last - run.first) * (right - left);
   const y = (value) => value === null ? null : bottom - (value - low) / (high - low) * (bottom - top);
   Object.assign(chart, { x, y, left, right, top, bottom });
@@ -170,18 +185,13 @@ function draw(chart) {
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0, "aria-label": summary(chart) });
   svg.append(make("defs", {}, make("clipPath", { id: clip },
     make("rect", { x: left, y: top - 3, width: right - left, height: bottom - top + 6 }))));
-  const vertical = ticks(low, high, 5);
-  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(vertical.step) + 1e-9)));
   for (const value of vertical.all) {
-    const text = chart.percent ? `${Math.round(value * 100)} %`
-      : vertical.step < 1e-4 || Math.abs(value) >= 1e5 ? (value === 0 ? "0" : value.toExponential(0).replace("-", "−").replace("+", ""))
-      : value.toFixed(digits).replace("-", "−");
     svg.append(make("line", { class: "g", x1: left, x2: right, y1: y(value), y2: y(value) }),
-      make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, text));
+      make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, label(value)));
   }
   const across = ticks(run.first, run.last, width / 90);
   for (const step of across.all) {
-    if (step !== Math.round(step) || x(step) > right - 46) continue;
+    if (step !== Math.round(step) || x(step) > right - 64) continue;
     svg.append(make("text", { x: x(step), y: bottom + 19, "text-anchor": "middle" }, step >= 1e5 ? compact.format(step) : whole.format(step)));
   }
   svg.append(make("text", { x: right, y: bottom + 19, "text-anchor": "end" }, "step →"),
@@ -207,9 +217,10 @@ function draw(chart) {
       close();
       inside.append(make("path", { class: "band", d: text, style: `fill:${colour}` }));
     }
-    if (state.smooth && !series.low)
+    const smooth = state.smooth && chart.smooth;
+    if (smooth && !series.low)
       inside.append(make("path", { class: "line raw", d: path(points(series.mean)), style: `stroke:${colour}` }));
-    series.drawn = state.smooth ? smoothed(series.mean) : series.mean;
+    series.drawn = smooth ? smoothed(series.mean) : series.mean;
     inside.append(make("path", { class: "line main", d: path(points(series.drawn)), style: `stroke:${colour}` }));
   }
   chart.marks = make("g", { class: "marks" });
@@ -401,4 +412,7 @@ buildTimeline();
 buildCharts();
 buildButtons();
 if (run.samples.length > 1) show(timeline.at);
+// `report.html#step-700` opens at the samples nearest to that step.
+const linked = location.hash.match(/^#step-(\d+)$/);
+if (linked && run.samples.length > 1) seek(Number(linked[1]));
 if (location.hash === "#selftest") selftest();
