@@ -1,5 +1,8 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
-
+//!
+//! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
+//! [`optimisers`] and [`data`]; [`games`]; [`models`]; [`run`].
+//DATA
 pub mod games;
 pub mod models;
 pub mod named;
@@ -7,3 +10,4 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+pub mod run;
