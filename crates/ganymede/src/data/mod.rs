@@ -14,19 +14,26 @@
 //! ```
 
 pub mod builtin;
+pub mod check;
+mod decode;
 pub mod error;
+pub mod folder;
 pub mod get;
 pub mod idx;
 pub mod open;
 pub mod order;
 pub mod pictures;
+pub mod prefetch;
 pub mod registry;
 pub mod shaping;
 pub mod toys;
 
+pub use check::{Report, check};
 pub use error::{DataError, Result};
+pub use get::get;
 pub use open::open;
 pub use pictures::Pictures;
+pub use prefetch::Prefetcher;
 pub use shaping::{Fit, Want};
 
 use serde::Serialize;

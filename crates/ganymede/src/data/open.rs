@@ -7,13 +7,14 @@ use super::error::{DataError, Result};
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::Want;
 use super::toys::{Points, Toy};
-use super::{Dataset, builtin, get, idx};
+use super::{Dataset, builtin, decode, folder, get, idx};
 
 /// Opens a data set by a name or a path.
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
 /// - `points:FILE`, see [`Points`]
 /// - an IDX images file, plain or gzip; its labels file is found beside it
+/// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a folder with IDX files named as MNIST's are, with a split if wanted: `folder:test`
 ///
 /// # Errors
@@ -32,16 +33,37 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some(entry) = registry::find(head) {
         return open_entry(entry, split, want);
     }
+    let (path, split) = existing(spec)?;
+    open_path(path, split, want)
+}
+
+/// The path that a spec names, with a split if one is written behind it; the name of a data set is not asked for.
+fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
     if Path::new(spec).exists() {
-        return open_path(Path::new(spec), None, want);
+        return Ok((Path::new(spec), None));
     }
-    if split.is_some() && Path::new(head).exists() {
-        return open_path(Path::new(head), split, want);
-    }
+    let head = match spec.rsplit_once(':') {
+        Some((head, split)) if Path::new(head).exists() => {
+            return Ok((Path::new(head), Some(split)));
+        }
+        Some((head, _)) => head,
+        None => spec,
+    };
     if spec.contains(['/', '\\']) || spec.starts_with('.') {
         return Err(DataError::NotFound { path: spec.into() });
     }
     Err(unknown(head))
+}
+
+/// The folder of pictures and the split that a spec names; `None` for every other kind of data.
+pub(crate) fn picture_folder(spec: &str) -> Result<Option<(PathBuf, Option<&str>)>> {
+    let name = spec.split(':').next().unwrap_or(spec);
+    if registry::find(name).is_some() || spec.starts_with("points:") {
+        return Ok(None);
+    }
+    let (path, split) = existing(spec)?;
+    let pictures = path.is_dir() && idx_files(path, split)?.is_none();
+    Ok(pictures.then(|| (path.to_path_buf(), split)))
 }
 
 /// The error for a name that no row of the registry has.
@@ -143,13 +165,16 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
                 want,
             )?));
         }
-        return Err(DataError::NotData {
-            path: path.into(),
-            got: "a folder".into(),
-        });
+        return folder::open(path, split, want);
     }
     if let Some(split) = split {
         return Err(no_split(split, "none, as it is one file"));
+    }
+    if let Some(got) = not_idx(path)? {
+        return Err(DataError::NotData {
+            path: path.into(),
+            got: got.into(),
+        });
     }
     let labels = idx::labels_beside(path);
     Ok(Arc::new(idx::open(
@@ -159,6 +184,28 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
         None,
         want,
     )?))
+}
+
+/// What a file is that is not IDX, as its first bytes say.
+fn not_idx(path: &Path) -> Result<Option<&'static str>> {
+    let (bytes, _) = decode::prefix(path)?;
+    let known: [(&[u8], &str); 8] = [
+        (b"\0\0", ""),
+        (b"\x1f\x8b", ""),
+        (b"\x89PNG", "a single picture"),
+        (b"\xff\xd8", "a single picture"),
+        (b"RIFF", "a single picture or sound"),
+        (b"GIF8", "a single picture"),
+        (b"PK", "a ZIP archive (unpack it first)"),
+        (b"%PDF", "a PDF document"),
+    ];
+    let found = known.iter().find(|(start, _)| bytes.starts_with(start));
+    let other = if bytes.is_empty() {
+        "an empty file"
+    } else {
+        "something else"
+    };
+    Ok(Some(found.map_or(other, |(_, what)| what)).filter(|what| !what.is_empty()))
 }
 
 /// The images file and the labels file of a split in a folder of IDX files; `None` if there are no IDX images.
@@ -194,5 +241,114 @@ fn idx_files(folder: &Path, split: Option<&str>) -> Result<Option<(PathBuf, Opti
             has: "a split whose IDX files are there".into(),
         }),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Shape;
+    use std::fs;
+
+    fn message(spec: &str) -> String {
+        open(spec, &Want::default()).unwrap_err().to_string()
+    }
+
+    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, ring, grid, spiral, moons";
+
+    #[test]
+    fn names() {
+        assert_eq!(open("ring", &Want::default()).unwrap().len(), None);
+        let small = open("fashion-mnist-10k:test", &Want::picture(16, 16, 3)).unwrap();
+        assert_eq!(
+            small.shape(),
+            Shape::Picture {
+                height: 16,
+                width: 16,
+                channels: 3
+            }
+        );
+        assert_eq!(small.name(), "fashion-mnist-10k:test");
+        let error = open("mnits", &Want::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("unknown data set `mnits`: expected {KNOWN} or a path")
+        );
+        assert_eq!(error.hint().unwrap(), "did you mean `mnist`?");
+        assert_eq!(
+            message("zebra"),
+            format!("unknown data set `zebra`: expected {KNOWN} or a path")
+        );
+        assert_eq!(
+            message("mnist:dev"),
+            "no split `dev` in `mnist`: expected `train` or `test`"
+        );
+        assert_eq!(
+            message("ring:test"),
+            "no split `test` in `ring`: expected none"
+        );
+        assert_eq!(
+            message("no/such/folder"),
+            "no such file or folder: no/such/folder"
+        );
+        let error = open("ring", &Want::picture(8, 8, 1))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "`ring` holds points, not pictures: expected no picture size or channels"
+        );
+    }
+
+    #[test]
+    fn idx_by_file_and_by_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        let image = |value| [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, value];
+        put("train-images-idx3-ubyte", &image(0));
+        put("t10k-images-idx3-ubyte", &image(255));
+        put("t10k-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 2]);
+        let path = folder.path().display().to_string();
+        let first = |spec: &str| open(spec, &Want::default()).unwrap().example(0).unwrap();
+        assert_eq!(first(&path), (vec![-1.0], 0));
+        assert_eq!(first(&format!("{path}:test")), (vec![1.0], 2));
+        assert_eq!(
+            first(&format!("{path}/t10k-images-idx3-ubyte")),
+            (vec![1.0], 2)
+        );
+        put("a.pdf", b"%PDF-1.7");
+        put("b", b"");
+        let message = |spec: &str| message(&format!("{path}{spec}")).replace(&path, "F");
+        assert_eq!(
+            message("/a.pdf"),
+            "not a data file: expected a folder of pictures or an IDX file, got a PDF document: F/a.pdf"
+        );
+        assert!(message("/b").contains("got an empty file"));
+        assert_eq!(
+            message(":dev"),
+            "no split `dev` in `F`: expected a split whose IDX files are there"
+        );
+        assert!(message("/t10k-images-idx3-ubyte:test").contains("as it is one file"));
+    }
+
+    #[test]
+    fn points_and_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p.csv");
+        fs::write(&file, "1,2\n").unwrap();
+        let points = open(&format!("points:{}", file.display()), &Want::default()).unwrap();
+        assert_eq!(points.example(0).unwrap().0, [1.0, 2.0]);
+        image::GrayImage::new(3, 2)
+            .save(folder.path().join("a.png"))
+            .unwrap();
+        let pictures = open(&folder.path().display().to_string(), &Want::default()).unwrap();
+        assert_eq!(
+            pictures.shape(),
+            Shape::Picture {
+                height: 2,
+                width: 3,
+                channels: 1
+            }
+        );
     }
 }
