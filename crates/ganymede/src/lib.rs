@@ -2,7 +2,7 @@
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
 //! [`optimisers`] and [`data`]; [`games`]; [`models`]; [`run`].
-//DATA
+pub mod data;
 pub mod games;
 pub mod models;
 pub mod named;
