@@ -119,9 +119,7 @@ pub enum RunError {
         name: String,
     },
     /// A checkpoint's name cannot be a file name.
-    #[error(
-        "expected a checkpoint name of letters, digits and `-`, not beginning with `step-`, got `{name}`"
-    )]
+    #[error("expected a checkpoint name of letters, digits and `-`, not beginning with `step-`, got `{name}`")]
     CheckpointName {
         /// The name.
         name: String,
@@ -286,9 +284,7 @@ mod tests {
 
     #[test]
     fn messages_of_the_system() {
-        let io = |kind: io::ErrorKind| {
-            RunError::io("write", Path::new("runs/a/config.json"), kind.into())
-        };
+        let io = |kind: io::ErrorKind| RunError::io("write", Path::new("runs/a/config.json"), kind.into());
         says(
             io(io::ErrorKind::StorageFull),
             "cannot write (no storage space): runs/a/config.json\n\n\
