@@ -80,16 +80,18 @@ fn exp_f32<const FMA: bool>(x: f32) -> f32 {
     p * power(half) * power(exponent.wrapping_sub(half))
 }
 
+/// Splits a positive normal number into a mantissa in [sqrt(1/2), sqrt(2)), less 1, and an exponent.
 #[inline(always)]
-pub(crate) fn log_f32<const FMA: bool>(x: f32) -> f32 {
-    let subnormal = x < f32::MIN_POSITIVE;
-    let scaled = if subnormal { x * 8_388_608.0 } else { x };
-    let bits = scaled.to_bits();
-    // The mantissa lies in [sqrt(1/2), sqrt(2)).
+pub(crate) fn split_f32(x: f32) -> (f32, f32) {
+    let bits = x.to_bits();
     let exponent = (bits.wrapping_sub(0x3f35_04f3) as i32) >> 23;
     let mantissa = f32::from_bits(bits.wrapping_sub((exponent << 23) as u32));
-    let e = exponent as f32 - if subnormal { 23.0 } else { 0.0 };
-    let f = mantissa - 1.0;
+    (mantissa - 1.0, exponent as f32)
+}
+
+/// log(1 + f) + e ln 2, for f of a mantissa.
+#[inline(always)]
+pub(crate) fn log_split_f32<const FMA: bool>(f: f32, e: f32) -> f32 {
     let z = f * f;
     let p = horner::<f32, FMA, 9>(
         f,
@@ -107,7 +109,14 @@ pub(crate) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     );
     let tail = fma::<f32, FMA>(e, LN2_LOW, p * f * z);
     let tail = fma::<f32, FMA>(-0.5, z, tail);
-    let log = fma::<f32, FMA>(e, LN2_HIGH, f + tail);
+    fma::<f32, FMA>(e, LN2_HIGH, f + tail)
+}
+
+#[inline(always)]
+fn log_f32<const FMA: bool>(x: f32) -> f32 {
+    let subnormal = x < f32::MIN_POSITIVE;
+    let (f, e) = split_f32(if subnormal { x * 8_388_608.0 } else { x });
+    let log = log_split_f32::<FMA>(f, e - if subnormal { 23.0 } else { 0.0 });
     let log = if x == f32::INFINITY { x } else { log };
     let log = if x == 0.0 { f32::NEG_INFINITY } else { log };
     if x >= 0.0 { log } else { f32::NAN }
