@@ -119,6 +119,36 @@ fn chain(numel: usize, view: View, steps: &[Step]) -> Loop {
     Loop { numel, loads: vec![view], steps, stores: vec![last], reduce: None, reductions: vec![] }
 }
 
+const UNARY: [Unary; 16] = [
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Sign,
+    Unary::Exp,
+    Unary::Log,
+    Unary::Sqrt,
+    Unary::Rsqrt,
+    Unary::Recip,
+    Unary::Square,
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::Softplus,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Floor,
+    Unary::Relu,
+];
+const BINARY: [Binary; 9] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Max,
+    Binary::Min,
+    Binary::Lt,
+    Binary::Le,
+    Binary::Eq,
+];
+
 fn main() {
     println!("{:?}, {} threads", Isa::current(), pool::threads());
     pool::inside(|| {
@@ -139,26 +169,25 @@ fn main() {
         measure("row sums of x and x * y, 100 long", &sums(40_000, 100, 1), false);
         measure("row sums of x and x * y, 10 long", &sums(400_000, 10, 1), false);
         measure("plane sums of x and x * y, 64 x 16 x 64", &sums(4096, 16, 64), false);
+        measure("leaky_relu(scale * x + shift), C = 64", &affine_leaky(64, 64), false);
         for numel in [1 << 12, 1 << 22] {
-            for op in [Unary::Neg, Unary::Exp, Unary::Log, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Sin] {
+            for op in UNARY {
                 measure(&format!("{op:?}"), &chain(numel, View::identity(numel), &[Step::Unary(op, 0)]), false);
             }
+        }
+        for op in BINARY {
+            let steps = [Step::Const(1.7), Step::Binary(op, 0, 1)];
+            measure(&format!("{op:?}"), &chain(1 << 12, View::identity(1 << 12), &steps), false);
         }
         let pow = [Step::Const(1.7), Step::Binary(Binary::Pow, 0, 1)];
         measure("Pow", &chain(1 << 12, View::identity(1 << 12), &pow), false);
         for (name, strides) in [
-            ("channels first to last", vec![64 * 4096, 64, 1, 4096]),
-            ("channels last to first", vec![64 * 4096, 64 * 64, 64, 1]),
+            ("channels first to last", [64 * 4096, 64, 1, 4096]),
+            ("channels last to first", [64 * 4096, 1, 64 * 64, 64]),
         ] {
-            let shape = if name.ends_with("last") { vec![16, 64, 64, 64] } else { vec![16, 64, 64, 64] };
-            let strides: Vec<isize> = if name.ends_with("last") {
-                strides
-            } else {
-                // Rows of the output are pixels, which lie 64 channels apart.
-                vec![64 * 4096, 1, 64 * 64, 64]
-            };
-            let numel = 16 * 64 * 4096;
-            measure(name, &chain(numel, View { shape, strides, offset: 0 }, &[Step::Unary(Unary::Neg, 0)]), false);
+            let (numel, shape) = (16 * 64 * 4096, vec![16, 64, 64, 64]);
+            let view = View { shape, strides: strides.to_vec(), offset: 0 };
+            measure(name, &chain(numel, view, &[Step::Unary(Unary::Neg, 0)]), false);
         }
         let flipped = View { shape: vec![1 << 12, 1 << 10], strides: vec![1 << 10, -1], offset: (1 << 10) - 1 };
         measure("flipped rows", &chain(1 << 22, flipped, &[Step::Unary(Unary::Neg, 0)]), false);

@@ -144,10 +144,10 @@ fn sigmoid_f32<const FMA: bool>(x: f32) -> f32 {
 #[inline(always)]
 fn softplus_f32<const FMA: bool>(x: f32) -> f32 {
     let u = exp_f32::<FMA>(-x.abs());
-    let y = 1.0 + u;
-    // log(1 + u), where the quotient gives back what rounding `y` lost.
-    let log = log_f32::<FMA>(y) + (u - (y - 1.0)) / y;
-    (if x > 0.0 { x } else { 0.0 }) + log
+    // log(1 + u) for u in [0, 1]: the mantissa of 1 + u less 1 is u or (u - 1) / 2, without rounding.
+    let upper = u > 0.414;
+    let log = log_split_f32::<FMA>(if upper { (u - 1.0) * 0.5 } else { u }, if upper { 1.0 } else { 0.0 });
+    (if x > 0.0 { x } else { 0.0 }) + if x.is_nan() { x } else { log }
 }
 
 /// sin(x + quarter * pi / 2), reduced and evaluated in f64: right for any f32 below about 10^9.

@@ -281,7 +281,7 @@ impl CompiledLoop {
                 // SAFETY: the scratch has `scratch_len` elements, the output `outer * inner`.
                 unsafe {
                     let partials = shared.scratch.add((k * spec.outer + outer) * splits * spec.inner);
-                    halve::<I, T>(kind, partials, splits, spec.inner);
+                    halve::<I, T>(kind, partials, partials, splits, spec.inner);
                     std::ptr::copy_nonoverlapping(partials, output.add(outer * spec.inner), spec.inner);
                 }
             }
@@ -318,25 +318,37 @@ macro_rules! by_kind {
     };
 }
 
-/// Folds `rows` rows of `inner` elements into the first of them, in halves.
+/// Folds `rows` rows of `inner` elements to one, in halves, with `total` as the place to work in; it may be `data` itself.
 ///
 /// # Safety
-/// `data` has `rows * inner` elements, `rows` is at least 1.
-unsafe fn halve<I: Target, T: Lane>(kind: ReduceKind, data: *mut T, rows: usize, inner: usize) {
+/// `data` and `total` have `rows * inner` elements, and are the same or do not overlap; `rows` is at least 1.
+unsafe fn halve<I: Target, T: Lane>(kind: ReduceKind, data: *const T, total: *mut T, rows: usize, inner: usize) {
     // SAFETY: the two halves do not overlap, as `rows - half >= half`.
     unsafe {
         if inner == 1 {
-            let mut total = [T::ZERO];
-            by_kind!(kind, O => I::fold_rows::<T, O>(from_raw_parts(data, rows), rows, &mut total));
-            *data = total[0];
+            let mut folded = [T::ZERO];
+            by_kind!(kind, O => I::fold_rows::<T, O>(from_raw_parts(data, rows), rows, &mut folded));
+            *total = folded[0];
             return;
         }
         let mut rows = rows;
+        if !std::ptr::eq(data, total) {
+            let half = rows / 2;
+            let keep = rows - half;
+            if half > 0 {
+                let (low, high) =
+                    (from_raw_parts(data, half * inner), from_raw_parts(data.add(keep * inner), half * inner));
+                let to = from_raw_parts_mut(total, half * inner);
+                by_kind!(kind, O => I::map2::<T, O, false, false>(low, high, to));
+            }
+            std::ptr::copy_nonoverlapping(data.add(half * inner), total.add(half * inner), (keep - half) * inner);
+            rows = keep;
+        }
         while rows > 1 {
             let half = rows / 2;
-            let total = from_raw_parts_mut(data, half * inner);
-            let rest = from_raw_parts(data.add((rows - half) * inner), half * inner);
-            by_kind!(kind, O => I::fold::<T, O>(total, rest));
+            let to = from_raw_parts_mut(total, half * inner);
+            let rest = from_raw_parts(total.add((rows - half) * inner), half * inner);
+            by_kind!(kind, O => I::fold::<T, O>(to, rest));
             rows -= half;
         }
     }
@@ -440,8 +452,7 @@ impl<T: Lane> Frame<'_, T> {
                 } else {
                     let total = self.totals.add(k * self.stride);
                     for (values, output) in values.chunks_exact(segment).zip(output.chunks_exact_mut(spec.inner)) {
-                        from_raw_parts_mut(total, segment).copy_from_slice(values);
-                        halve::<I, T>(kind, total, spec.extent, spec.inner);
+                        halve::<I, T>(kind, values.as_ptr(), total, spec.extent, spec.inner);
                         output.copy_from_slice(from_raw_parts(total, spec.inner));
                     }
                 }
@@ -477,7 +488,7 @@ impl<T: Lane> Frame<'_, T> {
             }
             for (k, &(kind, _)) in self.plan.reductions.iter().enumerate() {
                 let total = self.totals.add(k * self.stride);
-                halve::<I, T>(kind, total, step.min(end - first), columns);
+                halve::<I, T>(kind, total, total, step.min(end - first), columns);
                 let to = if splits > 1 {
                     scratch.add(((k * spec.outer + outer) * splits + split) * spec.inner + column)
                 } else {
