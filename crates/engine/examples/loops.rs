@@ -20,7 +20,10 @@ fn fastest(mut work: impl FnMut()) -> f64 {
 
 fn report(name: &str, numel: usize, bytes: usize, seconds: f64) {
     let ns = seconds * 1e9 / numel as f64;
-    println!("{name:<44} {:>9.1} GB/s {ns:>8.3} ns/element", (numel * bytes) as f64 / seconds * 1e-9);
+    println!(
+        "{name:<44} {:>9.1} GB/s {ns:>8.3} ns/element",
+        (numel * bytes) as f64 / seconds * 1e-9
+    );
 }
 
 /// Runs a loop over fresh operands; `in_place` stores over its first loads.
@@ -28,7 +31,15 @@ fn measure(name: &str, program: &Loop, in_place: bool) {
     let numel = program.numel;
     let mut operands: Vec<Vec<f32>> = program.loads.iter().map(|_| vec![0.0; numel]).collect();
     for (stream, operand) in operands.iter_mut().enumerate() {
-        fill_uniform(Key { seed: 1, stream: stream as u64, step: 0 }, 0, operand);
+        fill_uniform(
+            Key {
+                seed: 1,
+                stream: stream as u64,
+                step: 0,
+            },
+            0,
+            operand,
+        );
     }
     let folded = program.reduce.map_or(0, |spec| spec.outer * spec.inner);
     let mut stores: Vec<Vec<f32>> = program.stores.iter().map(|_| vec![0.0; numel]).collect();
@@ -37,16 +48,36 @@ fn measure(name: &str, program: &Loop, in_place: bool) {
     let mut scratch = vec![0f32; compiled.scratch_len()];
     let at: Vec<*mut f32> = operands.iter_mut().map(|operand| operand.as_mut_ptr()).collect();
     let inputs: Vec<*const f32> = at.iter().map(|operand| operand.cast_const()).collect();
-    let targets = if in_place { at[..stores.len()].to_vec() } else { stores.iter_mut().map(|x| x.as_mut_ptr()).collect() };
-    let outputs: Vec<*mut f32> = targets.into_iter().chain(folds.iter_mut().map(|x| x.as_mut_ptr())).collect();
-    let wide = program.loads.iter().filter(|view| view.strides.iter().all(|&stride| stride != 0)).count();
+    let targets = if in_place {
+        at[..stores.len()].to_vec()
+    } else {
+        stores.iter_mut().map(|x| x.as_mut_ptr()).collect()
+    };
+    let outputs: Vec<*mut f32> = targets
+        .into_iter()
+        .chain(folds.iter_mut().map(|x| x.as_mut_ptr()))
+        .collect();
+    let wide = program
+        .loads
+        .iter()
+        .filter(|view| view.strides.iter().all(|&stride| stride != 0))
+        .count();
     // SAFETY: every operand and store has `numel` elements, every fold and the scratch theirs.
     let seconds = fastest(|| unsafe { compiled.run(Isa::current(), &inputs, &outputs, scratch.as_mut_ptr()) });
-    report(&format!("{name}, {numel}"), numel, 4 * (wide + program.stores.len()), seconds);
+    report(
+        &format!("{name}, {numel}"),
+        numel,
+        4 * (wide + program.stores.len()),
+        seconds,
+    );
 }
 
 fn affine_leaky(numel: usize, channels: usize) -> Loop {
-    let vector = View { shape: vec![numel / channels, channels], strides: vec![0, 1], offset: 0 };
+    let vector = View {
+        shape: vec![numel / channels, channels],
+        strides: vec![0, 1],
+        offset: 0,
+    };
     Loop {
         numel,
         loads: vec![View::identity(numel), vector.clone(), vector],
@@ -67,7 +98,11 @@ fn affine_leaky(numel: usize, channels: usize) -> Loop {
 
 /// Adam's update; the step size and the second correction are operands of one element.
 fn adam(numel: usize) -> Loop {
-    let scalar = View { shape: vec![numel], strides: vec![0], offset: 0 };
+    let scalar = View {
+        shape: vec![numel],
+        strides: vec![0],
+        offset: 0,
+    };
     let wide = View::identity(numel);
     Loop {
         numel,
@@ -109,14 +144,26 @@ fn sums(outer: usize, extent: usize, inner: usize) -> Loop {
         steps: vec![Step::Load(0), Step::Load(1), Step::Binary(Binary::Mul, 0, 1)],
         stores: vec![],
         reduce: Some(ReduceSpec { outer, extent, inner }),
-        reductions: [0, 2].map(|value| Reduction { kind: ReduceKind::Sum, value }).to_vec(),
+        reductions: [0, 2]
+            .map(|value| Reduction {
+                kind: ReduceKind::Sum,
+                value,
+            })
+            .to_vec(),
     }
 }
 
 fn chain(numel: usize, view: View, steps: &[Step]) -> Loop {
     let steps: Vec<Step> = [Step::Load(0)].into_iter().chain(steps.iter().copied()).collect();
     let last = steps.len() as u16 - 1;
-    Loop { numel, loads: vec![view], steps, stores: vec![last], reduce: None, reductions: vec![] }
+    Loop {
+        numel,
+        loads: vec![view],
+        steps,
+        stores: vec![last],
+        reduce: None,
+        reductions: vec![],
+    }
 }
 
 const UNARY: [Unary; 16] = [
@@ -159,7 +206,11 @@ fn main() {
             measure("leaky_relu(scale * x + shift), C = 64", &affine_leaky(numel, 64), false);
         }
         measure("leaky_relu(scale * x + shift), C = 3", &affine_leaky(3 << 20, 3), false);
-        measure("leaky_relu(scale * x + shift) in place", &affine_leaky(1 << 22, 64), true);
+        measure(
+            "leaky_relu(scale * x + shift) in place",
+            &affine_leaky(1 << 22, 64),
+            true,
+        );
         measure("adam in place", &adam(1 << 16), true);
         measure("adam in place", &adam(1 << 22), true);
         measure("column sums of x and x * y", &sums(1, 100_000, 64), false);
@@ -172,12 +223,20 @@ fn main() {
         measure("leaky_relu(scale * x + shift), C = 64", &affine_leaky(64, 64), false);
         for numel in [1 << 12, 1 << 22] {
             for op in UNARY {
-                measure(&format!("{op:?}"), &chain(numel, View::identity(numel), &[Step::Unary(op, 0)]), false);
+                measure(
+                    &format!("{op:?}"),
+                    &chain(numel, View::identity(numel), &[Step::Unary(op, 0)]),
+                    false,
+                );
             }
         }
         for op in BINARY {
             let steps = [Step::Const(1.7), Step::Binary(op, 0, 1)];
-            measure(&format!("{op:?}"), &chain(1 << 12, View::identity(1 << 12), &steps), false);
+            measure(
+                &format!("{op:?}"),
+                &chain(1 << 12, View::identity(1 << 12), &steps),
+                false,
+            );
         }
         let pow = [Step::Const(1.7), Step::Binary(Binary::Pow, 0, 1)];
         measure("Pow", &chain(1 << 12, View::identity(1 << 12), &pow), false);
@@ -186,13 +245,29 @@ fn main() {
             ("channels last to first", [64 * 4096, 1, 64 * 64, 64]),
         ] {
             let (numel, shape) = (16 * 64 * 4096, vec![16, 64, 64, 64]);
-            let view = View { shape, strides: strides.to_vec(), offset: 0 };
+            let view = View {
+                shape,
+                strides: strides.to_vec(),
+                offset: 0,
+            };
             measure(name, &chain(numel, view, &[Step::Unary(Unary::Neg, 0)]), false);
         }
-        let flipped = View { shape: vec![1 << 12, 1 << 10], strides: vec![1 << 10, -1], offset: (1 << 10) - 1 };
-        measure("flipped rows", &chain(1 << 22, flipped, &[Step::Unary(Unary::Neg, 0)]), false);
+        let flipped = View {
+            shape: vec![1 << 12, 1 << 10],
+            strides: vec![1 << 10, -1],
+            offset: (1 << 10) - 1,
+        };
+        measure(
+            "flipped rows",
+            &chain(1 << 22, flipped, &[Step::Unary(Unary::Neg, 0)]),
+            false,
+        );
     });
-    let key = Key { seed: 1, stream: 2, step: 3 };
+    let key = Key {
+        seed: 1,
+        stream: 2,
+        step: 3,
+    };
     let mut numbers = vec![0f32; 1 << 14];
     let seconds = fastest(|| fill_uniform(key, 0, &mut numbers));
     report("uniform, one thread", 1 << 14, 4, seconds);

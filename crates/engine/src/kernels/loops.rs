@@ -110,7 +110,11 @@ pub struct View {
 impl View {
     /// `numel` elements in their order in memory.
     pub fn identity(numel: usize) -> View {
-        View { shape: vec![numel], strides: vec![1], offset: 0 }
+        View {
+            shape: vec![numel],
+            strides: vec![1],
+            offset: 0,
+        }
     }
 }
 
@@ -168,6 +172,8 @@ impl Loop {
     /// # Panics
     /// Where the loop is malformed: a step that refers to itself or a later one, a view or a reduction of another length.
     pub fn compile(&self) -> CompiledLoop {
-        CompiledLoop { plan: plan::compile(self) }
+        CompiledLoop {
+            plan: plan::compile(self),
+        }
     }
 }

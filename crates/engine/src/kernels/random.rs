@@ -40,8 +40,12 @@ fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     while round < 10 {
         let left = u64::from(a) * 0xd251_1f53;
         let right = u64::from(c) * 0xcd9e_8d57;
-        (a, b, c, d) =
-            ((right >> 32) as u32 ^ b ^ k0, right as u32, (left >> 32) as u32 ^ d ^ k1, left as u32);
+        (a, b, c, d) = (
+            (right >> 32) as u32 ^ b ^ k0,
+            right as u32,
+            (left >> 32) as u32 ^ d ^ k1,
+            left as u32,
+        );
         k0 = k0.wrapping_add(0x9e37_79b9);
         k1 = k1.wrapping_add(0xbb67_ae85);
         round += 1;
@@ -59,8 +63,10 @@ fn words(key: [u32; 2], step: u64, first: u64, out: &mut Words) {
     let [w0, w1, w2, w3] = out;
     for j in 0..COUNTERS {
         let counter = first.wrapping_add(j as u64);
-        let [a, b, c, d] =
-            philox([counter as u32, (counter >> 32) as u32, step as u32, (step >> 32) as u32], key);
+        let [a, b, c, d] = philox(
+            [counter as u32, (counter >> 32) as u32, step as u32, (step >> 32) as u32],
+            key,
+        );
         (w0[j], w1[j], w2[j], w3[j]) = (a, b, c, d);
     }
 }
@@ -188,7 +194,11 @@ impl<T: Lane> Draw<T> for Bernoulli {
         let out = &mut out[..4 * COUNTERS];
         for j in 0..COUNTERS {
             for k in 0..4 {
-                out[4 * j + k] = if u64::from(words[k][j]) < self.threshold { T::ONE } else { T::ZERO };
+                out[4 * j + k] = if u64::from(words[k][j]) < self.threshold {
+                    T::ONE
+                } else {
+                    T::ZERO
+                };
             }
         }
     }
@@ -286,15 +296,25 @@ pub fn fill_bernoulli<T: Random>(key: Key, p: f64, first_index: u64, out: &mut [
 mod tests {
     use super::*;
 
-    const KEY: Key = Key { seed: 7, stream: 3, step: 11 };
+    const KEY: Key = Key {
+        seed: 7,
+        stream: 3,
+        step: 11,
+    };
 
     /// The known answers of Random123's `kat_vectors`.
     #[test]
     fn philox_gives_the_known_answers() {
         assert_eq!(philox([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
-        assert_eq!(philox([!0; 4], [!0; 2]), [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
         assert_eq!(
-            philox([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]),
+            philox([!0; 4], [!0; 2]),
+            [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]
+        );
+        assert_eq!(
+            philox(
+                [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+                [0xa4093822, 0x299f31d0]
+            ),
             [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
         );
     }
@@ -305,7 +325,16 @@ mod tests {
         T::normal_on(Isa::Portable, KEY, 0, &mut whole[1]);
         fill_bernoulli(KEY, 0.3, 0, &mut whole[2]);
         for isa in Isa::available() {
-            for (first, len) in [(0, 0), (0, 1), (3, 5), (509, 6), (512, 512), (1, 2999), (1023, 1025), (255, 2)] {
+            for (first, len) in [
+                (0, 0),
+                (0, 1),
+                (3, 5),
+                (509, 6),
+                (512, 512),
+                (1, 2999),
+                (1023, 1025),
+                (255, 2),
+            ] {
                 let mut part = vec![T::ZERO; len];
                 T::uniform_on(isa, KEY, first as u64, &mut part);
                 assert_eq!(part, whole[0][first..first + len], "uniform {isa:?} {first} {len}");
@@ -331,7 +360,11 @@ mod tests {
             out
         };
         let base = draw(KEY);
-        for other in [Key { seed: 8, ..KEY }, Key { stream: 4, ..KEY }, Key { step: 12, ..KEY }] {
+        for other in [
+            Key { seed: 8, ..KEY },
+            Key { stream: 4, ..KEY },
+            Key { step: 12, ..KEY },
+        ] {
             assert!(draw(other).iter().zip(base).all(|(&a, b)| a != b), "{other:?}");
         }
     }
@@ -347,17 +380,24 @@ mod tests {
         let mut numbers = vec![T::ZERO; 1 << 20];
         fill_normal(KEY, 0, &mut numbers);
         for (got, (want, bound)) in
-            moments(&numbers).into_iter().zip([(0.0, 0.004), (1.0, 0.006), (0.0, 0.01), (3.0, 0.04)])
+            moments(&numbers)
+                .into_iter()
+                .zip([(0.0, 0.004), (1.0, 0.006), (0.0, 0.01), (3.0, 0.04)])
         {
             assert!((got - want).abs() < bound, "normal: {got}, not {want}");
         }
-        let pairs = numbers.chunks_exact(2).map(|p| p[0].to_f64() * p[1].to_f64()).sum::<f64>();
+        let pairs = numbers
+            .chunks_exact(2)
+            .map(|p| p[0].to_f64() * p[1].to_f64())
+            .sum::<f64>();
         assert!((pairs / (1 << 19) as f64).abs() < 0.006);
         assert!(numbers.iter().all(|x| x.to_f64().abs() < 9.0));
         fill_uniform(KEY, 0, &mut numbers);
         assert!(numbers.iter().all(|x| (0.0..1.0).contains(&x.to_f64())));
         for (got, (want, bound)) in
-            moments(&numbers).into_iter().zip([(0.5, 0.002), (1.0 / 12.0, 0.001), (0.0, 0.001), (1.0 / 80.0, 0.001)])
+            moments(&numbers)
+                .into_iter()
+                .zip([(0.5, 0.002), (1.0 / 12.0, 0.001), (0.0, 0.001), (1.0 / 80.0, 0.001)])
         {
             assert!((got - want).abs() < bound, "uniform: {got}, not {want}");
         }

@@ -43,9 +43,17 @@ fn map3<T: Lane, O: Op3, const SA: bool, const SB: bool, const SC: bool, const F
     out: &mut [T],
 ) {
     let n = out.len();
-    let (a, b, c) = (&a[..if SA { 1 } else { n }], &b[..if SB { 1 } else { n }], &c[..if SC { 1 } else { n }]);
+    let (a, b, c) = (
+        &a[..if SA { 1 } else { n }],
+        &b[..if SB { 1 } else { n }],
+        &c[..if SC { 1 } else { n }],
+    );
     for i in 0..n {
-        let (a, b, c) = (a[if SA { 0 } else { i }], b[if SB { 0 } else { i }], c[if SC { 0 } else { i }]);
+        let (a, b, c) = (
+            a[if SA { 0 } else { i }],
+            b[if SB { 0 } else { i }],
+            c[if SC { 0 } else { i }],
+        );
         out[i] = O::apply::<T, FMA>(a, b, c);
     }
 }
@@ -258,11 +266,11 @@ pub(crate) mod ops {
         Div(a, b, FMA) => a / b;
         Max(a, b, FMA) => {
             let larger = if a > b { a } else { b };
-            if a == a { larger } else { a }
+            if a.is_nan() { a } else { larger }
         };
         Min(a, b, FMA) => {
             let smaller = if a < b { a } else { b };
-            if a == a { smaller } else { a }
+            if a.is_nan() { a } else { smaller }
         };
         Pow(a, b, FMA) => a.power::<FMA>(b);
         Lt(a, b, FMA) => truth(a < b);

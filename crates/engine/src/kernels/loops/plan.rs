@@ -18,15 +18,51 @@ pub(super) enum Home {
 /// What the interpreter executes; numbers of values are slots of its table of pointers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instr {
-    Const { value: f64, out: u16 },
-    Load { load: u16, out: u16 },
-    Index { out: u16 },
-    Copy { a: u16, out: u16 },
-    Splat { a: u16, out: u16 },
-    Unary { op: Unary, a: u16, out: u16 },
-    Binary { op: Binary, a: u16, b: u16, out: u16, scalars: u8 },
-    Select { a: u16, b: u16, c: u16, out: u16, scalars: u8 },
-    MulAdd { a: u16, b: u16, c: u16, out: u16, scalars: u8 },
+    Const {
+        value: f64,
+        out: u16,
+    },
+    Load {
+        load: u16,
+        out: u16,
+    },
+    Index {
+        out: u16,
+    },
+    Copy {
+        a: u16,
+        out: u16,
+    },
+    Splat {
+        a: u16,
+        out: u16,
+    },
+    Unary {
+        op: Unary,
+        a: u16,
+        out: u16,
+    },
+    Binary {
+        op: Binary,
+        a: u16,
+        b: u16,
+        out: u16,
+        scalars: u8,
+    },
+    Select {
+        a: u16,
+        b: u16,
+        c: u16,
+        out: u16,
+        scalars: u8,
+    },
+    MulAdd {
+        a: u16,
+        b: u16,
+        c: u16,
+        out: u16,
+        scalars: u8,
+    },
 }
 
 /// How a reduction runs over its elements.
@@ -38,7 +74,14 @@ pub(super) enum Cut {
     Segments { piece: usize, per_block: usize },
     /// Long folds: `tiles` column ranges of `tile` each, `splits` ranges of `rows` rows each, `step` rows to a block; a piece
     /// is `group` of the `outer * splits * tiles` units.
-    Tiles { tile: usize, tiles: usize, rows: usize, splits: usize, step: usize, group: usize },
+    Tiles {
+        tile: usize,
+        tiles: usize,
+        rows: usize,
+        splits: usize,
+        step: usize,
+        group: usize,
+    },
 }
 
 /// The compiled program.
@@ -115,15 +158,27 @@ impl Registers {
 
 pub(super) fn compile(program: &Loop) -> Plan {
     let steps = &program.steps;
-    assert!(steps.len() < usize::from(u16::MAX) / 2, "a loop has at most {} steps", u16::MAX / 2);
+    assert!(
+        steps.len() < usize::from(u16::MAX) / 2,
+        "a loop has at most {} steps",
+        u16::MAX / 2
+    );
     let walks: Vec<Walk> = program.loads.iter().map(Walk::of).collect();
     for view in &program.loads {
-        assert_eq!(view.shape.iter().product::<usize>(), program.numel, "a view has as many elements as its loop");
+        assert_eq!(
+            view.shape.iter().product::<usize>(),
+            program.numel,
+            "a view has as many elements as its loop"
+        );
     }
 
     let mut live = vec![false; steps.len()];
     let mut last_use = vec![0; steps.len()];
-    for &value in program.stores.iter().chain(program.reductions.iter().map(|reduction| &reduction.value)) {
+    for &value in program
+        .stores
+        .iter()
+        .chain(program.reductions.iter().map(|reduction| &reduction.value))
+    {
         live[usize::from(value)] = true;
         last_use[usize::from(value)] = usize::MAX;
     }
@@ -170,9 +225,27 @@ pub(super) fn compile(program: &Loop) -> Plan {
             homes[i] = Home::Scalar;
             // One number each: all operands are read as vectors of length 1.
             prologue.push(match instr {
-                Instr::Binary { op, a, b, out, .. } => Instr::Binary { op, a, b, out, scalars: 0 },
-                Instr::Select { a, b, c, out, .. } => Instr::Select { a, b, c, out, scalars: 0 },
-                Instr::MulAdd { a, b, c, out, .. } => Instr::MulAdd { a, b, c, out, scalars: 0 },
+                Instr::Binary { op, a, b, out, .. } => Instr::Binary {
+                    op,
+                    a,
+                    b,
+                    out,
+                    scalars: 0,
+                },
+                Instr::Select { a, b, c, out, .. } => Instr::Select {
+                    a,
+                    b,
+                    c,
+                    out,
+                    scalars: 0,
+                },
+                Instr::MulAdd { a, b, c, out, .. } => Instr::MulAdd {
+                    a,
+                    b,
+                    c,
+                    out,
+                    scalars: 0,
+                },
                 other => other,
             });
             continue;
@@ -205,13 +278,17 @@ pub(super) fn compile(program: &Loop) -> Plan {
     let mut extra = vec![None; steps.len()];
     let mut vector = |value: u16, stored: bool, homes: &mut Vec<Home>| {
         let from = usize::from(value);
-        let loaded = matches!(steps[from], Step::Load(_));
-        if !uniform[from] && !(stored && loaded) {
+        let borrowed = stored && matches!(steps[from], Step::Load(_));
+        if !uniform[from] && !borrowed {
             return value;
         }
         *extra[from].get_or_insert_with(|| {
             let out = homes.len() as u16;
-            body.push(if uniform[from] { Instr::Splat { a: value, out } } else { Instr::Copy { a: value, out } });
+            body.push(if uniform[from] {
+                Instr::Splat { a: value, out }
+            } else {
+                Instr::Copy { a: value, out }
+            });
             homes.push(Home::Register(registers.take()));
             out
         })
@@ -232,14 +309,34 @@ pub(super) fn compile(program: &Loop) -> Plan {
     }
     let count = usize::from(registers.used) + pinned.len();
 
-    let periods = walks.iter().filter_map(|walk| if let Kind::Periodic(p) = walk.kind { Some(p) } else { None });
-    let work = 4 * stores.len() + steps.iter().zip(&live).filter(|(_, live)| **live).map(|(&s, _)| cost(s)).sum::<usize>();
+    let periods = walks.iter().filter_map(|walk| {
+        if let Kind::Periodic(p) = walk.kind {
+            Some(p)
+        } else {
+            None
+        }
+    });
+    let work = 4 * stores.len()
+        + steps
+            .iter()
+            .zip(&live)
+            .filter(|(_, live)| **live)
+            .map(|(&s, _)| cost(s))
+            .sum::<usize>();
     let work = work.div_ceil(4).max(1);
     let base = if count + reductions.len() <= 8 { 1024 } else { 512 };
     let reduce = if reductions.is_empty() { None } else { program.reduce };
-    assert_eq!(reduce.is_some(), !reductions.is_empty(), "reductions say what they fold");
+    assert_eq!(
+        reduce.is_some(),
+        !reductions.is_empty(),
+        "reductions say what they fold"
+    );
     if let Some(spec) = reduce {
-        assert_eq!(spec.outer * spec.extent * spec.inner, program.numel, "a reduction covers its loop");
+        assert_eq!(
+            spec.outer * spec.extent * spec.inner,
+            program.numel,
+            "a reduction covers its loop"
+        );
     }
     let (block, cut) = cut(program.numel, reduce, periods, base, work);
     Plan {
@@ -279,13 +376,24 @@ fn cut(
     let wanted = (PIECE / work).max(numel / 512).max(1);
     let Some(ReduceSpec { outer, extent, inner }) = reduce else {
         let block = block_length(1, periods, base);
-        return (block, Cut::Flat { piece: wanted.div_ceil(block) * block });
+        return (
+            block,
+            Cut::Flat {
+                piece: wanted.div_ceil(block) * block,
+            },
+        );
     };
     let segment = (extent * inner).max(1);
     if segment <= base {
         let block = block_length(segment, periods, base);
         let per_block = block / segment;
-        return (block, Cut::Segments { piece: wanted.div_ceil(block) * per_block, per_block });
+        return (
+            block,
+            Cut::Segments {
+                piece: wanted.div_ceil(block) * per_block,
+                per_block,
+            },
+        );
     }
     let (block, tile, step) = if inner <= base {
         let block = block_length(inner, periods, base);
@@ -301,5 +409,15 @@ fn cut(
     let rows = extent.div_ceil(splits).clamp(1, MOST_BLOCKS * step).div_ceil(step) * step;
     let splits = extent.div_ceil(rows);
     let group = wanted.div_ceil(rows.min(extent) * tile);
-    (block, Cut::Tiles { tile, tiles, rows, splits, step, group })
+    (
+        block,
+        Cut::Tiles {
+            tile,
+            tiles,
+            rows,
+            splits,
+            step,
+            group,
+        },
+    )
 }

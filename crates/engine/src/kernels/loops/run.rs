@@ -101,7 +101,11 @@ impl CompiledLoop {
     /// [`scratch_len`](Self::scratch_len) elements.
     pub unsafe fn run<T: Lane>(&self, isa: Isa, inputs: &[*const T], outputs: &[*mut T], scratch: *mut T) {
         // SAFETY: the caller's word.
-        unsafe { self.run_each(isa, inputs, outputs, scratch, &|tasks, work| pool::for_each(tasks, work)) }
+        unsafe {
+            self.run_each(isa, inputs, outputs, scratch, &|tasks, work| {
+                pool::for_each(tasks, work)
+            })
+        }
     }
 
     /// Runs the flat range `range` of a loop without reductions, on the calling thread.
@@ -130,8 +134,12 @@ impl CompiledLoop {
         if range.is_empty() || rows == 0 {
             return;
         }
-        let shared =
-            Shared { inputs, outputs, scratch: std::ptr::null_mut(), direct: self.direct(inputs, outputs) };
+        let shared = Shared {
+            inputs,
+            outputs,
+            scratch: std::ptr::null_mut(),
+            direct: self.direct(inputs, outputs),
+        };
         let longest = range.len().min(self.plan.block);
         // SAFETY: the caller's word.
         unsafe {
@@ -155,17 +163,29 @@ impl CompiledLoop {
     ) {
         let plan = &self.plan;
         assert_eq!(inputs.len(), plan.walks.len(), "one input per load");
-        assert_eq!(outputs.len(), plan.stores.len() + plan.reductions.len(), "one output per store and reduction");
+        assert_eq!(
+            outputs.len(),
+            plan.stores.len() + plan.reductions.len(),
+            "one output per store and reduction"
+        );
         if plan.numel == 0 {
-            let ReduceSpec { outer, inner, .. } =
-                plan.reduce.unwrap_or(ReduceSpec { outer: 0, extent: 0, inner: 0 });
+            let ReduceSpec { outer, inner, .. } = plan.reduce.unwrap_or(ReduceSpec {
+                outer: 0,
+                extent: 0,
+                inner: 0,
+            });
             for (&(kind, _), &output) in plan.reductions.iter().zip(&outputs[plan.stores.len()..]) {
                 // SAFETY: a reduction's output has `outer * inner` elements.
                 unsafe { from_raw_parts_mut(output, outer * inner) }.fill(identity(kind));
             }
             return;
         }
-        let shared = Shared { inputs, outputs, scratch, direct: self.direct(inputs, outputs) };
+        let shared = Shared {
+            inputs,
+            outputs,
+            scratch,
+            direct: self.direct(inputs, outputs),
+        };
         // SAFETY: the caller's word.
         unsafe { on_target!(isa, I => self.run_on::<I, T>(&shared, each)) }
     }
@@ -182,7 +202,9 @@ impl CompiledLoop {
             })
         };
         let stores = plan.stores.iter().zip(outputs).enumerate().take(64);
-        stores.map(|(s, (&(_, first), &output))| u64::from(first && !overlaps(output)) << s).sum()
+        stores
+            .map(|(s, (&(_, first), &output))| u64::from(first && !overlaps(output)) << s)
+            .sum()
     }
 
     /// Calls `work` with a frame for blocks of up to `longest` elements.
@@ -234,7 +256,11 @@ impl CompiledLoop {
     unsafe fn run_on<I: Target, T: Lane>(&self, shared: &Shared<'_, T>, each: Each<'_>) {
         let plan = &self.plan;
         let longest = plan.block.min(plan.numel);
-        let spec = plan.reduce.unwrap_or(ReduceSpec { outer: 1, extent: plan.numel, inner: 1 });
+        let spec = plan.reduce.unwrap_or(ReduceSpec {
+            outer: 1,
+            extent: plan.numel,
+            inner: 1,
+        });
         match plan.cut {
             Cut::Flat { piece } => each(plan.numel.div_ceil(piece), &|task| {
                 let range = task * piece..((task + 1) * piece).min(plan.numel);
@@ -254,7 +280,9 @@ impl CompiledLoop {
                     }
                 });
             }),
-            Cut::Tiles { tiles, splits, group, .. } => {
+            Cut::Tiles {
+                tiles, splits, group, ..
+            } => {
                 let units = spec.outer * splits * tiles;
                 each(units.div_ceil(group), &|task| {
                     // SAFETY: tasks cover disjoint units.
@@ -336,8 +364,10 @@ unsafe fn halve<I: Target, T: Lane>(kind: ReduceKind, data: *const T, total: *mu
             let half = rows / 2;
             let keep = rows - half;
             if half > 0 {
-                let (low, high) =
-                    (from_raw_parts(data, half * inner), from_raw_parts(data.add(keep * inner), half * inner));
+                let (low, high) = (
+                    from_raw_parts(data, half * inner),
+                    from_raw_parts(data.add(keep * inner), half * inner),
+                );
                 let to = from_raw_parts_mut(total, half * inner);
                 by_kind!(kind, O => I::map2::<T, O, false, false>(low, high, to));
             }
@@ -463,7 +493,17 @@ impl<T: Lane> Frame<'_, T> {
 
     /// Runs one range of rows of one range of columns of one outer index.
     unsafe fn tile<I: Target>(&self, spec: ReduceSpec, scratch: *mut T, unit: usize) {
-        let Cut::Tiles { tile, tiles, rows, splits, step, .. } = self.plan.cut else { unreachable!("called for tiles") };
+        let Cut::Tiles {
+            tile,
+            tiles,
+            rows,
+            splits,
+            step,
+            ..
+        } = self.plan.cut
+        else {
+            unreachable!("called for tiles")
+        };
         let (outer, split, column) = (unit / tiles / splits, unit / tiles % splits, unit % tiles * tile);
         let columns = tile.min(spec.inner - column);
         let (first, end) = (split * rows, ((split + 1) * rows).min(spec.extent));
@@ -506,8 +546,11 @@ impl<T: Lane> Frame<'_, T> {
         // SAFETY: the caller's word; the slot's register is as long as the longest block.
         unsafe {
             let register = || {
-                let Home::Register(register) = self.plan.homes[slot] else { unreachable!("a load without a register") };
-                self.totals.sub((self.plan.registers - usize::from(register)) * self.stride)
+                let Home::Register(register) = self.plan.homes[slot] else {
+                    unreachable!("a load without a register")
+                };
+                self.totals
+                    .sub((self.plan.registers - usize::from(register)) * self.stride)
             };
             match walk.kind {
                 Kind::Identity => *self.slots.add(slot) = input.add(walk.offset + start),

@@ -36,7 +36,9 @@ fn evaluate<T: Lane, const FMA: bool>(program: &Loop, inputs: &[Vec<T>], flat: u
             Step::Load(load) => inputs[usize::from(load)][locate(&program.loads[usize::from(load)], flat)],
             Step::Const(value) => T::from_f64(value),
             Step::Index => T::from_f64(flat as f64),
-            Step::Unary(op, a) => one!(op, of(a); Neg Abs Sign Exp Log Sqrt Rsqrt Recip Square Tanh Sigmoid Softplus Sin Cos Floor Relu),
+            Step::Unary(op, a) => {
+                one!(op, of(a); Neg Abs Sign Exp Log Sqrt Rsqrt Recip Square Tanh Sigmoid Softplus Sin Cos Floor Relu)
+            }
             Step::Binary(op, a, b) => two!(op, of(a), of(b); Add Sub Mul Div Max Min Pow Lt Le Eq),
             Step::Select(a, b, c) => <ops::Select as Op3>::apply::<T, FMA>(of(a), of(b), of(c)),
             Step::MulAdd(a, b, c) => <ops::MulAdd as Op3>::apply::<T, FMA>(of(a), of(b), of(c)),
@@ -59,7 +61,11 @@ fn naive<T: Lane>(program: &Loop, inputs: &[Vec<T>], isa: Isa) -> Vec<Vec<T>> {
 fn run<T: Lane>(program: &Loop, inputs: &[Vec<T>], isa: Isa, backwards: bool) -> Vec<Vec<T>> {
     let compiled = program.compile();
     let folded = program.reduce.map_or(0, |spec| spec.outer * spec.inner);
-    let lengths = program.stores.iter().map(|_| program.numel).chain(program.reductions.iter().map(|_| folded));
+    let lengths = program
+        .stores
+        .iter()
+        .map(|_| program.numel)
+        .chain(program.reductions.iter().map(|_| folded));
     let mut outputs: Vec<Vec<T>> = lengths.map(|len| vec![T::from_f64(-77.0); len + 1]).collect();
     let mut scratch = vec![T::ZERO; compiled.scratch_len()];
     let from: Vec<_> = inputs.iter().map(|input| input.as_ptr()).collect();
@@ -67,13 +73,19 @@ fn run<T: Lane>(program: &Loop, inputs: &[Vec<T>], isa: Isa, backwards: bool) ->
     // SAFETY: inputs cover their views, outputs and scratch have the lengths that are asked for.
     unsafe {
         if backwards {
-            compiled.run_each(isa, &from, &to, scratch.as_mut_ptr(), &|tasks, work| (0..tasks).rev().for_each(work));
+            compiled.run_each(isa, &from, &to, scratch.as_mut_ptr(), &|tasks, work| {
+                (0..tasks).rev().for_each(work)
+            });
         } else {
             compiled.run(isa, &from, &to, scratch.as_mut_ptr());
         }
     }
     for output in &mut outputs {
-        assert_eq!(output.pop(), Some(T::from_f64(-77.0)), "nothing is written past the end");
+        assert_eq!(
+            output.pop(),
+            Some(T::from_f64(-77.0)),
+            "nothing is written past the end"
+        );
     }
     outputs
 }
@@ -134,11 +146,27 @@ fn view(shape: &[usize], kind: u8) -> (View, usize) {
         // Every other element; a row of a wider matrix.
         7 => strides.iter_mut().for_each(|stride| *stride *= 2),
         _ => {
-            strides[..dims - 1].iter_mut().for_each(|stride| *stride += 5 * (numel as isize));
-            return (View { shape: shape.to_vec(), strides, offset }, offset + dims * 6 * numel * (numel + 1));
+            strides[..dims - 1]
+                .iter_mut()
+                .for_each(|stride| *stride += 5 * (numel as isize));
+            return (
+                View {
+                    shape: shape.to_vec(),
+                    strides,
+                    offset,
+                },
+                offset + dims * 6 * numel * (numel + 1),
+            );
         }
     }
-    (View { shape: shape.to_vec(), strides, offset }, offset + 2 * numel + 1)
+    (
+        View {
+            shape: shape.to_vec(),
+            strides,
+            offset,
+        },
+        offset + 2 * numel + 1,
+    )
 }
 
 const UNARY: [Unary; 16] = [
@@ -182,7 +210,14 @@ fn steps(loads: usize, raw: &[(u8, u16, u16, u16)], tame: bool) -> Vec<Step> {
             0 => Step::Const(f64::from(a) - f64::from(b) * 0.5),
             1 => Step::Index,
             2 if tame => Step::Unary(Unary::Tanh, a),
-            2 | 3 => Step::Unary(if tame { Unary::Sin } else { UNARY[usize::from(op / 8) % 16] }, a),
+            2 | 3 => Step::Unary(
+                if tame {
+                    Unary::Sin
+                } else {
+                    UNARY[usize::from(op / 8) % 16]
+                },
+                a,
+            ),
             4 => Step::Select(a, b, c),
             5 => Step::MulAdd(a, b, c),
             _ if tame => Step::Binary(Binary::Add, a, b),
@@ -193,15 +228,27 @@ fn steps(loads: usize, raw: &[(u8, u16, u16, u16)], tame: bool) -> Vec<Step> {
 }
 
 fn check_elementwise<T: Lane>(program: &Loop, lengths: &[usize]) {
-    let inputs: Vec<Vec<T>> = lengths.iter().enumerate().map(|(seed, &len)| numbers(seed, len)).collect();
+    let inputs: Vec<Vec<T>> = lengths
+        .iter()
+        .enumerate()
+        .map(|(seed, &len)| numbers(seed, len))
+        .collect();
     for isa in Isa::available() {
         let want = naive(program, &inputs, isa);
         let got = run(program, &inputs, isa, false);
-        assert_eq!(format!("{got:?}"), format!("{:?}", run(program, &inputs, isa, true)), "any order, same bits");
+        assert_eq!(
+            format!("{got:?}"),
+            format!("{:?}", run(program, &inputs, isa, true)),
+            "any order, same bits"
+        );
         for (output, &value) in got.iter().zip(&program.stores) {
             for flat in 0..program.numel {
                 let want = want[flat][usize::from(value)];
-                assert!(same(output[flat], want), "{isa:?}, value {value} at {flat}: {:?}, not {want:?}", output[flat]);
+                assert!(
+                    same(output[flat], want),
+                    "{isa:?}, value {value} at {flat}: {:?}, not {want:?}",
+                    output[flat]
+                );
             }
         }
         // A range in the middle gives what the whole gives.
@@ -213,7 +260,11 @@ fn check_elementwise<T: Lane>(program: &Loop, lengths: &[usize]) {
         unsafe { program.compile().run_range(isa, &from, &to, low..high) };
         for (part, whole) in outputs.iter().zip(&got) {
             for flat in 0..program.numel {
-                let want = if (low..high).contains(&flat) { whole[flat] } else { T::ZERO };
+                let want = if (low..high).contains(&flat) {
+                    whole[flat]
+                } else {
+                    T::ZERO
+                };
                 assert!(same(part[flat], want), "range {low}..{high} at {flat}");
             }
         }
@@ -222,30 +273,46 @@ fn check_elementwise<T: Lane>(program: &Loop, lengths: &[usize]) {
 
 /// Folds in `f64`, one element after another.
 fn check_reductions<T: Lane>(program: &Loop, lengths: &[usize], tolerance: f64) {
-    let inputs: Vec<Vec<T>> = lengths.iter().enumerate().map(|(seed, &len)| numbers(seed, len)).collect();
+    let inputs: Vec<Vec<T>> = lengths
+        .iter()
+        .enumerate()
+        .map(|(seed, &len)| numbers(seed, len))
+        .collect();
     let spec = program.reduce.expect("the program reduces");
     for isa in Isa::available() {
         let values = naive(program, &inputs, isa);
         let got = run(program, &inputs, isa, false);
-        assert_eq!(format!("{got:?}"), format!("{:?}", run(program, &inputs, isa, true)), "any order, same bits");
+        assert_eq!(
+            format!("{got:?}"),
+            format!("{:?}", run(program, &inputs, isa, true)),
+            "any order, same bits"
+        );
         for (store, &value) in got.iter().zip(&program.stores) {
             for flat in 0..program.numel {
-                assert!(same(store[flat], values[flat][usize::from(value)]), "{isa:?}: store at {flat}");
+                assert!(
+                    same(store[flat], values[flat][usize::from(value)]),
+                    "{isa:?}: store at {flat}"
+                );
             }
         }
         for (output, reduction) in got[program.stores.len()..].iter().zip(&program.reductions) {
             assert_eq!(output.len(), spec.outer * spec.inner);
             for (at, got) in output.iter().enumerate() {
                 let (outer, inner) = (at / spec.inner, at % spec.inner);
-                let elements = (0..spec.extent)
-                    .map(|r| values[(outer * spec.extent + r) * spec.inner + inner][usize::from(reduction.value)].to_f64());
+                let elements = (0..spec.extent).map(|r| {
+                    values[(outer * spec.extent + r) * spec.inner + inner][usize::from(reduction.value)].to_f64()
+                });
                 let size: f64 = elements.clone().map(f64::abs).sum();
                 let want = match reduction.kind {
                     ReduceKind::Sum => elements.sum(),
                     ReduceKind::Max => elements.fold(f64::NEG_INFINITY, f64::max),
                     ReduceKind::Min => elements.fold(f64::INFINITY, f64::min),
                 };
-                let bound = if reduction.kind == ReduceKind::Sum { tolerance * size } else { 0.0 };
+                let bound = if reduction.kind == ReduceKind::Sum {
+                    tolerance * size
+                } else {
+                    0.0
+                };
                 let got = got.to_f64();
                 assert!(
                     got == want || (got - want).abs() <= bound,
@@ -259,7 +326,11 @@ fn check_reductions<T: Lane>(program: &Loop, lengths: &[usize], tolerance: f64) 
 fn shapes() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![
         prop::collection::vec(1usize..8, 1..5),
-        (1usize..4, prop::sample::select(vec![1usize, 15, 16, 17, 511, 512, 513, 1025])).prop_map(|(a, b)| vec![a, b]),
+        (
+            1usize..4,
+            prop::sample::select(vec![1usize, 15, 16, 17, 511, 512, 513, 1025])
+        )
+            .prop_map(|(a, b)| vec![a, b]),
         (prop::sample::select(vec![63usize, 512, 700]), 1usize..5).prop_map(|(a, b)| vec![a, b]),
         (1usize..40, 1usize..6, prop::sample::select(vec![1usize, 3, 64, 100])).prop_map(|(a, b, c)| vec![a, b, c]),
     ]
@@ -270,11 +341,24 @@ type Raw = Vec<(u8, u16, u16, u16)>;
 fn program(shape: &[usize], views: &[u8], raw: &Raw, stores: &[u16], tame: bool) -> (Loop, Vec<usize>) {
     // The widest view needs an operand that grows with the square of the shape.
     let small = shape.iter().product::<usize>() < 300;
-    let views: Vec<_> = views.iter().map(|&kind| view(shape, if small { kind } else { kind % 8 })).collect();
+    let views: Vec<_> = views
+        .iter()
+        .map(|&kind| view(shape, if small { kind } else { kind % 8 }))
+        .collect();
     let steps = steps(views.len(), raw, tame);
     let stores = stores.iter().map(|&store| store % steps.len() as u16).collect();
     let (loads, lengths): (Vec<_>, Vec<_>) = views.into_iter().unzip();
-    (Loop { numel: shape.iter().product(), loads, steps, stores, reduce: None, reductions: vec![] }, lengths)
+    (
+        Loop {
+            numel: shape.iter().product(),
+            loads,
+            steps,
+            stores,
+            reduce: None,
+            reductions: vec![],
+        },
+        lengths,
+    )
 }
 
 proptest! {
@@ -329,10 +413,22 @@ fn sums(outer: usize, extent: usize, inner: usize) -> (Loop, Vec<usize>) {
         stores: vec![],
         reduce: Some(ReduceSpec { outer, extent, inner }),
         reductions: vec![
-            Reduction { kind: ReduceKind::Sum, value: 0 },
-            Reduction { kind: ReduceKind::Sum, value: 2 },
-            Reduction { kind: ReduceKind::Max, value: 2 },
-            Reduction { kind: ReduceKind::Min, value: 1 },
+            Reduction {
+                kind: ReduceKind::Sum,
+                value: 0,
+            },
+            Reduction {
+                kind: ReduceKind::Sum,
+                value: 2,
+            },
+            Reduction {
+                kind: ReduceKind::Max,
+                value: 2,
+            },
+            Reduction {
+                kind: ReduceKind::Min,
+                value: 1,
+            },
         ],
     };
     (program, vec![numel, numel])
@@ -371,8 +467,15 @@ fn long_sums_stay_precise() {
         loads: vec![View::identity(len)],
         steps: vec![Step::Load(0)],
         stores: vec![],
-        reduce: Some(ReduceSpec { outer: 1, extent: len, inner: 1 }),
-        reductions: vec![Reduction { kind: ReduceKind::Sum, value: 0 }],
+        reduce: Some(ReduceSpec {
+            outer: 1,
+            extent: len,
+            inner: 1,
+        }),
+        reductions: vec![Reduction {
+            kind: ReduceKind::Sum,
+            value: 0,
+        }],
     };
     let x: Vec<f32> = (0..len).map(|i| 1.0 + noise(1, i) as f32 * 0.1).collect();
     let want: f64 = x.iter().map(|&x| f64::from(x)).sum();
@@ -394,7 +497,10 @@ fn empty_loops_and_empty_folds() {
     }
     let mut program = sums(0, 0, 0).0;
     (program.reduce, program.reductions, program.stores) = (None, vec![], vec![2]);
-    assert_eq!(run::<f64>(&program, &[vec![], vec![]], Isa::current(), false), vec![Vec::<f64>::new()]);
+    assert_eq!(
+        run::<f64>(&program, &[vec![], vec![]], Isa::current(), false),
+        vec![Vec::<f64>::new()]
+    );
 }
 
 #[test]
@@ -459,8 +565,19 @@ fn stores_may_overwrite_operands() {
             ],
             // Input 0 receives input 1, input 1 input 0, input 2 the product; a new output the sum.
             stores: vec![1, 0, 4, 3],
-            reduce: (numel > 0).then_some(ReduceSpec { outer: 1, extent: numel, inner: 1 }),
-            reductions: if numel > 0 { vec![Reduction { kind: ReduceKind::Max, value: 2 }] } else { vec![] },
+            reduce: (numel > 0).then_some(ReduceSpec {
+                outer: 1,
+                extent: numel,
+                inner: 1,
+            }),
+            reductions: if numel > 0 {
+                vec![Reduction {
+                    kind: ReduceKind::Max,
+                    value: 2,
+                }]
+            } else {
+                vec![]
+            },
         };
         for isa in Isa::available() {
             let before: Vec<Vec<f32>> = (0..3).map(|seed| numbers(seed, numel)).collect();
@@ -499,22 +616,43 @@ fn a_tile_is_its_rows() {
         numel: rows * columns,
         loads: vec![
             View::identity(rows * columns),
-            View { shape: vec![rows, columns], strides: vec![0, 1], offset: 0 },
-            View { shape: vec![rows, columns], strides: vec![1, 0], offset: 0 },
+            View {
+                shape: vec![rows, columns],
+                strides: vec![0, 1],
+                offset: 0,
+            },
+            View {
+                shape: vec![rows, columns],
+                strides: vec![1, 0],
+                offset: 0,
+            },
         ],
-        steps: vec![Step::Load(0), Step::Load(1), Step::Load(2), Step::MulAdd(0, 2, 1), Step::Unary(Unary::Tanh, 3)],
+        steps: vec![
+            Step::Load(0),
+            Step::Load(1),
+            Step::Load(2),
+            Step::MulAdd(0, 2, 1),
+            Step::Unary(Unary::Tanh, 3),
+        ],
         stores: vec![4],
         reduce: None,
         reductions: vec![],
     };
-    let inputs: Vec<Vec<f32>> = [rows * columns, columns, rows].iter().map(|&len| numbers(len, len)).collect();
+    let inputs: Vec<Vec<f32>> = [rows * columns, columns, rows]
+        .iter()
+        .map(|&len| numbers(len, len))
+        .collect();
     for isa in Isa::available() {
         let whole = run(&program, &inputs, isa, false);
         let mut output = inputs[0].clone();
         let from = [output.as_ptr(), inputs[1].as_ptr(), inputs[2].as_ptr()];
         let to = [output.as_mut_ptr()];
         // SAFETY: the tile is a part of the matrix.
-        unsafe { program.compile().run_tile(isa, &from, &to, 2 * columns + 30..2 * columns + 75, 7, columns) };
+        unsafe {
+            program
+                .compile()
+                .run_tile(isa, &from, &to, 2 * columns + 30..2 * columns + 75, 7, columns)
+        };
         for i in 0..rows * columns {
             let inside = (2..9).contains(&(i / columns)) && (30..75).contains(&(i % columns));
             assert_eq!(output[i], if inside { whole[0][i] } else { inputs[0][i] }, "{i}");

@@ -28,7 +28,11 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn of(view: &View) -> Walk {
-        assert_eq!(view.shape.len(), view.strides.len(), "a view has one stride per dimension");
+        assert_eq!(
+            view.shape.len(),
+            view.strides.len(),
+            "a view has one stride per dimension"
+        );
         let mut dims: Vec<(usize, isize)> = Vec::new();
         for (&extent, &stride) in view.shape.iter().zip(&view.strides) {
             if extent == 1 {
@@ -39,7 +43,10 @@ impl Walk {
                 _ => dims.push((extent, stride)),
             }
         }
-        assert!(dims.len() <= MOST_DIMS, "a view has at most {MOST_DIMS} dimensions that cannot be merged");
+        assert!(
+            dims.len() <= MOST_DIMS,
+            "a view has at most {MOST_DIMS} dimensions that cannot be merged"
+        );
         let period: usize = dims.iter().skip(1).map(|dim| dim.0).product();
         let kind = match dims[..] {
             [] | [(_, 0)] => Kind::Scalar,
@@ -50,15 +57,22 @@ impl Walk {
         if dims.is_empty() {
             dims.push((1, 0));
         }
-        Walk { dims, offset: view.offset, kind }
+        Walk {
+            dims,
+            offset: view.offset,
+            kind,
+        }
     }
 
     /// The lowest and the highest element that it touches, as offsets; the view must not be empty.
     pub(super) fn bounds(&self) -> (isize, isize) {
-        self.dims.iter().fold((self.offset as isize, self.offset as isize), |(low, high), &(extent, stride)| {
-            let reach = (extent as isize - 1) * stride;
-            (low + reach.min(0), high + reach.max(0))
-        })
+        self.dims.iter().fold(
+            (self.offset as isize, self.offset as isize),
+            |(low, high), &(extent, stride)| {
+                let reach = (extent as isize - 1) * stride;
+                (low + reach.min(0), high + reach.max(0))
+            },
+        )
     }
 
     /// Where `len` elements from the flat index `start` lie side by side in memory, if they do.
@@ -207,7 +221,12 @@ mod tests {
     use super::*;
 
     fn kind(shape: &[usize], strides: &[isize]) -> Kind {
-        Walk::of(&View { shape: shape.to_vec(), strides: strides.to_vec(), offset: 0 }).kind
+        Walk::of(&View {
+            shape: shape.to_vec(),
+            strides: strides.to_vec(),
+            offset: 0,
+        })
+        .kind
     }
 
     #[test]
