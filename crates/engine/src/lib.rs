@@ -1,3 +1,20 @@
 //! Lazy tensors with gradients of any order, whole-step plans and fast CPU kernels; knows nothing of GANs.
+mod buffer;
+mod cpu;
+mod grad;
 pub mod kernels;
+mod ops;
+mod plan;
 pub mod pool;
+mod program;
+#[doc(hidden)]
+pub mod reference;
+mod tensor;
+mod view;
+
+pub use buffer::Buffer;
+pub use grad::grad;
+pub use ops::{ConvOptions, Key, PadMode, concat, select};
+pub use plan::plans_built;
+pub use program::{Program, Timing, evaluate};
+pub use tensor::{DType, Tensor};

@@ -35,5 +35,11 @@ pub fn for_each(tasks: usize, work: impl Fn(usize) + Sync + Send) {
     if tasks == 1 {
         return work(0);
     }
-    pool().install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(work));
+    let run = || (0..tasks).into_par_iter().with_max_len(1).for_each(work);
+    // Whoever already runs in a pool stays in it.
+    if rayon::current_thread_index().is_some() {
+        run()
+    } else {
+        pool().install(run)
+    }
 }

@@ -9,6 +9,7 @@ mod run;
 mod tests;
 mod view;
 
+pub use crate::view::View;
 pub use run::CompiledLoop;
 
 /// A value: the number of the step that makes it.
@@ -95,29 +96,6 @@ pub enum Step {
     MulAdd(Value, Value, Value),
 }
 
-/// Maps the loop's flat index, read as a row-major multi-index over `shape`, to an element of an operand:
-/// `offset + sum(index * stride)`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct View {
-    /// As many elements as the loop has, in any number of dimensions.
-    pub shape: Vec<usize>,
-    /// Per dimension, in elements; 0 broadcasts, less than 0 flips.
-    pub strides: Vec<isize>,
-    /// Where index 0 lies, in elements.
-    pub offset: usize,
-}
-
-impl View {
-    /// `numel` elements in their order in memory.
-    pub fn identity(numel: usize) -> View {
-        View {
-            shape: vec![numel],
-            strides: vec![1],
-            offset: 0,
-        }
-    }
-}
-
 /// How elements are folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReduceKind {
@@ -150,7 +128,7 @@ pub struct ReduceSpec {
 }
 
 /// A program that runs once for each of `numel` elements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loop {
     /// How many elements.
     pub numel: usize,

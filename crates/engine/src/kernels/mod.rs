@@ -1,7 +1,12 @@
-//! The CPU's inner loops: the only place in the project where `unsafe` is allowed.
+//! The CPU's inner loops.
+pub mod conv;
+pub mod gemm;
 pub mod isa;
 pub mod loops;
 pub mod math;
+mod micro;
+mod product;
 pub mod random;
 pub mod real;
+mod scratch;
 mod vector;

@@ -1,0 +1,879 @@
+//! The three convolutions (forward, with respect to the input, with respect to the weight) in up to three dimensions,
+//! as matrix products whose packers gather windows on the way: no unfolded copy of the input ever exists.
+//!
+//! The input gradient is cut by the stride's residues: every pixel of one residue class sees the same taps, so each
+//! class is a dense convolution of its own with stride 1.
+use super::{
+    gemm::Gemm,
+    isa::Isa,
+    micro::{Kernel, MAX_ROWS},
+    product::{self, Cut, Epilogue, MAX_BLOCK, Source},
+    real::Real,
+    scratch::Shared,
+};
+use std::ops::Range;
+
+/// The shape of a convolution; one- and two-dimensional ones have leading extents of 1.
+///
+/// Tensors are dense: x `[batch, input, c_in]`, w `[kernel, c_in / groups, c_out]`, y `[batch, output, c_out]`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Conv {
+    /// Independent samples.
+    pub batch: usize,
+    /// Groups that channels are cut into; each output channel sees its own group of input channels.
+    pub groups: usize,
+    /// Channels of x, over all groups.
+    pub c_in: usize,
+    /// Channels of y, over all groups.
+    pub c_out: usize,
+    /// Depth, height and width of x.
+    pub input: [usize; 3],
+    /// Depth, height and width of y.
+    pub output: [usize; 3],
+    /// Depth, height and width of the window, in taps.
+    pub kernel: [usize; 3],
+    /// Pixels of x from one window to the next; at least 1.
+    pub stride: [usize; 3],
+    /// Pixels of x from one tap to the next; at least 1.
+    pub dilation: [usize; 3],
+    /// Zeros before x; those behind it follow from the output's extent, for whatever lies outside x reads as zero.
+    pub padding: [usize; 3],
+}
+
+fn count(extents: [usize; 3]) -> usize {
+    extents.iter().product()
+}
+
+impl Conv {
+    /// Rows, depth and columns of the one matrix product `y[m, n] = x[m, k] w[k, n]` that the convolution is, where each
+    /// pixel of x belongs to exactly one window and one tap.
+    fn as_product(&self) -> Option<[usize; 3]> {
+        if self.groups != 1 || self.padding != [0; 3] {
+            return None;
+        }
+        if self.kernel == [1; 3] && self.stride == [1; 3] && self.input == self.output {
+            return Some([self.batch * count(self.input), self.c_in, self.c_out]);
+        }
+        let covers = (0..3).all(|i| self.kernel[i] == self.input[i] && (self.dilation[i] == 1 || self.kernel[i] == 1));
+        (covers && self.output == [1; 3]).then(|| [self.batch, count(self.kernel) * self.c_in, self.c_out])
+    }
+
+    fn forward_product(&self) -> Option<Gemm> {
+        self.as_product().map(|[m, k, n]| Gemm::dense(m, n, k))
+    }
+
+    fn input_product(&self) -> Option<Gemm> {
+        self.as_product().map(|[m, k, n]| Gemm {
+            b_strides: [1, n],
+            ..Gemm::dense(m, k, n)
+        })
+    }
+
+    fn weight_product(&self) -> Option<Gemm> {
+        self.as_product().map(|[m, k, n]| Gemm {
+            a_strides: [1, k],
+            ..Gemm::dense(k, n, m)
+        })
+    }
+
+    fn group_in(&self) -> usize {
+        self.c_in / self.groups.max(1)
+    }
+
+    fn group_out(&self) -> usize {
+        self.c_out / self.groups.max(1)
+    }
+
+    /// Windows of x, in the order of y's pixels.
+    fn windows(&self) -> Windows {
+        let axes = std::array::from_fn(|i| Axis {
+            extent: self.input[i],
+            positions: self.output[i],
+            step: self.stride[i],
+            first: -(self.padding[i] as isize),
+            taps: self.kernel[i],
+            tap_step: self.dilation[i] as isize,
+        });
+        Windows::new(axes, self.batch, self.c_in, self.group_in())
+    }
+
+    fn forward_cut(&self) -> Cut {
+        Cut::new(
+            self.groups,
+            self.batch * count(self.output),
+            self.group_out(),
+            count(self.kernel) * self.group_in(),
+        )
+    }
+
+    fn weight_cut(&self) -> Cut {
+        Cut::new(
+            self.groups,
+            count(self.kernel) * self.group_in(),
+            self.group_out(),
+            self.batch * count(self.output),
+        )
+    }
+
+    /// Elements of scratch that [`Conv::forward`] needs.
+    pub fn forward_scratch_len(&self) -> usize {
+        self.forward_product().map_or_else(
+            || self.forward_cut().scratch_len(false),
+            |product| product.scratch_len(),
+        )
+    }
+
+    /// Elements of scratch that [`Conv::input_gradient`] needs.
+    pub fn input_scratch_len(&self) -> usize {
+        match self.input_product() {
+            Some(product) => product.scratch_len(),
+            None => self
+                .phases()
+                .map(|phase| phase.cut(self).scratch_len(false))
+                .max()
+                .unwrap_or(0),
+        }
+    }
+
+    /// Elements of scratch that [`Conv::weight_gradient`] needs.
+    pub fn weight_scratch_len(&self) -> usize {
+        self.weight_product()
+            .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
+    }
+
+    /// Computes y from x and w. `epilogue` is called once for every finished range of whole pixels of y, on any thread;
+    /// the ranges cover y and depend on the shape alone.
+    ///
+    /// # Safety
+    /// x and w are readable and y is writable for the lengths of their shapes, `scratch` for
+    /// [`Conv::forward_scratch_len`] elements from a 64-byte boundary; y and the scratch overlap nothing and nobody else
+    /// touches them; the machine has the instruction set.
+    pub unsafe fn forward<T: Real>(
+        &self,
+        isa: Isa,
+        x: *const T,
+        w: *const T,
+        y: *mut T,
+        scratch: *mut T,
+        epilogue: Option<Epilogue>,
+    ) {
+        if let Some(product) = self.forward_product() {
+            // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
+            return unsafe { product.run(isa, x, w, y, scratch, epilogue) };
+        }
+        let source = Forward {
+            conv: self,
+            windows: self.windows(),
+            x: Shared::read(x),
+            w: Shared::read(w),
+        };
+        // The pixels of one group alone are never whole.
+        let (inside, behind) = if self.groups == 1 {
+            (epilogue, None)
+        } else {
+            (None, epilogue)
+        };
+        // SAFETY: the caller vouches for the pointers; groups write different channels.
+        unsafe { product::product(isa, &self.forward_cut(), false, &source, y, scratch, inside) };
+        if let Some(epilogue) = behind {
+            product::sweep(self.batch * count(self.output), self.c_out, epilogue);
+        }
+    }
+
+    /// Computes the gradient with respect to x from the one with respect to y: the transposed convolution of dy and w.
+    ///
+    /// # Safety
+    /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
+    /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
+    /// touches them; the machine has the instruction set.
+    pub unsafe fn input_gradient<T: Real>(&self, isa: Isa, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
+        if let Some(product) = self.input_product() {
+            // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
+            return unsafe { product.run(isa, dy, w, dx, scratch, None) };
+        }
+        for phase in self.phases() {
+            let cut = phase.cut(self);
+            let source = Input {
+                conv: self,
+                phase,
+                dy: Shared::read(dy),
+                w: Shared::read(w),
+            };
+            // SAFETY: the caller vouches for the pointers; phases write different pixels.
+            unsafe { product::product(isa, &cut, false, &source, dx, scratch, None) };
+        }
+    }
+
+    /// Computes the gradient with respect to w from x and the gradient with respect to y.
+    ///
+    /// # Safety
+    /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
+    /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
+    /// touches them; the machine has the instruction set.
+    pub unsafe fn weight_gradient<T: Real>(&self, isa: Isa, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
+        if let Some(product) = self.weight_product() {
+            // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
+            return unsafe { product.run(isa, x, dy, dw, scratch, None) };
+        }
+        let source = Weight {
+            conv: self,
+            windows: self.windows(),
+            x: Shared::read(x),
+            dy: Shared::read(dy),
+        };
+        // SAFETY: the caller vouches for the pointers; groups write different columns.
+        unsafe { product::product(isa, &self.weight_cut(), false, &source, dw, scratch, None) };
+    }
+
+    /// The residue classes of x's pixels under the stride.
+    fn phases(&self) -> impl Iterator<Item = Phase> + '_ {
+        (0..count(self.stride)).map(|number| {
+            let residues = split(number, self.stride);
+            let mut first_tap = [0; 3];
+            let mut tap_step = [0; 3];
+            let axes = std::array::from_fn(|i| {
+                let (residue, stride, dilation) = (residues[i], self.stride[i], self.dilation[i]);
+                let hits = |tap: &usize| {
+                    (residue + self.padding[i])
+                        .abs_diff(tap * dilation)
+                        .is_multiple_of(stride)
+                };
+                let mut taps = (0..self.kernel[i]).filter(hits);
+                let first = taps.next();
+                let step = taps.next().map_or(stride, |second| second - first.unwrap_or(0));
+                let hit_taps = first.map_or(0, |first| 1 + (self.kernel[i] - 1 - first) / step);
+                // Taps are numbered backwards, so that the pixels of dy they read ascend.
+                let last = first.unwrap_or(0) + hit_taps.saturating_sub(1) * step;
+                (first_tap[i], tap_step[i]) = (last, step);
+                Axis {
+                    extent: self.output[i],
+                    positions: self.input[i].saturating_sub(residue).div_ceil(stride),
+                    step: 1,
+                    first: ((residue + self.padding[i]) as isize - (last * dilation) as isize)
+                        .div_euclid(stride as isize),
+                    taps: hit_taps,
+                    tap_step: (step * dilation / stride) as isize,
+                }
+            });
+            Phase {
+                residues,
+                first_tap,
+                tap_step,
+                windows: Windows::new(axes, self.batch, self.c_out, self.group_out()),
+            }
+        })
+    }
+}
+
+/// Splits a row-major number into coordinates.
+fn split(number: usize, extents: [usize; 3]) -> [usize; 3] {
+    let [_, height, width] = extents;
+    [number / width / height, number / width % height, number % width]
+}
+
+/// One axis of a gather: tap `t` of position `q` reads pixel `q * step + first + t * tap_step` where that is inside.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    extent: usize,
+    positions: usize,
+    step: usize,
+    first: isize,
+    taps: usize,
+    tap_step: isize,
+}
+
+/// A window of taps at every position of a batch of images. As a matrix: a row per position, a column per tap and
+/// channel of one group.
+struct Windows {
+    axes: [Axis; 3],
+    batch: usize,
+    /// Channels of a pixel, over all groups.
+    pixel: usize,
+    /// Channels of one group.
+    channels: usize,
+    /// Columns that lie next to each other in memory: the channels of a tap, or those of a whole row of taps.
+    run: usize,
+    /// A run is a row of taps, so windows at the border see only part of it.
+    row_runs: bool,
+}
+
+/// The longest row of taps that is gathered as one run.
+const ROW_RUN: usize = 64;
+
+/// Where the window of a position starts; may lie outside.
+#[derive(Clone, Copy, Default)]
+struct Corner {
+    sample: usize,
+    at: [isize; 3],
+}
+
+impl Windows {
+    fn new(axes: [Axis; 3], batch: usize, pixel: usize, channels: usize) -> Self {
+        let row = axes[2].taps * channels;
+        let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
+        Self {
+            axes,
+            batch,
+            pixel,
+            channels,
+            run: if row_runs { row } else { channels },
+            row_runs,
+        }
+    }
+
+    fn positions(&self) -> usize {
+        self.batch * self.axes.iter().map(|axis| axis.positions).product::<usize>()
+    }
+
+    fn columns(&self) -> usize {
+        self.axes.iter().map(|axis| axis.taps).product::<usize>() * self.channels
+    }
+
+    /// The corners of the positions from `first` on.
+    fn corners(&self, first: usize) -> impl Iterator<Item = Corner> + '_ {
+        let positions = self.axes.map(|axis| axis.positions);
+        let image = count(positions).max(1);
+        let mut sample = first / image;
+        let mut q = split(first % image, positions);
+        std::iter::from_fn(move || {
+            let at = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
+            let corner = Corner { sample, at };
+            q[2] += 1;
+            if q[2] == positions[2] {
+                (q[2], q[1]) = (0, q[1] + 1);
+                if q[1] == positions[1] {
+                    (q[1], q[0]) = (0, q[0] + 1);
+                    if q[0] == positions[0] {
+                        (q[0], sample) = (0, sample + 1);
+                    }
+                }
+            }
+            Some(corner)
+        })
+    }
+
+    /// The offset of a run's first tap, for the run's number.
+    fn tap(&self, run: usize) -> [isize; 3] {
+        let taps = self.axes.map(|axis| axis.taps);
+        let t = if self.row_runs {
+            [run / taps[1], run % taps[1], 0]
+        } else {
+            split(run, taps)
+        };
+        std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step)
+    }
+
+    /// Where a run starts in the images (counted from the group's first channel; may lie outside where the range is cut)
+    /// and which of its elements are inside.
+    #[inline(always)]
+    fn locate(&self, corner: &Corner, tap: [isize; 3]) -> (isize, Range<usize>) {
+        let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap[i]);
+        let [depth, height, width] = self.axes.map(|axis| axis.extent);
+        let line = (corner.sample * depth) as isize + at[0];
+        let start = ((line * height as isize + at[1]) * width as isize + at[2]) * self.pixel as isize;
+        let inside = (at[0] as usize) < depth && (at[1] as usize) < height;
+        if self.row_runs {
+            let first = (-at[2]).max(0) as usize * self.channels;
+            let end = ((width as isize - at[2]).max(0) as usize * self.channels).min(self.run);
+            (start, if inside && first < end { first..end } else { 0..0 })
+        } else {
+            (
+                start,
+                if inside && (at[2] as usize) < width {
+                    0..self.run
+                } else {
+                    0..0
+                },
+            )
+        }
+    }
+
+    /// Packs rows of the gathered matrix into panels, `out[panel][column][row]`.
+    ///
+    /// # Safety
+    /// `images` is readable for the whole batch from the group's first channel on, `out` is writable for whole panels,
+    /// the machine has the kernel's instruction set.
+    unsafe fn pack_positions<T: Real>(
+        &self,
+        kernel: &Kernel<T>,
+        images: *const T,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: *mut T,
+    ) {
+        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
+        let mut corners = self.corners(rows.start);
+        for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
+            let live = kernel.rows.min(rows.end - first);
+            let mut panel_corners = [Corner::default(); MAX_ROWS];
+            for (corner, next) in panel_corners.iter_mut().zip(corners.by_ref().take(live)) {
+                *corner = next;
+            }
+            // SAFETY: the caller vouches for the panels.
+            let out = unsafe { out.add(panel * kernel.rows * columns.len()) };
+            let mut column = columns.start;
+            while column < columns.end {
+                let (number, start) = (column / self.run, column % self.run);
+                let end = self.run.min(start + columns.end - column);
+                let tap = self.tap(number);
+                let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
+                for ((source, corner), border) in sources.iter_mut().zip(&panel_corners[..live]).zip(&mut border) {
+                    let (from, inside) = self.locate(corner, tap);
+                    if inside.start <= start && end <= inside.end {
+                        *source = images.wrapping_offset(from + start as isize);
+                    } else if inside.start < inside.end {
+                        for (j, value) in border[..end - start].iter_mut().enumerate() {
+                            *value = if inside.contains(&(start + j)) {
+                                // SAFETY: this element of the run is inside the image.
+                                unsafe { *images.wrapping_offset(from + (start + j) as isize) }
+                            } else {
+                                T::ZERO
+                            };
+                        }
+                        *source = border.as_ptr();
+                    }
+                }
+                // SAFETY: every source has `end - start` elements: in the image, in the border or zeros.
+                unsafe {
+                    let out = out.add((column - columns.start) * kernel.rows);
+                    (kernel.transpose)(&sources, end - start, out, kernel.rows);
+                }
+                column += end - start;
+            }
+        }
+    }
+
+    /// Packs rows of the gathered matrix's transpose, `out[panel][position][column in panel]`.
+    ///
+    /// # Safety
+    /// As for `pack_positions`.
+    unsafe fn pack_columns<T: Real>(
+        &self,
+        kernel: &Kernel<T>,
+        images: *const T,
+        columns: Range<usize>,
+        positions: Range<usize>,
+        out: *mut T,
+    ) {
+        let mut corners = [Corner::default(); DEEPEST];
+        for (corner, next) in corners
+            .iter_mut()
+            .zip(self.corners(positions.start).take(positions.len()))
+        {
+            *corner = next;
+        }
+        for (panel, first) in columns.clone().step_by(kernel.rows).enumerate() {
+            let end = columns.end.min(first + kernel.rows);
+            // SAFETY: the caller vouches for the panels.
+            let out = unsafe { out.add(panel * kernel.rows * positions.len()) };
+            let mut column = first;
+            while column < end {
+                let (number, start) = (column / self.run, column % self.run);
+                let length = (self.run - start).min(end - column);
+                let tap = self.tap(number);
+                // SAFETY: only elements inside the image are read.
+                unsafe {
+                    let mut out = out.add(column - first);
+                    for corner in &corners[..positions.len()] {
+                        let (from, inside) = self.locate(corner, tap);
+                        let from = images.wrapping_offset(from + start as isize);
+                        if inside.start <= start && start + length <= inside.end {
+                            if length == MAX_ROWS {
+                                *out.cast::<[T; MAX_ROWS]>() = *from.cast::<[T; MAX_ROWS]>();
+                            } else {
+                                for j in 0..length {
+                                    *out.add(j) = *from.add(j);
+                                }
+                            }
+                        } else {
+                            for j in 0..length {
+                                *out.add(j) = if inside.contains(&(start + j)) {
+                                    *from.add(j)
+                                } else {
+                                    T::ZERO
+                                };
+                            }
+                        }
+                        out = out.add(kernel.rows);
+                    }
+                }
+                column += length;
+            }
+        }
+    }
+}
+
+/// The deepest block of a product, in elements.
+const DEEPEST: usize = 512;
+
+/// What taps outside an image read.
+#[repr(align(64))]
+struct Zeros([f64; DEEPEST]);
+static ZEROS: Zeros = Zeros([0.0; DEEPEST]);
+
+struct Forward<'a, T> {
+    conv: &'a Conv,
+    windows: Windows,
+    x: Shared<T>,
+    w: Shared<T>,
+}
+
+impl<T: Real> Source<T> for Forward<'_, T> {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
+        // SAFETY: the caller vouches for x and the output.
+        unsafe {
+            let x = self.x.get().add(group * self.conv.group_in());
+            self.windows.pack_positions(kernel, x, rows, depth, out);
+        }
+    }
+
+    unsafe fn pack_b(
+        &self,
+        kernel: &Kernel<T>,
+        group: usize,
+        depth: Range<usize>,
+        columns: Range<usize>,
+        width: usize,
+        out: *mut T,
+    ) {
+        let c_out = self.conv.c_out;
+        // SAFETY: the caller vouches for w and the output.
+        unsafe {
+            let w = self
+                .w
+                .get()
+                .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
+            product::pack_columns(kernel, w, [c_out, 1], depth.len(), columns.len(), width, out);
+        }
+    }
+
+    fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
+        for (offset, row) in out.iter_mut().zip(rows) {
+            *offset = row * self.conv.c_out + group * self.conv.group_out();
+        }
+    }
+}
+
+/// One residue class of x's pixels: pixel `residues + stride * q` sees taps `first_tap - tap_step * t`.
+struct Phase {
+    residues: [usize; 3],
+    first_tap: [usize; 3],
+    tap_step: [usize; 3],
+    windows: Windows,
+}
+
+impl Phase {
+    fn cut(&self, conv: &Conv) -> Cut {
+        Cut::new(
+            conv.groups,
+            self.windows.positions(),
+            conv.group_in(),
+            self.windows.columns(),
+        )
+    }
+}
+
+struct Input<'a, T> {
+    conv: &'a Conv,
+    phase: Phase,
+    dy: Shared<T>,
+    w: Shared<T>,
+}
+
+impl<T: Real> Source<T> for Input<'_, T> {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
+        // SAFETY: the caller vouches for dy and the output.
+        unsafe {
+            let dy = self.dy.get().add(group * self.conv.group_out());
+            self.phase.windows.pack_positions(kernel, dy, rows, depth, out);
+        }
+    }
+
+    unsafe fn pack_b(
+        &self,
+        kernel: &Kernel<T>,
+        group: usize,
+        depth: Range<usize>,
+        columns: Range<usize>,
+        width: usize,
+        out: *mut T,
+    ) {
+        let (conv, channels) = (self.conv, self.conv.group_out());
+        let taps = self.phase.windows.axes.map(|axis| axis.taps);
+        let mut k = depth.start;
+        while k < depth.end {
+            let (t, channel) = (split(k / channels, taps), k % channels);
+            let length = (channels - channel).min(depth.end - k);
+            let [d, h, w]: [usize; 3] =
+                std::array::from_fn(|i| self.phase.first_tap[i] - self.phase.tap_step[i] * t[i]);
+            let tap = (d * conv.kernel[1] + h) * conv.kernel[2] + w;
+            // SAFETY: the caller vouches for w and the output.
+            unsafe {
+                let row = tap * conv.group_in() + columns.start;
+                let w = self.w.get().add(row * conv.c_out + group * channels + channel);
+                let out = out.add((k - depth.start) * width);
+                product::pack_columns(kernel, w, [1, conv.c_out], length, columns.len(), width, out);
+            }
+            k += length;
+        }
+    }
+
+    fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
+        let positions = self.phase.windows.axes.map(|axis| axis.positions);
+        let image = count(positions).max(1);
+        let [depth, height, width] = self.conv.input;
+        for (offset, row) in out.iter_mut().zip(rows) {
+            let (sample, q) = (row / image, split(row % image, positions));
+            let at: [usize; 3] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
+            let pixel = ((sample * depth + at[0]) * height + at[1]) * width + at[2];
+            *offset = pixel * self.conv.c_in + group * self.conv.group_in();
+        }
+    }
+}
+
+struct Weight<'a, T> {
+    conv: &'a Conv,
+    windows: Windows,
+    x: Shared<T>,
+    dy: Shared<T>,
+}
+
+impl<T: Real> Source<T> for Weight<'_, T> {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
+        // SAFETY: the caller vouches for x and the output.
+        unsafe {
+            let x = self.x.get().add(group * self.conv.group_in());
+            self.windows.pack_columns(kernel, x, rows, depth, out);
+        }
+    }
+
+    unsafe fn pack_b(
+        &self,
+        kernel: &Kernel<T>,
+        group: usize,
+        depth: Range<usize>,
+        columns: Range<usize>,
+        width: usize,
+        out: *mut T,
+    ) {
+        let c_out = self.conv.c_out;
+        // SAFETY: the caller vouches for dy and the output.
+        unsafe {
+            let dy = self
+                .dy
+                .get()
+                .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
+            product::pack_columns(kernel, dy, [c_out, 1], depth.len(), columns.len(), width, out);
+        }
+    }
+
+    fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
+        for (offset, row) in out.iter_mut().zip(rows) {
+            *offset = row * self.conv.c_out + group * self.conv.group_out();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::Mutex;
+
+    /// Small whole numbers, whose sums are exact in both types and any order.
+    fn numbers<T: Real>(len: usize, seed: usize) -> Vec<T> {
+        (0..len)
+            .map(|i| T::from_f64((((i + seed) * 7919 + seed) % 17) as f64 - 8.0))
+            .collect()
+    }
+
+    /// Calls `visit(x, w, y)` with the indices of every product of the definition.
+    fn each_product(conv: &Conv, mut visit: impl FnMut(usize, usize, usize)) {
+        let (group_in, group_out) = (conv.group_in(), conv.group_out());
+        for sample in 0..conv.batch {
+            for position in 0..count(conv.output) {
+                for tap in 0..count(conv.kernel) {
+                    let (q, t) = (split(position, conv.output), split(tap, conv.kernel));
+                    let at: [usize; 3] = std::array::from_fn(|i| {
+                        (q[i] * conv.stride[i] + t[i] * conv.dilation[i]).wrapping_sub(conv.padding[i])
+                    });
+                    if (0..3).any(|i| at[i] >= conv.input[i]) {
+                        continue;
+                    }
+                    let pixel = ((sample * conv.input[0] + at[0]) * conv.input[1] + at[1]) * conv.input[2] + at[2];
+                    for o in 0..conv.c_out {
+                        for c in 0..group_in {
+                            visit(
+                                pixel * conv.c_in + o / group_out * group_in + c,
+                                (tap * group_in + c) * conv.c_out + o,
+                                (sample * count(conv.output) + position) * conv.c_out + o,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check<T: Real>(conv: &Conv) {
+        let x = numbers::<T>(conv.batch * count(conv.input) * conv.c_in, 1);
+        let w = numbers::<T>(count(conv.kernel) * conv.group_in() * conv.c_out, 2);
+        let dy = numbers::<T>(conv.batch * count(conv.output) * conv.c_out, 3);
+        let (mut y, mut dx, mut dw) = (vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]);
+        each_product(conv, |i, j, k| {
+            y[k] += x[i] * w[j];
+            dx[i] += dy[k] * w[j];
+            dw[j] += x[i] * dy[k];
+        });
+        let nan = T::from_f64(f64::NAN);
+        for isa in Isa::available() {
+            let lengths = [
+                conv.forward_scratch_len(),
+                conv.input_scratch_len(),
+                conv.weight_scratch_len(),
+            ];
+            let mut scratch = vec![nan; lengths.iter().max().unwrap() + 16];
+            let skip = scratch.as_ptr().align_offset(64);
+            let scratch = scratch[skip..].as_mut_ptr();
+            let (mut y2, mut dx2, mut dw2) = (vec![nan; y.len()], vec![nan; x.len()], vec![nan; w.len()]);
+            let seen = Mutex::new(Vec::new());
+            let out = Shared::new(y2.as_mut_ptr());
+            let epilogue = |range: Range<usize>| {
+                for i in range.clone() {
+                    // SAFETY: the range is final and in bounds.
+                    assert_eq!(unsafe { *out.get().add(i) }, y[i], "element {i} is not final");
+                }
+                seen.lock().unwrap().push(range);
+            };
+            // SAFETY: all buffers have the lengths that the shape asks for.
+            unsafe {
+                conv.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
+                conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
+                conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
+            }
+            assert_eq!(y2, y, "forward, {isa:?}, {conv:?}");
+            assert_eq!(dx2, dx, "input gradient, {isa:?}, {conv:?}");
+            assert_eq!(dw2, dw, "weight gradient, {isa:?}, {conv:?}");
+            let mut seen = seen.into_inner().unwrap();
+            seen.sort_by_key(|range| range.start);
+            assert_eq!(
+                seen.iter().flat_map(|range| range.clone()).collect::<Vec<_>>(),
+                (0..y.len()).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    /// A square two-dimensional convolution whose output extent follows from symmetric padding.
+    #[allow(clippy::too_many_arguments, reason = "the columns of a table of cases")]
+    fn square(
+        batch: usize,
+        c_in: usize,
+        c_out: usize,
+        size: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        groups: usize,
+    ) -> Conv {
+        let output = (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+        Conv {
+            batch,
+            groups,
+            c_in,
+            c_out,
+            input: [1, size, size],
+            output: [1, output, output],
+            kernel: [1, kernel, kernel],
+            stride: [1, stride, stride],
+            dilation: [1, dilation, dilation],
+            padding: [0, padding, padding],
+        }
+    }
+
+    prop_compose! {
+        fn any_conv()(
+            batch in 0usize..3, groups in 1usize..4, group_in in 0usize..10, group_out in 0usize..10,
+            dimensions in 1usize..4,
+            axes in prop::collection::vec((0usize..8, 1usize..5, 1usize..4, 1usize..4, 0usize..4, 0usize..3), 3),
+            wide in 0usize..4,
+        ) -> Conv {
+            let mut conv = Conv {
+                batch, groups, c_in: groups * group_in, c_out: groups * group_out, input: [1; 3], output: [1; 3],
+                kernel: [1; 3], stride: [1; 3], dilation: [1; 3], padding: [0; 3],
+            };
+            if wide == 0 {
+                (conv.groups, conv.c_in, conv.c_out) = (1, 4 * conv.c_in + 1, 5 * conv.c_out + 1);
+            }
+            for (i, &(input, kernel, stride, dilation, padding, more)) in axes.iter().enumerate().skip(3 - dimensions) {
+                let span = input + 2 * padding + more;
+                let window = dilation * (kernel - 1) + 1;
+                conv.input[i] = input;
+                conv.kernel[i] = kernel;
+                conv.stride[i] = stride;
+                conv.dilation[i] = dilation;
+                conv.padding[i] = padding;
+                conv.output[i] = if span < window { 0 } else { (span - window) / stride + 1 };
+            }
+            conv
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn any_convolution(conv in any_conv()) {
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn the_layers_of_gans() {
+        for conv in [
+            square(3, 3, 16, 16, 4, 2, 1, 1, 1),
+            square(2, 16, 32, 8, 4, 2, 1, 1, 1),
+            square(5, 70, 1, 4, 4, 1, 0, 1, 1),
+            square(5, 10, 70, 1, 1, 1, 0, 1, 1),
+            square(2, 3, 5, 12, 7, 1, 3, 1, 1),
+            square(1, 8, 8, 12, 3, 1, 2, 2, 4),
+            square(2, 12, 12, 9, 3, 1, 1, 1, 12),
+            square(9, 1, 4, 28, 3, 1, 1, 1, 1),
+            square(1, 600, 40, 3, 3, 1, 1, 1, 1),
+        ] {
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let conv = square(8, 16, 64, 32, 4, 2, 1, 1, 1);
+        let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+        let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
+        let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
+        let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let len = conv
+                    .forward_scratch_len()
+                    .max(conv.input_scratch_len())
+                    .max(conv.weight_scratch_len());
+                let mut scratch = vec![0f32; len + 16];
+                let skip = scratch.as_ptr().align_offset(64);
+                let scratch = scratch[skip..].as_mut_ptr();
+                let (mut y, mut dx, mut dw) = (vec![0f32; dy.len()], vec![0f32; x.len()], vec![0f32; w.len()]);
+                // SAFETY: all buffers have the lengths that the shape asks for.
+                unsafe {
+                    let isa = Isa::current();
+                    conv.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
+                    conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                    conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+                }
+                [y, dx, dw].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(run(1), run(3));
+    }
+}

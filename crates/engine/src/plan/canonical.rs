@@ -1,0 +1,245 @@
+//! The pending graph in canonical form: only what the outputs need, every expression once, the trivial ones gone.
+use crate::kernels::loops::Binary;
+use crate::reference;
+use crate::tensor::{DType, Op, Tensor};
+use std::collections::HashMap;
+
+/// Position of a node in a [`Graph`]; arguments always come before what is made of them.
+pub(crate) type Id = usize;
+
+/// One expression of the canonical graph.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Expression {
+    pub(crate) op: Op,
+    /// Which input this is, for `Op::Input`; 0 otherwise.
+    pub(crate) slot: usize,
+    pub(crate) arguments: Vec<Id>,
+    pub(crate) shape: Vec<usize>,
+}
+
+/// What a plan is made from, and the key by which it is found again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Expression>,
+    pub(crate) outputs: Vec<Id>,
+    /// For each output the input whose memory takes its value, if any.
+    pub(crate) donations: Vec<Option<usize>>,
+    pub(crate) dtype: DType,
+}
+
+impl Expression {
+    pub(crate) fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    fn constant(&self) -> Option<f64> {
+        match self.op {
+            Op::Constant(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+}
+
+struct Builder {
+    nodes: Vec<Expression>,
+    known: HashMap<Expression, Id>,
+}
+
+/// The canonical graph of these outputs, and the leaves with known values that it reads as inputs after `placeholders`.
+///
+/// # Panics
+/// Where a placeholder is missing from `placeholders`, or dtypes are mixed.
+pub(crate) fn canonicalise(
+    outputs: &[Tensor],
+    donations: &[Option<usize>],
+    placeholders: &[Tensor],
+) -> (Graph, Vec<Tensor>) {
+    let mut slots: HashMap<u64, usize> = placeholders.iter().enumerate().map(|(i, t)| (t.0.id, i)).collect();
+    let mut captured = Vec::new();
+    let mut builder = Builder {
+        nodes: Vec::new(),
+        known: HashMap::new(),
+    };
+    let mut ids: HashMap<u64, Id> = HashMap::new();
+    let dtype = outputs
+        .first()
+        .or(placeholders.first())
+        .map_or(DType::F32, Tensor::dtype);
+    for tensor in pending(outputs, &slots) {
+        assert_eq!(tensor.dtype(), dtype, "plan: one plan computes in one dtype");
+        let is_leaf = tensor.0.value.get().is_some() || slots.contains_key(&tensor.0.id);
+        let id = if is_leaf || tensor.0.op == Op::Input {
+            let slot = *slots.entry(tensor.0.id).or_insert_with(|| {
+                assert!(
+                    tensor.0.value.get().is_some(),
+                    "plan: a placeholder {:?} is not among the inputs",
+                    tensor.shape()
+                );
+                captured.push(tensor.clone());
+                placeholders.len() + captured.len() - 1
+            });
+            builder.add(Expression {
+                op: Op::Input,
+                slot,
+                arguments: vec![],
+                shape: tensor.shape().to_vec(),
+            })
+        } else {
+            let arguments = tensor.0.inputs.iter().map(|input| ids[&input.0.id]).collect();
+            builder.simplified(tensor.0.op.clone(), arguments, tensor.shape().to_vec())
+        };
+        ids.insert(tensor.0.id, id);
+    }
+    let mut outputs: Vec<Id> = outputs.iter().map(|t| ids[&t.0.id]).collect();
+    for (output, donation) in outputs.iter_mut().zip(donations) {
+        *output = builder.own_output(*output, *donation);
+    }
+    (
+        Graph {
+            nodes: builder.nodes,
+            outputs,
+            donations: donations.to_vec(),
+            dtype,
+        }
+        .without_dead_code(),
+        captured,
+    )
+}
+
+/// Everything that must be computed for these tensors, oldest first.
+fn pending<'a>(outputs: &'a [Tensor], placeholders: &HashMap<u64, usize>) -> Vec<&'a Tensor> {
+    let mut seen = std::collections::HashSet::new();
+    let mut stack: Vec<&Tensor> = outputs.iter().collect();
+    let mut found = Vec::new();
+    while let Some(tensor) = stack.pop() {
+        if seen.insert(tensor.0.id) {
+            found.push(tensor);
+            if tensor.0.value.get().is_none() && !placeholders.contains_key(&tensor.0.id) {
+                stack.extend(&tensor.0.inputs);
+            }
+        }
+    }
+    found.sort_unstable_by_key(|tensor| tensor.0.id);
+    found
+}
+
+impl Builder {
+    fn add(&mut self, expression: Expression) -> Id {
+        if let Some(&id) = self.known.get(&expression) {
+            return id;
+        }
+        self.nodes.push(expression.clone());
+        self.known.insert(expression, self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    fn op(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
+        self.add(Expression {
+            op,
+            slot: 0,
+            arguments,
+            shape,
+        })
+    }
+
+    fn constant(&mut self, number: f64, shape: Vec<usize>) -> Id {
+        self.op(Op::Constant(number.to_bits()), vec![], shape)
+    }
+
+    fn simplified(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
+        let number = |builder: &Builder, i: usize| builder.nodes[arguments[i]].constant();
+        match &op {
+            Op::Detach => return arguments[0],
+            Op::Reshape => {
+                let mut argument = arguments[0];
+                while self.nodes[argument].op == Op::Reshape {
+                    argument = self.nodes[argument].arguments[0];
+                }
+                if self.nodes[argument].shape == shape {
+                    return argument;
+                }
+                return self.op(op, vec![argument], shape);
+            }
+            Op::Unary(unary) => {
+                if let Some(x) = number(self, 0) {
+                    return self.constant(reference::unary(*unary, x), shape);
+                }
+            }
+            Op::Binary(binary) => {
+                let neutral = match binary {
+                    Binary::Add | Binary::Sub => Some(0.0),
+                    Binary::Mul | Binary::Div => Some(1.0),
+                    _ => None,
+                };
+                match (number(self, 0), number(self, 1)) {
+                    (Some(a), Some(b)) => return self.constant(reference::binary(*binary, a, b), shape),
+                    (None, b) if b.is_some() && b == neutral => return arguments[0],
+                    (a, None) if matches!(binary, Binary::Add | Binary::Mul) && a.is_some() && a == neutral => {
+                        return arguments[1];
+                    }
+                    _ => {}
+                }
+            }
+            Op::Reduce(kind, axes) => {
+                // The loop kernel folds one run of axes that lie side by side, so several runs are folded one by one.
+                let (mut current, mut current_shape) = (arguments[0], self.nodes[arguments[0]].shape.clone());
+                let folded: Vec<usize> = axes.iter().copied().filter(|&a| current_shape[a] != 1).collect();
+                let mut runs: Vec<Vec<usize>> = Vec::new();
+                for &axis in &folded {
+                    let extends = |run: &Vec<usize>| (run[run.len() - 1] + 1..axis).all(|a| current_shape[a] == 1);
+                    match runs.last_mut() {
+                        Some(run) if extends(run) => run.push(axis),
+                        _ => runs.push(vec![axis]),
+                    }
+                }
+                for run in runs.into_iter().rev() {
+                    run.iter().for_each(|&a| current_shape[a] = 1);
+                    current = self.op(Op::Reduce(*kind, run), vec![current], current_shape.clone());
+                }
+                return current;
+            }
+            _ => {}
+        }
+        self.op(op, arguments, shape)
+    }
+
+    /// An output that is an input as it came, but wanted in other memory, needs a copy that is a node of its own.
+    fn own_output(&mut self, output: Id, donation: Option<usize>) -> Id {
+        let mut base = output;
+        while self.nodes[base].op == Op::Reshape {
+            base = self.nodes[base].arguments[0];
+        }
+        let node = &self.nodes[base];
+        if node.op != Op::Input || donation == Some(node.slot) {
+            return output;
+        }
+        let shape = self.nodes[output].shape.clone();
+        self.op(Op::Detach, vec![output], shape)
+    }
+}
+
+impl Graph {
+    fn without_dead_code(self) -> Graph {
+        let mut is_live = vec![false; self.nodes.len()];
+        self.outputs.iter().for_each(|&id| is_live[id] = true);
+        for id in (0..self.nodes.len()).rev() {
+            if is_live[id] {
+                self.nodes[id]
+                    .arguments
+                    .iter()
+                    .for_each(|&argument| is_live[argument] = true);
+            }
+        }
+        let mut moved = vec![usize::MAX; self.nodes.len()];
+        let mut nodes = Vec::new();
+        for (id, mut node) in self.nodes.into_iter().enumerate().filter(|(id, _)| is_live[*id]) {
+            node.arguments
+                .iter_mut()
+                .for_each(|argument| *argument = moved[*argument]);
+            moved[id] = nodes.len();
+            nodes.push(node);
+        }
+        let outputs = self.outputs.iter().map(|&id| moved[id]).collect();
+        Graph { nodes, outputs, ..self }
+    }
+}

@@ -1,0 +1,90 @@
+//! Fully connected layers.
+use crate::nn::init::fans;
+use crate::nn::{Declare, Init, Layer, Parameter, Scope};
+use gany_engine::Tensor;
+
+/// x W + b over the last axis.
+///
+/// # Shapes
+/// x `[.., in]`, weight `[in, out]`, bias `[out]`; the result is `[.., out]`.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    /// `[in, out]`
+    pub weight: Parameter,
+    /// `[out]`, unless switched off.
+    pub bias: Option<Parameter>,
+}
+
+/// Describes a [`Dense`] layer.
+#[derive(Clone, Copy, Debug)]
+pub struct DenseConfig {
+    inputs: usize,
+    outputs: usize,
+    bias: bool,
+    init: Init,
+}
+
+/// A fully connected layer with bias, drawn as PyTorch does.
+pub fn dense(inputs: usize, outputs: usize) -> DenseConfig {
+    DenseConfig {
+        inputs,
+        outputs,
+        bias: true,
+        init: Init::TorchDefault,
+    }
+}
+
+impl DenseConfig {
+    /// Whether a bias is added.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.bias = bias;
+        self
+    }
+
+    /// How the weight is drawn; the bias starts at 0, save under [`Init::TorchDefault`], which draws it too.
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+}
+
+impl Declare for DenseConfig {
+    type Layer = Dense;
+    fn declare(self, scope: &Scope) -> Dense {
+        let shape = [self.inputs, self.outputs];
+        let weight = scope.parameter("weight", &shape, self.init);
+        let bias_init = bias_init(self.init, &shape);
+        let bias = self.bias.then(|| scope.parameter("bias", &shape[1..], bias_init));
+        Dense { weight, bias }
+    }
+}
+
+impl Layer for Dense {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let product = if x.rank() == 1 {
+            let row = x.reshape(&[1, x.numel()]).matmul(&self.weight.get());
+            row.reshape(&[row.numel()])
+        } else {
+            x.matmul(&self.weight.get())
+        };
+        with_bias(product, self.bias.as_ref())
+    }
+}
+
+/// How a bias starts beside a weight of this shape.
+pub(crate) fn bias_init(weight: Init, shape: &[usize]) -> Init {
+    match weight {
+        Init::TorchDefault => {
+            let bound = fans(shape).0.recip().sqrt();
+            Init::Uniform {
+                low: -bound,
+                high: bound,
+            }
+        }
+        _ => Init::Zeros,
+    }
+}
+
+pub(crate) fn with_bias(x: Tensor, bias: Option<&Parameter>) -> Tensor {
+    bias.map_or(x.clone(), |bias| x + bias.get())
+}

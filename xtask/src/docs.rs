@@ -1,0 +1,207 @@
+//! The generated parts of README.md and docs/: whatever stands between `<!-- generated: KIND -->` and
+//! `<!-- /generated -->`. KIND is `models` (the whole zoo) or `models FAMILY`; the facts come from `gany models --json`.
+use std::{ffi::OsStr, fs, io, path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+use crate::root;
+
+const OPEN: &str = "<!-- generated: ";
+const CLOSE: &str = "<!-- /generated -->";
+
+/// Fails where a generated part is not what would be generated now.
+///
+/// # Errors
+/// The files that are out of date, or why that could not be found out.
+pub(crate) fn check() -> Result<(), String> {
+    let stale: Vec<_> = outdated()?
+        .into_iter()
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    if stale.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("out of date: {}", stale.join(", ")))
+    }
+}
+
+/// Writes every generated part again.
+///
+/// # Errors
+/// Why it could not be generated or written.
+pub(crate) fn write() -> Result<(), String> {
+    for (path, text) in outdated()? {
+        fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}
+
+/// Files whose generated parts have changed, with their new text. Builds nothing where no file has a generated part.
+fn outdated() -> Result<Vec<(PathBuf, String)>, String> {
+    let mut pages = Vec::new();
+    for path in markdown().map_err(|error| format!("cannot list the docs: {error}"))? {
+        let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        if text.contains(OPEN) {
+            pages.push((path, text));
+        }
+    }
+    if pages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let models = models()?;
+    let mut changed = Vec::new();
+    for (path, text) in pages {
+        let fresh = regenerate(&text, &models).map_err(|why| format!("{}: {why}", path.display()))?;
+        if fresh != text {
+            changed.push((path, fresh));
+        }
+    }
+    Ok(changed)
+}
+
+/// README.md and every markdown file under docs/, in a fixed order.
+fn markdown() -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<PathBuf> = Some(root().join("README.md"))
+        .filter(|path| path.exists())
+        .into_iter()
+        .collect();
+    let mut folders: Vec<PathBuf> = Some(root().join("docs"))
+        .filter(|path| path.exists())
+        .into_iter()
+        .collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some(OsStr::new("md")) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What `gany models --json` prints. The environment variable `GANY` names a binary that is built already.
+fn models() -> Result<Vec<Value>, String> {
+    let mut command = match std::env::var_os("GANY") {
+        Some(binary) => Command::new(binary),
+        None => {
+            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cargo.args(["run", "--quiet", "--package", "gany", "--"]);
+            cargo
+        }
+    };
+    let output = command.args(["models", "--json"]).current_dir(root()).output();
+    let output = output.map_err(|error| format!("cannot run `gany models --json`: {error}"))?;
+    if !output.status.success() {
+        return Err(format!(
+            "`gany models --json` failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("`gany models --json` is not a list: {error}"))
+}
+
+/// The text with each generated part made again.
+fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
+    let mut fresh = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        let (kind, body) = after
+            .split_once(" -->")
+            .ok_or("a generated part's opening does not end")?;
+        let (_, tail) = body
+            .split_once(CLOSE)
+            .ok_or_else(|| format!("`{OPEN}{kind} -->` has no `{CLOSE}`"))?;
+        let generated = match kind.split_once(' ').unwrap_or((kind, "")) {
+            ("models", family) => table(models, family)?,
+            _ => return Err(format!("nothing generates `{kind}`")),
+        };
+        fresh += &format!("{before}{OPEN}{kind} -->\n{generated}{CLOSE}");
+        rest = tail;
+    }
+    Ok(fresh + rest)
+}
+
+/// A line for each model, of one family or, where that is empty, of all.
+fn table(models: &[Value], family: &str) -> Result<String, String> {
+    let mut lines = String::from("| system | family | idea | paper |\n|---|---|---|---|\n");
+    let mut found = false;
+    for model in models {
+        let [name, of, idea, paper] = ["name", "family", "idea", "paper"].map(|field| cell(model, field));
+        let of = of?;
+        if family.is_empty() || of == family {
+            found = true;
+            lines += &format!("| `{}` | {of} | {} | {} |\n", name?, idea?, paper?);
+        }
+    }
+    if found {
+        Ok(lines)
+    } else {
+        Err(format!("`gany models --json` has nothing of the family `{family}`"))
+    }
+}
+
+fn cell(model: &Value, field: &str) -> Result<String, String> {
+    let text = model[field]
+        .as_str()
+        .ok_or_else(|| format!("`gany models --json` has no string `{field}` in {model}"))?;
+    Ok(text.replace('|', "\\|").replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn zoo() -> Vec<Value> {
+        let dcgan = json!({"name": "dcgan", "family": "architecture", "idea": "convolutions all the way", "paper": "Radford 2015"});
+        let cgan = json!({"name": "cgan", "family": "conditional", "idea": "learn p(x|y)", "paper": "Mirza 2014"});
+        vec![dcgan, cgan]
+    }
+
+    #[test]
+    fn only_what_stands_between_the_markers_is_replaced() {
+        let page = "before\n<!-- generated: models conditional -->\nold\n<!-- /generated -->\nafter\n";
+        let fresh = regenerate(page, &zoo()).unwrap();
+        let expected = "before\n<!-- generated: models conditional -->\n\
+            | system | family | idea | paper |\n|---|---|---|---|\n\
+            | `cgan` | conditional | learn p(x\\|y) | Mirza 2014 |\n\
+            <!-- /generated -->\nafter\n";
+        assert_eq!(fresh, expected);
+        assert_eq!(regenerate(&fresh, &zoo()).unwrap(), fresh);
+    }
+
+    #[test]
+    fn the_whole_zoo_has_a_line_for_each_system() {
+        let page = "<!-- generated: models --><!-- /generated -->";
+        assert_eq!(regenerate(page, &zoo()).unwrap().matches("\n| `").count(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_generated_is_an_error() {
+        for (page, why) in [
+            (
+                "<!-- generated: models -->\n",
+                "`<!-- generated: models -->` has no `<!-- /generated -->`",
+            ),
+            (
+                "<!-- generated: weather --><!-- /generated -->",
+                "nothing generates `weather`",
+            ),
+            (
+                "<!-- generated: models none --><!-- /generated -->",
+                "`gany models --json` has nothing of the family `none`",
+            ),
+        ] {
+            assert_eq!(regenerate(page, &zoo()).unwrap_err(), why);
+        }
+        let nameless = [json!({"family": "f", "idea": "i", "paper": "p"})];
+        let why = regenerate("<!-- generated: models --><!-- /generated -->", &nameless).unwrap_err();
+        assert!(why.starts_with("`gany models --json` has no string `name`"), "{why}");
+    }
+}
