@@ -1,5 +1,5 @@
 //! The interpreter: one step at a time over one block at a time.
-use super::plan::{Cut, Home, Instr, Plan};
+use super::plan::{Cut, Home, Instr, Plan, Store};
 use super::view::{Kind, repeat};
 use super::{Binary, ReduceKind, ReduceSpec, Unary};
 use crate::kernels::isa::Isa;
@@ -190,20 +190,26 @@ impl CompiledLoop {
         unsafe { on_target!(isa, I => self.run_on::<I, T>(&shared, each)) }
     }
 
-    /// The stores that no operand's memory overlaps, as bits.
+    /// The stores that can be computed where they go, as bits: no operand has that memory, or none that is still read.
     fn direct<T>(&self, inputs: &[*const T], outputs: &[*mut T]) -> u64 {
         let plan = &self.plan;
         let size = size_of::<T>() as isize;
-        let overlaps = |output: *mut T| {
+        let clashes = |store: &Store, output: *mut T| {
             let (first, last) = (output as isize, output as isize + (plan.numel as isize - 1) * size);
-            plan.walks.iter().zip(inputs).any(|(walk, &input)| {
-                let (low, high) = walk.bounds();
-                first <= input as isize + high * size && input as isize + low * size <= last
-            })
+            plan.walks
+                .iter()
+                .zip(inputs)
+                .zip(&plan.last_reads)
+                .any(|((walk, &input), &last_read)| {
+                    let (low, high) = walk.bounds();
+                    let (low, high) = (input as isize + low * size, input as isize + high * size);
+                    let overwritten = walk.kind == Kind::Identity && low == first && last_read < store.made;
+                    first <= high && low <= last && !overwritten
+                })
         };
         let stores = plan.stores.iter().zip(outputs).enumerate().take(64);
         stores
-            .map(|(s, (&(_, first), &output))| u64::from(first && !overlaps(output)) << s)
+            .map(|(s, (store, &output))| u64::from(store.first && !clashes(store, output)) << s)
             .sum()
     }
 
@@ -441,7 +447,7 @@ impl<T: Lane> Frame<'_, T> {
     #[inline]
     unsafe fn compute<I: Target>(&self, start: usize, len: usize) {
         debug_assert!(len <= self.longest);
-        for (s, &(slot, _)) in self.plan.stores.iter().enumerate().take(64) {
+        for (s, &Store { slot, .. }) in self.plan.stores.iter().enumerate().take(64) {
             if self.direct >> s & 1 != 0 {
                 // SAFETY: outputs have `numel` elements.
                 unsafe { *self.slots.add(usize::from(slot)) = self.outputs[s].add(start) };
@@ -456,7 +462,7 @@ impl<T: Lane> Frame<'_, T> {
     /// Writes out what has not been computed in place.
     #[inline]
     unsafe fn store(&self, start: usize, len: usize) {
-        for (s, &(slot, _)) in self.plan.stores.iter().enumerate() {
+        for (s, &Store { slot, .. }) in self.plan.stores.iter().enumerate() {
             if s >= 64 || self.direct >> s & 1 == 0 {
                 // SAFETY: what is stored is in a register or in another output.
                 unsafe {
