@@ -18,9 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("expected SPEC OUT.png [HEIGHT WIDTH CHANNELS [FIT]]".into()),
     };
     let mut want = match rest {
-        [height, width, channels, ..] => {
-            Want::picture(height.parse()?, width.parse()?, channels.parse()?)
-        }
+        [height, width, channels, ..] => Want::picture(height.parse()?, width.parse()?, channels.parse()?),
         _ => Want::default(),
     };
     want.fit = match rest.get(3).map(String::as_str) {
@@ -45,15 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let mut grid = RgbImage::new((width * SIDE) as u32, (height * SIDE) as u32);
             for (i, x) in batch.x.chunks(height * width * channels).enumerate() {
                 for (p, pixel) in x.chunks(channels).enumerate() {
-                    let byte =
-                        |c: usize| ((pixel[c.min(channels - 1)] + 1.0) * 127.5).round() as u8;
+                    let byte = |c: usize| ((pixel[c.min(channels - 1)] + 1.0) * 127.5).round() as u8;
                     let rgb = if channels < 3 {
                         [byte(0); 3]
                     } else {
                         [byte(0), byte(1), byte(2)]
                     };
-                    let (row, column) =
-                        (i / SIDE * height + p / width, i % SIDE * width + p % width);
+                    let (row, column) = (i / SIDE * height + p / width, i % SIDE * width + p % width);
                     grid.put_pixel(column as u32, row as u32, Rgb(rgb));
                 }
             }
@@ -67,11 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for (point, y) in batch.x.chunks(2).zip(&batch.y) {
                 let at = |v: f32| ((v + 5.0) * 51.2).clamp(0.0, 511.0) as u32;
                 let shade = (*y as u32 * 83 % 200) as u8;
-                plane.put_pixel(
-                    at(point[0]),
-                    511 - at(point[1]),
-                    Rgb([shade, 60, 200 - shade]),
-                );
+                plane.put_pixel(at(point[0]), 511 - at(point[1]), Rgb([shade, 60, 200 - shade]));
             }
             plane.save(out)?;
         }

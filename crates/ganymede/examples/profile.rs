@@ -15,9 +15,15 @@ fn main() {
         changes.push(("n_critic".to_owned(), "1".to_owned()));
     }
     let settings = resolve(system, &entry.defaults(), &changes).expect("settings");
-    let sample = Shape::Picture { height: size, width: size, channels };
+    let sample = Shape::Picture {
+        height: size,
+        width: size,
+        channels,
+    };
     let start = Instant::now();
-    let (built, batch) = entry.build(&settings, &Given { sample, classes: None }, 0).expect("a system");
+    let (built, batch) = entry
+        .build(&settings, &Given { sample, classes: None }, 0)
+        .expect("a system");
     let mut play = Play::new(built, &sample.of_batch(batch), 0);
     println!("build {:?}", start.elapsed());
     let start = Instant::now();
@@ -35,7 +41,12 @@ fn main() {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!("median {:.2} ms, min {:.2} ms {:?}", times[5], times[0], play.reports(12));
+    println!(
+        "median {:.2} ms, min {:.2} ms {:?}",
+        times[5],
+        times[0],
+        play.reports(12)
+    );
     play.program(0).start_profile();
     (0..5).for_each(|n| play.step(n));
     let mut rows = play.program(0).profile();
@@ -44,6 +55,11 @@ fn main() {
     rows.sort_by_key(|row| std::cmp::Reverse(row.total));
     for row in rows.iter().take(45) {
         let seconds = row.total.as_secs_f64();
-        println!("{:8.3} ms {:5.1}%  {}", seconds * 1e3 / row.count as f64, 100.0 * seconds / total, row.label);
+        println!(
+            "{:8.3} ms {:5.1}%  {}",
+            seconds * 1e3 / row.count as f64,
+            100.0 * seconds / total,
+            row.label
+        );
     }
 }

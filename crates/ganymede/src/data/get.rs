@@ -173,10 +173,7 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
             }
             let notice = format!("usr/share/doc/{package}/copyright");
             let from = work.folder.join("unpacked").join(notice);
-            if from
-                .symlink_metadata()
-                .is_ok_and(|metadata| metadata.is_file())
-            {
+            if from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
                 let to = ready.join("copyright");
                 fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
             }
