@@ -328,7 +328,16 @@ const ROW_RUN: usize = 64;
 /// Where the window of a position starts; may lie outside.
 #[derive(Clone, Copy, Default)]
 struct Corner {
-    sample: usize,
+    /// Offset of the pixel from the images' start, in elements.
+    start: isize,
+    at: [isize; 3],
+    /// Every tap is inside.
+    inner: bool,
+}
+
+/// One run of a window, as offsets from the corner.
+struct Tap {
+    start: isize,
     at: [isize; 3],
 }
 
@@ -366,10 +375,11 @@ impl Windows {
         let image = count(positions).max(1);
         let mut sample = first / image;
         let mut q = split(first % image, positions);
+        let last: [isize; 3] = self.axes.map(|axis| axis.taps.saturating_sub(1) as isize * axis.tap_step);
         std::iter::from_fn(move || {
-            let at =
-                std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
-            let corner = Corner { sample, at };
+            let at: [isize; 3] = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
+            let inner = (0..3).all(|i| at[i] >= 0 && at[i] + last[i] < self.axes[i].extent as isize);
+            let corner = Corner { start: self.start(sample, at), at, inner };
             q[2] += 1;
             if q[2] == positions[2] {
                 (q[2], q[1]) = (0, q[1] + 1);
@@ -384,47 +394,36 @@ impl Windows {
         })
     }
 
-    /// The offset of a run's first tap, for the run's number.
-    fn tap(&self, run: usize) -> [isize; 3] {
-        let taps = self.axes.map(|axis| axis.taps);
-        let t = if self.row_runs {
-            [run / taps[1], run % taps[1], 0]
-        } else {
-            split(run, taps)
-        };
-        std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step)
+    fn start(&self, sample: usize, at: [isize; 3]) -> isize {
+        let [depth, height, width] = self.axes.map(|axis| axis.extent as isize);
+        (((sample as isize * depth + at[0]) * height + at[1]) * width + at[2]) * self.pixel as isize
     }
 
-    /// Where a run starts in the images (counted from the group's first channel; may lie outside where the range is cut)
-    /// and which of its elements are inside.
+    /// The first tap of a run, for the run's number.
+    fn tap(&self, run: usize) -> Tap {
+        let taps = self.axes.map(|axis| axis.taps);
+        let t = if self.row_runs { [run / taps[1], run % taps[1], 0] } else { split(run, taps) };
+        let at = std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step);
+        Tap { start: self.start(0, at), at }
+    }
+
+    /// Which elements of a run are inside its image.
     #[inline(always)]
-    fn locate(&self, corner: &Corner, tap: [isize; 3]) -> (isize, Range<usize>) {
-        let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap[i]);
+    fn inside(&self, corner: &Corner, tap: &Tap) -> Range<usize> {
+        if corner.inner {
+            return 0..self.run;
+        }
+        let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap.at[i]);
         let [depth, height, width] = self.axes.map(|axis| axis.extent);
-        let line = (corner.sample * depth) as isize + at[0];
-        let start =
-            ((line * height as isize + at[1]) * width as isize + at[2]) * self.pixel as isize;
         let inside = (at[0] as usize) < depth && (at[1] as usize) < height;
         if self.row_runs {
             let first = (-at[2]).max(0) as usize * self.channels;
             let end = ((width as isize - at[2]).max(0) as usize * self.channels).min(self.run);
-            (
-                start,
-                if inside && first < end {
-                    first..end
-                } else {
-                    0..0
-                },
-            )
+            if inside && first < end { first..end } else { 0..0 }
+        } else if inside && (at[2] as usize) < width {
+            0..self.run
         } else {
-            (
-                start,
-                if inside && (at[2] as usize) < width {
-                    0..self.run
-                } else {
-                    0..0
-                },
-            )
+            0..0
         }
     }
 
@@ -462,7 +461,7 @@ impl Windows {
                     .zip(&panel_corners[..live])
                     .zip(&mut border)
                 {
-                    let (from, inside) = self.locate(corner, tap);
+                    let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
                     if inside.start <= start && end <= inside.end {
                         *source = images.wrapping_offset(from + start as isize);
                     } else if inside.start < inside.end {
@@ -500,48 +499,71 @@ impl Windows {
         out: *mut T,
     ) {
         let mut corners = [Corner::default(); DEEPEST];
-        for (corner, next) in corners
-            .iter_mut()
-            .zip(self.corners(positions.start).take(positions.len()))
-        {
+        for (corner, next) in corners.iter_mut().zip(self.corners(positions.start).take(positions.len())) {
             *corner = next;
         }
-        for (panel, first) in columns.clone().step_by(kernel.rows).enumerate() {
-            let end = columns.end.min(first + kernel.rows);
-            // SAFETY: the caller vouches for the panels.
-            let out = unsafe { out.add(panel * kernel.rows * positions.len()) };
-            let mut column = first;
-            while column < end {
-                let (number, start) = (column / self.run, column % self.run);
-                let length = (self.run - start).min(end - column);
-                let tap = self.tap(number);
-                // SAFETY: only elements inside the image are read.
+        let corners = &corners[..positions.len()];
+        let mut runs = [Run::default(); DEEPEST];
+        let runs = &mut runs[..positions.len()];
+        let mut column = columns.start;
+        while column < columns.end {
+            let (number, mut start) = (column / self.run, column % self.run);
+            let end = self.run.min(start + columns.end - column);
+            let tap = self.tap(number);
+            for (run, corner) in runs.iter_mut().zip(corners) {
+                let inside = self.inside(corner, &tap);
+                *run = Run { start: corner.start + tap.start, from: inside.start, to: inside.end };
+            }
+            while start < end {
+                let (panel, lane) = ((column - columns.start) / kernel.rows, (column - columns.start) % kernel.rows);
+                let length = (end - start).min(kernel.rows - lane);
+                // SAFETY: the caller vouches for the images and the panels.
                 unsafe {
-                    let mut out = out.add(column - first);
-                    for corner in &corners[..positions.len()] {
-                        let (from, inside) = self.locate(corner, tap);
-                        let from = images.wrapping_offset(from + start as isize);
-                        if inside.start <= start && start + length <= inside.end {
-                            if length == MAX_ROWS {
-                                *out.cast::<[T; MAX_ROWS]>() = *from.cast::<[T; MAX_ROWS]>();
-                            } else {
-                                for j in 0..length {
-                                    *out.add(j) = *from.add(j);
-                                }
-                            }
-                        } else {
-                            for j in 0..length {
-                                *out.add(j) = if inside.contains(&(start + j)) {
-                                    *from.add(j)
-                                } else {
-                                    T::ZERO
-                                };
-                            }
-                        }
-                        out = out.add(kernel.rows);
-                    }
+                    let out = out.add(panel * kernel.rows * positions.len() + lane);
+                    let copy = match length {
+                        8 => copy_runs::<T, 8>,
+                        7 => copy_runs::<T, 7>,
+                        6 => copy_runs::<T, 6>,
+                        5 => copy_runs::<T, 5>,
+                        4 => copy_runs::<T, 4>,
+                        3 => copy_runs::<T, 3>,
+                        2 => copy_runs::<T, 2>,
+                        _ => copy_runs::<T, 1>,
+                    };
+                    copy(runs, images, start, out, kernel.rows);
                 }
+                start += length;
                 column += length;
+            }
+        }
+    }
+}
+
+/// A run of one window: where it starts and which of its elements are inside.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    start: isize,
+    from: usize,
+    to: usize,
+}
+
+/// Copies elements `first..first + N` of every run, or zeros where they are outside, to places `stride` apart.
+///
+/// # Safety
+/// The inside elements of the runs are readable, `out` is writable for `N` elements at every stride.
+unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, first: usize, out: *mut T, stride: usize) {
+    for (k, run) in runs.iter().enumerate() {
+        let from = images.wrapping_offset(run.start + first as isize);
+        // SAFETY: only elements inside are read; the caller vouches for the output.
+        unsafe {
+            let out = out.add(k * stride);
+            if run.from <= first && first + N <= run.to {
+                *out.cast::<[T; N]>() = *from.cast::<[T; N]>();
+            } else {
+                for j in 0..N {
+                    let inside = run.from <= first + j && first + j < run.to;
+                    *out.add(j) = if inside { *from.add(j) } else { T::ZERO };
+                }
             }
         }
     }

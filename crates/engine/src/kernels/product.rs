@@ -75,8 +75,8 @@ impl Cut {
     /// Cuts `items` products of `[m, k]` by `[k, n]`.
     pub(super) fn new(items: usize, m: usize, n: usize, k: usize) -> Self {
         let work = m.saturating_mul(n).saturating_mul(k).saturating_mul(items);
-        let wanted = (work >> 20).clamp(1, 64).div_ceil(items.max(1));
-        let row_block = m.div_ceil(wanted).clamp(64, MAX_BLOCK);
+        let wanted = (work >> 20).clamp(1, 32).div_ceil(items.max(1));
+        let row_block = m.div_ceil(wanted).clamp(if m < 1024 { 64 } else { 96 }, MAX_BLOCK);
         let row_blocks = m.div_ceil(row_block).max(1);
         let row_block = m.div_ceil(row_blocks).next_multiple_of(MAX_ROWS);
         let wanted = wanted.min(16);
