@@ -37,32 +37,8 @@ const CASES: &[Case] = &[
     ("k5", 16, 64, 64, [1, 32, 32], 5, 1, 2, 1, 1, false),
     ("dilated", 16, 64, 64, [1, 32, 32], 3, 1, 2, 2, 1, false),
     ("grouped", 16, 64, 64, [1, 32, 32], 3, 1, 1, 1, 8, false),
-    (
-        "depthwise",
-        16,
-        128,
-        128,
-        [1, 32, 32],
-        3,
-        1,
-        1,
-        1,
-        128,
-        false,
-    ),
-    (
-        "one_by_one",
-        16,
-        256,
-        256,
-        [1, 32, 32],
-        1,
-        1,
-        0,
-        1,
-        1,
-        false,
-    ),
+    ("depthwise", 16, 128, 128, [1, 32, 32], 3, 1, 1, 1, 128, false),
+    ("one_by_one", 16, 256, 256, [1, 32, 32], 1, 1, 0, 1, 1, false),
     ("wave", 8, 64, 128, [1, 1, 16384], 25, 4, 11, 1, 1, false),
     ("voxel", 8, 32, 64, [32, 32, 32], 4, 2, 1, 1, 1, false),
     ("voxel_up", 8, 64, 32, [16, 16, 16], 4, 2, 1, 1, 1, true),
@@ -76,8 +52,7 @@ fn conv(&(name, batch, c_in, c_out, size, k, s, p, d, groups, up): &Case) -> Con
         _ if size[0] == 1 => 1,
         _ => 0,
     };
-    let axis =
-        |value: usize, none: usize| std::array::from_fn(|i| if i < flat { none } else { value });
+    let axis = |value: usize, none: usize| std::array::from_fn(|i| if i < flat { none } else { value });
     let window = d * (k - 1) + 1;
     let other: [usize; 3] = std::array::from_fn(|i| match (i < flat, up) {
         (true, _) => 1,
@@ -123,9 +98,7 @@ struct Buffer(Vec<f32>, usize);
 
 impl Buffer {
     fn new(len: usize) -> Self {
-        let values: Vec<f32> = (0..len + 16)
-            .map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0)
-            .collect();
+        let values: Vec<f32> = (0..len + 16).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect();
         let skip = values.as_ptr().align_offset(64);
         Self(values, skip)
     }
@@ -170,13 +143,7 @@ fn peak() -> f64 {
     let seconds = best(|| {
         gany_engine::pool::for_each(threads, |_| {
             // SAFETY: the instruction set was asked for.
-            std::hint::black_box(unsafe {
-                if lanes == 16 {
-                    avx512(turns)
-                } else {
-                    avx2(turns)
-                }
-            });
+            std::hint::black_box(unsafe { if lanes == 16 { avx512(turns) } else { avx2(turns) } });
         });
     });
     (threads * turns * 12 * 2 * lanes) as f64 / seconds / 1e9
@@ -196,17 +163,10 @@ fn main() {
         isa.name(),
         gany_engine::pool::threads()
     );
-    println!(
-        "{:<12} {:>24} {:>24} {:>24}",
-        "GFLOP/s", "forward", "input", "weight"
-    );
+    println!("{:<12} {:>24} {:>24} {:>24}", "GFLOP/s", "forward", "input", "weight");
     let cell = |flops: f64, seconds: f64| {
         let rate = flops / seconds / 1e9;
-        format!(
-            "{rate:>7.1} {:>3.0}% {:>8.3} ms",
-            rate / peak * 100.0,
-            seconds * 1e3
-        )
+        format!("{rate:>7.1} {:>3.0}% {:>8.3} ms", rate / peak * 100.0, seconds * 1e3)
     };
     for (m, n, k) in [
         (2048, 2048, 2048),
@@ -224,14 +184,7 @@ fn main() {
         // SAFETY: all buffers have the lengths that the shape asks for.
         let seconds = best(|| unsafe {
             let (a, b, c, scratch) = (a.get(), b.get(), c.get(), scratch.get());
-            gemm.run(
-                isa,
-                a.as_ptr(),
-                b.as_ptr(),
-                c.as_mut_ptr(),
-                scratch.as_mut_ptr(),
-                None,
-            );
+            gemm.run(isa, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr(), None);
         });
         println!(
             "{:<18} {}",
@@ -256,30 +209,16 @@ fn main() {
             w.get().as_ptr() as usize,
             y.get().as_ptr() as usize,
         );
-        let (out, scratch) = (
-            out.get().as_mut_ptr() as usize,
-            scratch.get().as_mut_ptr() as usize,
-        );
+        let (out, scratch) = (out.get().as_mut_ptr() as usize, scratch.get().as_mut_ptr() as usize);
         // SAFETY (of all three): the buffers have the lengths that the shape asks for.
-        let forward = best(|| unsafe {
-            conv.forward::<f32>(isa, x as _, w as _, out as _, scratch as _, None)
-        });
+        let forward = best(|| unsafe { conv.forward::<f32>(isa, x as _, w as _, out as _, scratch as _, None) });
         // SAFETY: as above.
-        let input = best(|| unsafe {
-            conv.input_gradient::<f32>(isa, y as _, w as _, out as _, scratch as _)
-        });
+        let input = best(|| unsafe { conv.input_gradient::<f32>(isa, y as _, w as _, out as _, scratch as _) });
         // SAFETY: as above.
-        let weight = best(|| unsafe {
-            conv.weight_gradient::<f32>(isa, x as _, y as _, out as _, scratch as _)
-        });
-        let macs = conv.batch * count(conv.output) * count(conv.kernel) * conv.c_in * conv.c_out
-            / conv.groups;
+        let weight = best(|| unsafe { conv.weight_gradient::<f32>(isa, x as _, y as _, out as _, scratch as _) });
+        let macs = conv.batch * count(conv.output) * count(conv.kernel) * conv.c_in * conv.c_out / conv.groups;
         let flops = 2.0 * macs as f64;
-        let (first, second) = if case.10 {
-            (input, forward)
-        } else {
-            (forward, input)
-        };
+        let (first, second) = if case.10 { (input, forward) } else { (forward, input) };
         println!(
             "{:<12} {} {} {}",
             case.0,

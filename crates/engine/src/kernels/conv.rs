@@ -54,11 +54,8 @@ impl Conv {
         if self.kernel == [1; 3] && self.stride == [1; 3] && self.input == self.output {
             return Some([self.batch * count(self.input), self.c_in, self.c_out]);
         }
-        let covers = (0..3).all(|i| {
-            self.kernel[i] == self.input[i] && (self.dilation[i] == 1 || self.kernel[i] == 1)
-        });
-        (covers && self.output == [1; 3])
-            .then(|| [self.batch, count(self.kernel) * self.c_in, self.c_out])
+        let covers = (0..3).all(|i| self.kernel[i] == self.input[i] && (self.dilation[i] == 1 || self.kernel[i] == 1));
+        (covers && self.output == [1; 3]).then(|| [self.batch, count(self.kernel) * self.c_in, self.c_out])
     }
 
     fn forward_product(&self) -> Option<Gemm> {
@@ -140,10 +137,8 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::weight_gradient`] needs.
     pub fn weight_scratch_len(&self) -> usize {
-        self.weight_product().map_or_else(
-            || self.weight_cut().scratch_len(false),
-            |product| product.scratch_len(),
-        )
+        self.weight_product()
+            .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
     }
 
     /// Computes y from x and w. `epilogue` is called once for every finished range of whole pixels of y, on any thread;
@@ -191,14 +186,7 @@ impl Conv {
     /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn input_gradient<T: Real>(
-        &self,
-        isa: Isa,
-        dy: *const T,
-        w: *const T,
-        dx: *mut T,
-        scratch: *mut T,
-    ) {
+    pub unsafe fn input_gradient<T: Real>(&self, isa: Isa, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
         if let Some(product) = self.input_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, dy, w, dx, scratch, None) };
@@ -222,14 +210,7 @@ impl Conv {
     /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn weight_gradient<T: Real>(
-        &self,
-        isa: Isa,
-        x: *const T,
-        dy: *const T,
-        dw: *mut T,
-        scratch: *mut T,
-    ) {
+    pub unsafe fn weight_gradient<T: Real>(&self, isa: Isa, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, dy, dw, scratch, None) };
@@ -259,9 +240,7 @@ impl Conv {
                 };
                 let mut taps = (0..self.kernel[i]).filter(hits);
                 let first = taps.next();
-                let step = taps
-                    .next()
-                    .map_or(stride, |second| second - first.unwrap_or(0));
+                let step = taps.next().map_or(stride, |second| second - first.unwrap_or(0));
                 let hit_taps = first.map_or(0, |first| 1 + (self.kernel[i] - 1 - first) / step);
                 // Taps are numbered backwards, so that the pixels of dy they read ascend.
                 let last = first.unwrap_or(0) + hit_taps.saturating_sub(1) * step;
@@ -289,11 +268,7 @@ impl Conv {
 /// Splits a row-major number into coordinates.
 fn split(number: usize, extents: [usize; 3]) -> [usize; 3] {
     let [_, height, width] = extents;
-    [
-        number / width / height,
-        number / width % height,
-        number % width,
-    ]
+    [number / width / height, number / width % height, number % width]
 }
 
 /// One axis of a gather: tap `t` of position `q` reads pixel `q * step + first + t * tap_step` where that is inside.
@@ -344,8 +319,7 @@ struct Tap {
 impl Windows {
     fn new(axes: [Axis; 3], batch: usize, pixel: usize, channels: usize) -> Self {
         let row = axes[2].taps * channels;
-        let row_runs =
-            axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
+        let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
         Self {
             axes,
             batch,
@@ -357,12 +331,7 @@ impl Windows {
     }
 
     fn positions(&self) -> usize {
-        self.batch
-            * self
-                .axes
-                .iter()
-                .map(|axis| axis.positions)
-                .product::<usize>()
+        self.batch * self.axes.iter().map(|axis| axis.positions).product::<usize>()
     }
 
     fn columns(&self) -> usize {
@@ -375,11 +344,17 @@ impl Windows {
         let image = count(positions).max(1);
         let mut sample = first / image;
         let mut q = split(first % image, positions);
-        let last: [isize; 3] = self.axes.map(|axis| axis.taps.saturating_sub(1) as isize * axis.tap_step);
+        let last: [isize; 3] = self
+            .axes
+            .map(|axis| axis.taps.saturating_sub(1) as isize * axis.tap_step);
         std::iter::from_fn(move || {
             let at: [isize; 3] = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
             let inner = (0..3).all(|i| at[i] >= 0 && at[i] + last[i] < self.axes[i].extent as isize);
-            let corner = Corner { start: self.start(sample, at), at, inner };
+            let corner = Corner {
+                start: self.start(sample, at),
+                at,
+                inner,
+            };
             q[2] += 1;
             if q[2] == positions[2] {
                 (q[2], q[1]) = (0, q[1] + 1);
@@ -402,9 +377,16 @@ impl Windows {
     /// The first tap of a run, for the run's number.
     fn tap(&self, run: usize) -> Tap {
         let taps = self.axes.map(|axis| axis.taps);
-        let t = if self.row_runs { [run / taps[1], run % taps[1], 0] } else { split(run, taps) };
+        let t = if self.row_runs {
+            [run / taps[1], run % taps[1], 0]
+        } else {
+            split(run, taps)
+        };
         let at = std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step);
-        Tap { start: self.start(0, at), at }
+        Tap {
+            start: self.start(0, at),
+            at,
+        }
     }
 
     /// Which elements of a run are inside its image.
@@ -427,40 +409,33 @@ impl Windows {
         }
     }
 
-    /// Packs rows of the gathered matrix into panels, `out[panel][column][row]`.
+    /// Calls `visit(sources, start, length)` for every run of the windows at a few corners: sources hold columns
+    /// `start..start + length` of the gathered matrix, those past the last corner zeros.
     ///
     /// # Safety
-    /// `images` is readable for the whole batch from the group's first channel on, `out` is writable for whole panels,
-    /// the machine has the kernel's instruction set.
-    unsafe fn pack_positions<T: Real>(
+    /// `images` is readable for the whole batch from the group's first channel on. The sources are valid during the call.
+    #[inline(always)]
+    unsafe fn visit_runs<T: Real>(
         &self,
-        kernel: &Kernel<T>,
         images: *const T,
-        rows: Range<usize>,
+        corners: &[Corner],
         columns: Range<usize>,
-        out: *mut T,
+        mut visit: impl FnMut(&[*const T; MAX_ROWS], usize, usize),
     ) {
         let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
-        let mut corners = self.corners(rows.start);
-        for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
-            let live = kernel.rows.min(rows.end - first);
-            let mut panel_corners = [Corner::default(); MAX_ROWS];
-            for (corner, next) in panel_corners.iter_mut().zip(corners.by_ref().take(live)) {
-                *corner = next;
-            }
-            // SAFETY: the caller vouches for the panels.
-            let out = unsafe { out.add(panel * kernel.rows * columns.len()) };
-            let mut column = columns.start;
-            while column < columns.end {
-                let (number, start) = (column / self.run, column % self.run);
-                let end = self.run.min(start + columns.end - column);
-                let tap = self.tap(number);
-                let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
-                for ((source, corner), border) in sources
-                    .iter_mut()
-                    .zip(&panel_corners[..live])
-                    .zip(&mut border)
-                {
+        let inner = corners.iter().all(|corner| corner.inner);
+        let mut column = columns.start;
+        while column < columns.end {
+            let (number, start) = (column / self.run, column % self.run);
+            let end = self.run.min(start + columns.end - column);
+            let tap = self.tap(number);
+            let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
+            if inner {
+                for (source, corner) in sources.iter_mut().zip(corners) {
+                    *source = images.wrapping_offset(corner.start + tap.start + start as isize);
+                }
+            } else {
+                for ((source, corner), border) in sources.iter_mut().zip(corners).zip(&mut border) {
                     let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
                     if inside.start <= start && end <= inside.end {
                         *source = images.wrapping_offset(from + start as isize);
@@ -476,14 +451,69 @@ impl Windows {
                         *source = border.as_ptr();
                     }
                 }
-                // SAFETY: every source has `end - start` elements: in the image, in the border or zeros.
-                unsafe {
-                    let out = out.add((column - columns.start) * kernel.rows);
-                    (kernel.transpose)(&sources, end - start, out, kernel.rows);
-                }
-                column += end - start;
+            }
+            visit(&sources, column, end - start);
+            column += end - start;
+        }
+    }
+
+    /// Packs rows of the gathered matrix into panels, `out[panel][column][row]`.
+    ///
+    /// # Safety
+    /// `images` is readable for the whole batch from the group's first channel on, `out` is writable for whole panels,
+    /// the machine has the kernel's instruction set.
+    unsafe fn pack_positions<T: Real>(
+        &self,
+        kernel: &Kernel<T>,
+        images: *const T,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: *mut T,
+    ) {
+        let mut corners = self.corners(rows.start);
+        for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
+            let live = kernel.rows.min(rows.end - first);
+            let mut panel_corners = [Corner::default(); MAX_ROWS];
+            for (corner, next) in panel_corners.iter_mut().zip(corners.by_ref().take(live)) {
+                *corner = next;
+            }
+            // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
+            unsafe {
+                let out = out.add(panel * kernel.rows * columns.len());
+                self.visit_runs(
+                    images,
+                    &panel_corners[..live],
+                    columns.clone(),
+                    |sources, start, length| {
+                        (kernel.transpose)(
+                            sources,
+                            length,
+                            out.add((start - columns.start) * kernel.rows),
+                            kernel.rows,
+                        );
+                    },
+                );
             }
         }
+    }
+
+    /// The runs of at most eight rows, for a thin product.
+    ///
+    /// # Safety
+    /// As for `visit_runs`.
+    unsafe fn visit_rows<T: Real>(
+        &self,
+        images: *const T,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        let mut corners = [Corner::default(); MAX_ROWS];
+        for (corner, next) in corners.iter_mut().zip(self.corners(rows.start).take(rows.len())) {
+            *corner = next;
+        }
+        // SAFETY: the caller's contract is the same.
+        unsafe { self.visit_runs(images, &corners[..rows.len()], columns, visit) }
     }
 
     /// Packs rows of the gathered matrix's transpose, `out[panel][position][column in panel]`.
@@ -499,7 +529,10 @@ impl Windows {
         out: *mut T,
     ) {
         let mut corners = [Corner::default(); DEEPEST];
-        for (corner, next) in corners.iter_mut().zip(self.corners(positions.start).take(positions.len())) {
+        for (corner, next) in corners
+            .iter_mut()
+            .zip(self.corners(positions.start).take(positions.len()))
+        {
             *corner = next;
         }
         let corners = &corners[..positions.len()];
@@ -512,10 +545,17 @@ impl Windows {
             let tap = self.tap(number);
             for (run, corner) in runs.iter_mut().zip(corners) {
                 let inside = self.inside(corner, &tap);
-                *run = Run { start: corner.start + tap.start, from: inside.start, to: inside.end };
+                *run = Run {
+                    start: corner.start + tap.start,
+                    from: inside.start,
+                    to: inside.end,
+                };
             }
             while start < end {
-                let (panel, lane) = ((column - columns.start) / kernel.rows, (column - columns.start) % kernel.rows);
+                let (panel, lane) = (
+                    (column - columns.start) / kernel.rows,
+                    (column - columns.start) % kernel.rows,
+                );
                 let length = (end - start).min(kernel.rows - lane);
                 // SAFETY: the caller vouches for the images and the panels.
                 unsafe {
@@ -585,14 +625,7 @@ struct Forward<'a, T> {
 }
 
 impl<T: Real> Source<T> for Forward<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for x and the output.
         unsafe {
             let x = self.x.get().add(group * self.conv.group_in());
@@ -616,15 +649,25 @@ impl<T: Real> Source<T> for Forward<'_, T> {
                 .w
                 .get()
                 .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
-            product::pack_columns(
-                kernel,
-                w,
-                [c_out, 1],
-                depth.len(),
-                columns.len(),
-                width,
-                out,
-            );
+            product::pack_columns(kernel, w, [c_out, 1], depth.len(), columns.len(), width, out);
+        }
+    }
+
+    fn has_runs(&self) -> bool {
+        self.windows.run >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        // SAFETY: the caller vouches for x.
+        unsafe {
+            self.windows
+                .visit_rows(self.x.get().add(group * self.conv.group_in()), rows, depth, visit)
         }
     }
 
@@ -662,20 +705,11 @@ struct Input<'a, T> {
 }
 
 impl<T: Real> Source<T> for Input<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for dy and the output.
         unsafe {
             let dy = self.dy.get().add(group * self.conv.group_out());
-            self.phase
-                .windows
-                .pack_positions(kernel, dy, rows, depth, out);
+            self.phase.windows.pack_positions(kernel, dy, rows, depth, out);
         }
     }
 
@@ -700,22 +734,30 @@ impl<T: Real> Source<T> for Input<'_, T> {
             // SAFETY: the caller vouches for w and the output.
             unsafe {
                 let row = tap * conv.group_in() + columns.start;
-                let w = self
-                    .w
-                    .get()
-                    .add(row * conv.c_out + group * channels + channel);
+                let w = self.w.get().add(row * conv.c_out + group * channels + channel);
                 let out = out.add((k - depth.start) * width);
-                product::pack_columns(
-                    kernel,
-                    w,
-                    [1, conv.c_out],
-                    length,
-                    columns.len(),
-                    width,
-                    out,
-                );
+                product::pack_columns(kernel, w, [1, conv.c_out], length, columns.len(), width, out);
             }
             k += length;
+        }
+    }
+
+    fn has_runs(&self) -> bool {
+        self.phase.windows.run >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        // SAFETY: the caller vouches for dy.
+        unsafe {
+            self.phase
+                .windows
+                .visit_rows(self.dy.get().add(group * self.conv.group_out()), rows, depth, visit)
         }
     }
 
@@ -725,8 +767,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
         let [depth, height, width] = self.conv.input;
         for (offset, row) in out.iter_mut().zip(rows) {
             let (sample, q) = (row / image, split(row % image, positions));
-            let at: [usize; 3] =
-                std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
+            let at: [usize; 3] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
             let pixel = ((sample * depth + at[0]) * height + at[1]) * width + at[2];
             *offset = pixel * self.conv.c_in + group * self.conv.group_in();
         }
@@ -741,14 +782,7 @@ struct Weight<'a, T> {
 }
 
 impl<T: Real> Source<T> for Weight<'_, T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        group: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, group: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         // SAFETY: the caller vouches for x and the output.
         unsafe {
             let x = self.x.get().add(group * self.conv.group_in());
@@ -772,16 +806,22 @@ impl<T: Real> Source<T> for Weight<'_, T> {
                 .dy
                 .get()
                 .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
-            product::pack_columns(
-                kernel,
-                dy,
-                [c_out, 1],
-                depth.len(),
-                columns.len(),
-                width,
-                out,
-            );
+            product::pack_columns(kernel, dy, [c_out, 1], depth.len(), columns.len(), width, out);
         }
+    }
+
+    fn has_runs(&self) -> bool {
+        false
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        _: usize,
+        _: Range<usize>,
+        _: Range<usize>,
+        _: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        unreachable!("columns of windows have no runs");
     }
 
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
@@ -812,15 +852,12 @@ mod tests {
                 for tap in 0..count(conv.kernel) {
                     let (q, t) = (split(position, conv.output), split(tap, conv.kernel));
                     let at: [usize; 3] = std::array::from_fn(|i| {
-                        (q[i] * conv.stride[i] + t[i] * conv.dilation[i])
-                            .wrapping_sub(conv.padding[i])
+                        (q[i] * conv.stride[i] + t[i] * conv.dilation[i]).wrapping_sub(conv.padding[i])
                     });
                     if (0..3).any(|i| at[i] >= conv.input[i]) {
                         continue;
                     }
-                    let pixel = ((sample * conv.input[0] + at[0]) * conv.input[1] + at[1])
-                        * conv.input[2]
-                        + at[2];
+                    let pixel = ((sample * conv.input[0] + at[0]) * conv.input[1] + at[1]) * conv.input[2] + at[2];
                     for o in 0..conv.c_out {
                         for c in 0..group_in {
                             visit(
@@ -839,11 +876,7 @@ mod tests {
         let x = numbers::<T>(conv.batch * count(conv.input) * conv.c_in, 1);
         let w = numbers::<T>(count(conv.kernel) * conv.group_in() * conv.c_out, 2);
         let dy = numbers::<T>(conv.batch * count(conv.output) * conv.c_out, 3);
-        let (mut y, mut dx, mut dw) = (
-            vec![T::ZERO; dy.len()],
-            vec![T::ZERO; x.len()],
-            vec![T::ZERO; w.len()],
-        );
+        let (mut y, mut dx, mut dw) = (vec![T::ZERO; dy.len()], vec![T::ZERO; x.len()], vec![T::ZERO; w.len()]);
         each_product(conv, |i, j, k| {
             y[k] += x[i] * w[j];
             dx[i] += dy[k] * w[j];
@@ -859,31 +892,19 @@ mod tests {
             let mut scratch = vec![nan; lengths.iter().max().unwrap() + 16];
             let skip = scratch.as_ptr().align_offset(64);
             let scratch = scratch[skip..].as_mut_ptr();
-            let (mut y2, mut dx2, mut dw2) =
-                (vec![nan; y.len()], vec![nan; x.len()], vec![nan; w.len()]);
+            let (mut y2, mut dx2, mut dw2) = (vec![nan; y.len()], vec![nan; x.len()], vec![nan; w.len()]);
             let seen = Mutex::new(Vec::new());
             let out = Shared::new(y2.as_mut_ptr());
             let epilogue = |range: Range<usize>| {
                 for i in range.clone() {
                     // SAFETY: the range is final and in bounds.
-                    assert_eq!(
-                        unsafe { *out.get().add(i) },
-                        y[i],
-                        "element {i} is not final"
-                    );
+                    assert_eq!(unsafe { *out.get().add(i) }, y[i], "element {i} is not final");
                 }
                 seen.lock().unwrap().push(range);
             };
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
-                conv.forward(
-                    isa,
-                    x.as_ptr(),
-                    w.as_ptr(),
-                    out.get(),
-                    scratch,
-                    Some(&epilogue),
-                );
+                conv.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
                 conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
                 conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
             }
@@ -893,9 +914,7 @@ mod tests {
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
-                seen.iter()
-                    .flat_map(|range| range.clone())
-                    .collect::<Vec<_>>(),
+                seen.iter().flat_map(|range| range.clone()).collect::<Vec<_>>(),
                 (0..y.len()).collect::<Vec<_>>()
             );
         }
@@ -987,19 +1006,12 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
         let conv = square(8, 16, 64, 32, 4, 2, 1, 1, 1);
-        let fill = |len: usize, step: f32| {
-            (0..len)
-                .map(|i| (i as f32 * step).sin())
-                .collect::<Vec<f32>>()
-        };
+        let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let len = conv
                     .forward_scratch_len()
@@ -1008,11 +1020,7 @@ mod tests {
                 let mut scratch = vec![0f32; len + 16];
                 let skip = scratch.as_ptr().align_offset(64);
                 let scratch = scratch[skip..].as_mut_ptr();
-                let (mut y, mut dx, mut dw) = (
-                    vec![0f32; dy.len()],
-                    vec![0f32; x.len()],
-                    vec![0f32; w.len()],
-                );
+                let (mut y, mut dx, mut dw) = (vec![0f32; dy.len()], vec![0f32; x.len()], vec![0f32; w.len()]);
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
                     let isa = Isa::current();
@@ -1020,11 +1028,7 @@ mod tests {
                     conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
                     conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
                 }
-                [y, dx, dw]
-                    .concat()
-                    .iter()
-                    .map(|x| x.to_bits())
-                    .collect::<Vec<_>>()
+                [y, dx, dw].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             })
         };
         assert_eq!(run(1), run(3));

@@ -47,10 +47,7 @@ impl Gemm {
     /// Rows that follow each other from product to product, over one B, are rows of one product.
     fn folded(&self) -> Self {
         let mut folded = *self;
-        if self.batch > 1
-            && self.b_batch_stride == 0
-            && self.a_batch_stride == self.m * self.a_strides[0]
-        {
+        if self.batch > 1 && self.b_batch_stride == 0 && self.a_batch_stride == self.m * self.a_strides[0] {
             folded.m *= self.batch;
             folded.batch = 1;
         }
@@ -111,14 +108,7 @@ struct Strided<T> {
 }
 
 impl<T: Real> Source<T> for Strided<T> {
-    unsafe fn pack_a(
-        &self,
-        kernel: &Kernel<T>,
-        item: usize,
-        rows: Range<usize>,
-        depth: Range<usize>,
-        out: *mut T,
-    ) {
+    unsafe fn pack_a(&self, kernel: &Kernel<T>, item: usize, rows: Range<usize>, depth: Range<usize>, out: *mut T) {
         let [row_stride, column_stride] = self.gemm.a_strides;
         // SAFETY: the caller vouches for A and the output; rows past the end repeat the last one.
         unsafe {
@@ -128,10 +118,7 @@ impl<T: Real> Source<T> for Strided<T> {
                 .add(item * self.gemm.a_batch_stride + depth.start * column_stride);
             for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
                 let out = out.add(panel * kernel.rows * depth.len());
-                let row = |r: usize| {
-                    a.add((first + r).min(rows.end - 1) * row_stride)
-                        .cast_const()
-                };
+                let row = |r: usize| a.add((first + r).min(rows.end - 1) * row_stride).cast_const();
                 if column_stride == 1 {
                     let sources: [*const T; MAX_ROWS] = std::array::from_fn(row);
                     (kernel.transpose)(&sources, depth.len(), out, kernel.rows);
@@ -166,9 +153,7 @@ impl<T: Real> Source<T> for Strided<T> {
         let strides = self.gemm.b_strides;
         // SAFETY: the caller vouches for B and the output.
         unsafe {
-            let from = item * self.gemm.b_batch_stride
-                + depth.start * strides[0]
-                + columns.start * strides[1];
+            let from = item * self.gemm.b_batch_stride + depth.start * strides[0] + columns.start * strides[1];
             product::pack_columns(
                 kernel,
                 self.b.get().add(from),
@@ -179,6 +164,24 @@ impl<T: Real> Source<T> for Strided<T> {
                 out,
             );
         }
+    }
+
+    fn has_runs(&self) -> bool {
+        self.gemm.a_strides[1] == 1 && self.gemm.k >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        item: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        let start = item * self.gemm.a_batch_stride + depth.start;
+        let row = |r: usize| (rows.start + r).min(rows.end - 1) * self.gemm.a_strides[0];
+        // SAFETY: the caller vouches for A; rows past the end repeat the last one.
+        let sources = std::array::from_fn(|r| unsafe { self.a.get().add(start + row(r)).cast_const() });
+        visit(&sources, depth.start, depth.len());
     }
 
     fn offsets(&self, item: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
@@ -193,12 +196,7 @@ impl<T: Real> Source<T> for Strided<T> {
 /// # Safety
 /// The runs are readable, `out` is writable for all of them.
 #[inline(always)]
-unsafe fn copy_runs<T: Real, const N: usize>(
-    from: *const T,
-    stride: usize,
-    count: usize,
-    out: *mut T,
-) {
+unsafe fn copy_runs<T: Real, const N: usize>(from: *const T, stride: usize, count: usize, out: *mut T) {
     for k in 0..count {
         // SAFETY: the caller vouches for both.
         unsafe { *out.add(k * N).cast::<[T; N]>() = *from.add(k * stride).cast::<[T; N]>() };
@@ -224,12 +222,9 @@ mod tests {
             for i in 0..gemm.m {
                 for j in 0..gemm.n {
                     for k in 0..gemm.k {
-                        c[(item * gemm.m + i) * gemm.n + j] += a[item * gemm.a_batch_stride
-                            + i * gemm.a_strides[0]
-                            + k * gemm.a_strides[1]]
-                            * b[item * gemm.b_batch_stride
-                                + k * gemm.b_strides[0]
-                                + j * gemm.b_strides[1]];
+                        c[(item * gemm.m + i) * gemm.n + j] += a
+                            [item * gemm.a_batch_stride + i * gemm.a_strides[0] + k * gemm.a_strides[1]]
+                            * b[item * gemm.b_batch_stride + k * gemm.b_strides[0] + j * gemm.b_strides[1]];
                     }
                 }
             }
@@ -249,33 +244,20 @@ mod tests {
             let epilogue = |range: Range<usize>| {
                 for i in range.clone() {
                     // SAFETY: the range is final and in bounds.
-                    assert_eq!(
-                        unsafe { *out.get().add(i) },
-                        wanted[i],
-                        "element {i} is not final"
-                    );
+                    assert_eq!(unsafe { *out.get().add(i) }, wanted[i], "element {i} is not final");
                 }
                 seen.lock().unwrap().push(range);
             };
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
                 let scratch = scratch[skip..].as_mut_ptr();
-                gemm.run(
-                    isa,
-                    a.as_ptr(),
-                    b.as_ptr(),
-                    out.get(),
-                    scratch,
-                    Some(&epilogue),
-                );
+                gemm.run(isa, a.as_ptr(), b.as_ptr(), out.get(), scratch, Some(&epilogue));
             }
             assert_eq!(c, wanted, "{isa:?} {gemm:?}");
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
-                seen.iter()
-                    .flat_map(|range| range.clone())
-                    .collect::<Vec<_>>(),
+                seen.iter().flat_map(|range| range.clone()).collect::<Vec<_>>(),
                 (0..c.len()).collect::<Vec<_>>()
             );
         }
@@ -346,23 +328,13 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
         let gemm = Gemm::dense(300, 130, 5000);
-        let a: Vec<f32> = (0..gemm.m * gemm.k)
-            .map(|i| (i as f32 * 0.37).sin())
-            .collect();
-        let b: Vec<f32> = (0..gemm.n * gemm.k)
-            .map(|i| (i as f32 * 0.11).cos())
-            .collect();
+        let a: Vec<f32> = (0..gemm.m * gemm.k).map(|i| (i as f32 * 0.37).sin()).collect();
+        let b: Vec<f32> = (0..gemm.n * gemm.k).map(|i| (i as f32 * 0.11).cos()).collect();
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0f32; gemm.m * gemm.n];
             let mut scratch = vec![0f32; gemm.scratch_len() + 16];
-            let (out, scratch) = (
-                Shared::new(c.as_mut_ptr()),
-                Shared::new(scratch.as_mut_ptr()),
-            );
+            let (out, scratch) = (Shared::new(c.as_mut_ptr()), Shared::new(scratch.as_mut_ptr()));
             let (a, b) = (Shared::read(a.as_ptr()), Shared::read(b.as_ptr()));
             pool.install(|| {
                 let skip = scratch.get().align_offset(64);

@@ -44,6 +44,28 @@ pub(super) struct Kernel<T: 'static> {
     ///
     /// Safety: the machine has the instruction set; `rows` sources are readable for the count, `out` is writable.
     pub(super) transpose: unsafe fn(&[*const T; MAX_ROWS], usize, *mut T, usize),
+    /// Adds one run of a thin product to its sums.
+    ///
+    /// Safety: the machine has the instruction set; the sources, the columns and the sums are valid.
+    pub(super) dot: unsafe fn(&mut Dot<T>),
+}
+
+/// The most columns of a thin product.
+pub(super) const THIN: usize = 4;
+
+/// One run of a product with at most [`THIN`] columns: eight rows against columns that lie along the depth.
+pub(super) struct Dot<T> {
+    /// The rows' elements; `length` of each are readable.
+    pub(super) sources: [*const T; MAX_ROWS],
+    /// The first column's elements.
+    pub(super) columns: *const T,
+    /// Elements from one column to the next.
+    pub(super) stride: usize,
+    /// How many columns, at least 1.
+    pub(super) count: usize,
+    pub(super) length: usize,
+    /// Sums by row, column and lane.
+    pub(super) sums: [[[T; MAX_LANES]; THIN]; MAX_ROWS],
 }
 
 impl<T: Real> Kernel<T> {
@@ -86,6 +108,7 @@ impl<T: Real> Kernel<T> {
             vectors: 2,
             tile: portable_tile::<T>,
             transpose: portable_transpose::<T, 4>,
+            dot: portable_dot::<T>,
         }
     }
 }
@@ -108,9 +131,7 @@ trait Vector<T>: Copy {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows <= R <= ROWS`.
 #[inline(always)]
-unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(
-    tile: &Tile<T>,
-) {
+unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -136,11 +157,7 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = c.add(j * V::LANES);
                     if j + 1 < N || last == V::LANES {
-                        let sum = if tile.accumulate {
-                            sum.add(V::load(c))
-                        } else {
-                            sum
-                        };
+                        let sum = if tile.accumulate { sum.add(V::load(c)) } else { sum };
                         sum.store(c);
                     } else {
                         let sum = if tile.accumulate {
@@ -154,6 +171,70 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
             }
         }
     }
+}
+
+/// Adds a run to the sums of a thin product with `N` columns, `R` rows at a time.
+///
+/// # Safety
+/// As [`Kernel::dot`], with `dot.count == N`.
+#[inline(always)]
+unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot: &mut Dot<T>) {
+    for (sources, places) in dot.sources.chunks_exact(R).zip(dot.sums.chunks_exact_mut(R)) {
+        // SAFETY: the caller vouches for the pointers and the instruction set; a vector fits in a place.
+        unsafe {
+            let mut sums = [[V::zero(); N]; R];
+            for i in 0..R {
+                for j in 0..N {
+                    sums[i][j] = V::load(places[i][j].as_ptr());
+                }
+            }
+            let mut k = 0;
+            while k + V::LANES <= dot.length {
+                let mut columns = [V::zero(); N];
+                for (j, column) in columns.iter_mut().enumerate() {
+                    *column = V::load(dot.columns.add(j * dot.stride + k));
+                }
+                for i in 0..R {
+                    let row = V::load(sources[i].add(k));
+                    for j in 0..N {
+                        sums[i][j] = row.mul_add(columns[j], sums[i][j]);
+                    }
+                }
+                k += V::LANES;
+            }
+            let left = dot.length - k;
+            if left > 0 {
+                for i in 0..R {
+                    let row = V::load_first(sources[i].add(k), left);
+                    for j in 0..N {
+                        let column = V::load_first(dot.columns.add(j * dot.stride + k), left);
+                        sums[i][j] = row.mul_add(column, sums[i][j]);
+                    }
+                }
+            }
+            for i in 0..R {
+                for j in 0..N {
+                    sums[i][j].store(places[i][j].as_mut_ptr());
+                }
+            }
+        }
+    }
+}
+
+/// Picks the number of columns.
+macro_rules! choose_dot {
+    ($dot:expr, $t:ty, $v:ty, $rows:literal) => {{
+        let dot = $dot;
+        // SAFETY: the caller vouches for the run; the number of columns was compared.
+        unsafe {
+            match dot.count {
+                1 => accumulate::<$t, $v, $rows, 1>(dot),
+                2 => accumulate::<$t, $v, $rows, 2>(dot),
+                3 => accumulate::<$t, $v, $rows, 3>(dot),
+                _ => accumulate::<$t, $v, $rows, 4>(dot),
+            }
+        }
+    }};
 }
 
 /// Picks the smallest computed tile that covers what is asked for.
@@ -192,13 +273,7 @@ impl<T: Real> Vector<T> for [T; 4] {
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self {
         // SAFETY: the first `count` elements are readable by contract.
-        std::array::from_fn(|i| {
-            if i < count {
-                unsafe { *from.add(i) }
-            } else {
-                T::ZERO
-            }
-        })
+        std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -245,6 +320,10 @@ unsafe fn portable_transpose<T: Real, const ROWS: usize>(
     }
 }
 
+unsafe fn portable_dot<T: Real>(dot: &mut Dot<T>) {
+    choose_dot!(dot, T, [T; 4], 2);
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
@@ -256,6 +335,7 @@ mod x86 {
         vectors: 3,
         tile: f32_avx2,
         transpose: transpose_f32_4,
+        dot: f32_avx2_dot,
     };
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
@@ -263,6 +343,7 @@ mod x86 {
         vectors: 3,
         tile: f64_avx2,
         transpose: transpose_f64_4,
+        dot: f64_avx2_dot,
     };
     pub(super) const F32_AVX512: Kernel<f32> = Kernel {
         rows: 8,
@@ -270,6 +351,7 @@ mod x86 {
         vectors: 2,
         tile: f32_avx512,
         transpose: transpose_f32_8,
+        dot: f32_avx512_dot,
     };
     pub(super) const F64_AVX512: Kernel<f64> = Kernel {
         rows: 8,
@@ -277,6 +359,7 @@ mod x86 {
         vectors: 2,
         tile: f64_avx512,
         transpose: transpose_f64_8,
+        dot: f64_avx512_dot,
     };
 
     #[target_feature(enable = "avx2,fma")]
@@ -294,6 +377,26 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f64_avx512(tile: &Tile<f64>) {
         choose!(tile, f64, __m512d, 8, [1, 2, 4, 8], [1, 2]);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f32_avx2_dot(dot: &mut Dot<f32>) {
+        choose_dot!(dot, f32, __m256, 2);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f64_avx2_dot(dot: &mut Dot<f64>) {
+        choose_dot!(dot, f64, __m256d, 2);
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f32_avx512_dot(dot: &mut Dot<f32>) {
+        choose_dot!(dot, f32, __m512, 4);
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f64_avx512_dot(dot: &mut Dot<f64>) {
+        choose_dot!(dot, f64, __m512d, 4);
     }
 
     /// All ones in the first `count` of eight 32-bit lanes.
@@ -416,12 +519,7 @@ mod x86 {
     );
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_8(
-        sources: &[*const f32; MAX_ROWS],
-        count: usize,
-        out: *mut f32,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f32_8(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
         // SAFETY: `count` elements of eight sources are readable, `8 * count` of the output writable; masks see to tails.
         unsafe {
             let mut k = 0;
@@ -477,14 +575,8 @@ mod x86 {
     unsafe fn turn_f64(r: [__m256d; 4]) -> [__m256d; 4] {
         // SAFETY: only called where AVX2 is enabled.
         unsafe {
-            let (a, b) = (
-                _mm256_unpacklo_pd(r[0], r[1]),
-                _mm256_unpackhi_pd(r[0], r[1]),
-            );
-            let (c, d) = (
-                _mm256_unpacklo_pd(r[2], r[3]),
-                _mm256_unpackhi_pd(r[2], r[3]),
-            );
+            let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
+            let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
             [
                 _mm256_permute2f128_pd::<0x20>(a, c),
                 _mm256_permute2f128_pd::<0x20>(b, d),
@@ -525,34 +617,19 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_4(
-        sources: &[*const f64; MAX_ROWS],
-        count: usize,
-        out: *mut f64,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f64_4(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<4>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f64_8(
-        sources: &[*const f64; MAX_ROWS],
-        count: usize,
-        out: *mut f64,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f64_8(sources: &[*const f64; MAX_ROWS], count: usize, out: *mut f64, stride: usize) {
         // SAFETY: the caller's contract is the same.
         unsafe { transpose_f64::<8>(sources, count, out, stride) }
     }
 
     #[target_feature(enable = "avx2")]
-    unsafe fn transpose_f32_4(
-        sources: &[*const f32; MAX_ROWS],
-        count: usize,
-        out: *mut f32,
-        stride: usize,
-    ) {
+    unsafe fn transpose_f32_4(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
         // SAFETY: `count` elements of four sources are readable, `4 * count` of the output writable.
         unsafe {
             let mut k = 0;
