@@ -285,8 +285,13 @@ struct Axis {
 /// A window of taps at every position of a batch of images. As a matrix: a row per position, a column per tap and
 /// channel of one group.
 struct Windows {
-    axes: [Axis; 3],
     batch: usize,
+    extents: [isize; 3],
+    positions: [usize; 3],
+    steps: [isize; 3],
+    firsts: [isize; 3],
+    taps: [usize; 3],
+    tap_steps: [isize; 3],
     /// Channels of a pixel, over all groups.
     pixel: usize,
     /// Channels of one group.
@@ -321,8 +326,13 @@ impl Windows {
         let row = axes[2].taps * channels;
         let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
         Self {
-            axes,
             batch,
+            extents: axes.map(|axis| axis.extent as isize),
+            positions: axes.map(|axis| axis.positions),
+            steps: axes.map(|axis| axis.step as isize),
+            firsts: axes.map(|axis| axis.first),
+            taps: axes.map(|axis| axis.taps),
+            tap_steps: axes.map(|axis| axis.tap_step),
             pixel,
             channels,
             run: if row_runs { row } else { channels },
@@ -330,59 +340,66 @@ impl Windows {
         }
     }
 
-    fn positions(&self) -> usize {
-        self.batch * self.axes.iter().map(|axis| axis.positions).product::<usize>()
+    fn rows(&self) -> usize {
+        self.batch * count(self.positions)
     }
 
     fn columns(&self) -> usize {
-        self.axes.iter().map(|axis| axis.taps).product::<usize>() * self.channels
+        count(self.taps) * self.channels
     }
 
-    /// The corners of the positions from `first` on.
-    fn corners(&self, first: usize) -> impl Iterator<Item = Corner> + '_ {
-        let positions = self.axes.map(|axis| axis.positions);
-        let image = count(positions).max(1);
+    /// Writes the corners of the positions from `first` on.
+    fn corners(&self, first: usize, out: &mut [Corner]) {
+        let image = count(self.positions).max(1);
         let mut sample = first / image;
-        let mut q = split(first % image, positions);
-        let last: [isize; 3] = self
-            .axes
-            .map(|axis| axis.taps.saturating_sub(1) as isize * axis.tap_step);
-        std::iter::from_fn(move || {
-            let at: [isize; 3] = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
-            let inner = (0..3).all(|i| at[i] >= 0 && at[i] + last[i] < self.axes[i].extent as isize);
-            let corner = Corner {
+        let mut q = split(first % image, self.positions);
+        let mut last = [0; 3];
+        for i in 0..3 {
+            last[i] = self.extents[i] - self.taps[i].saturating_sub(1) as isize * self.tap_steps[i];
+        }
+        for corner in out {
+            let mut at = [0; 3];
+            let mut inner = true;
+            for i in 0..3 {
+                at[i] = q[i] as isize * self.steps[i] + self.firsts[i];
+                inner &= at[i] >= 0 && at[i] < last[i];
+            }
+            *corner = Corner {
                 start: self.start(sample, at),
                 at,
                 inner,
             };
             q[2] += 1;
-            if q[2] == positions[2] {
+            if q[2] == self.positions[2] {
                 (q[2], q[1]) = (0, q[1] + 1);
-                if q[1] == positions[1] {
+                if q[1] == self.positions[1] {
                     (q[1], q[0]) = (0, q[0] + 1);
-                    if q[0] == positions[0] {
+                    if q[0] == self.positions[0] {
                         (q[0], sample) = (0, sample + 1);
                     }
                 }
             }
-            Some(corner)
-        })
+        }
     }
 
+    #[inline(always)]
     fn start(&self, sample: usize, at: [isize; 3]) -> isize {
-        let [depth, height, width] = self.axes.map(|axis| axis.extent as isize);
+        let [depth, height, width] = self.extents;
         (((sample as isize * depth + at[0]) * height + at[1]) * width + at[2]) * self.pixel as isize
     }
 
     /// The first tap of a run, for the run's number.
+    #[inline(always)]
     fn tap(&self, run: usize) -> Tap {
-        let taps = self.axes.map(|axis| axis.taps);
         let t = if self.row_runs {
-            [run / taps[1], run % taps[1], 0]
+            [run / self.taps[1], run % self.taps[1], 0]
         } else {
-            split(run, taps)
+            split(run, self.taps)
         };
-        let at = std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step);
+        let mut at = [0; 3];
+        for i in 0..3 {
+            at[i] = t[i] as isize * self.tap_steps[i];
+        }
         Tap {
             start: self.start(0, at),
             at,
@@ -395,14 +412,15 @@ impl Windows {
         if corner.inner {
             return 0..self.run;
         }
-        let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap.at[i]);
-        let [depth, height, width] = self.axes.map(|axis| axis.extent);
-        let inside = (at[0] as usize) < depth && (at[1] as usize) < height;
+        let [depth, height, width] = self.extents;
+        let column = corner.at[2] + tap.at[2];
+        let inside = ((corner.at[0] + tap.at[0]) as usize) < depth as usize
+            && ((corner.at[1] + tap.at[1]) as usize) < height as usize;
         if self.row_runs {
-            let first = (-at[2]).max(0) as usize * self.channels;
-            let end = ((width as isize - at[2]).max(0) as usize * self.channels).min(self.run);
+            let first = (-column).max(0) as usize * self.channels;
+            let end = ((width - column).max(0) as usize * self.channels).min(self.run);
             if inside && first < end { first..end } else { 0..0 }
-        } else if inside && (at[2] as usize) < width {
+        } else if inside && (column as usize) < width as usize {
             0..self.run
         } else {
             0..0
@@ -422,34 +440,41 @@ impl Windows {
         columns: Range<usize>,
         mut visit: impl FnMut(&[*const T; MAX_ROWS], usize, usize),
     ) {
-        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
-        let inner = corners.iter().all(|corner| corner.inner);
+        let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
         let mut column = columns.start;
+        if corners.iter().all(|corner| corner.inner) {
+            while column < columns.end {
+                let (number, start) = (column / self.run, column % self.run);
+                let end = self.run.min(start + columns.end - column);
+                let tap = self.tap(number).start + start as isize;
+                for (source, corner) in sources.iter_mut().zip(corners) {
+                    *source = images.wrapping_offset(corner.start + tap);
+                }
+                visit(&sources, column, end - start);
+                column += end - start;
+            }
+            return;
+        }
+        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
         while column < columns.end {
             let (number, start) = (column / self.run, column % self.run);
             let end = self.run.min(start + columns.end - column);
             let tap = self.tap(number);
-            let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
-            if inner {
-                for (source, corner) in sources.iter_mut().zip(corners) {
-                    *source = images.wrapping_offset(corner.start + tap.start + start as isize);
-                }
-            } else {
-                for ((source, corner), border) in sources.iter_mut().zip(corners).zip(&mut border) {
-                    let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
-                    if inside.start <= start && end <= inside.end {
-                        *source = images.wrapping_offset(from + start as isize);
-                    } else if inside.start < inside.end {
-                        for (j, value) in border[..end - start].iter_mut().enumerate() {
-                            *value = if inside.contains(&(start + j)) {
-                                // SAFETY: this element of the run is inside the image.
-                                unsafe { *images.wrapping_offset(from + (start + j) as isize) }
-                            } else {
-                                T::ZERO
-                            };
-                        }
-                        *source = border.as_ptr();
+            for ((source, corner), border) in sources.iter_mut().zip(corners).zip(&mut border) {
+                let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
+                *source = ZEROS.0.as_ptr().cast();
+                if inside.start <= start && end <= inside.end {
+                    *source = images.wrapping_offset(from + start as isize);
+                } else if inside.start < inside.end {
+                    for (j, value) in border[..end - start].iter_mut().enumerate() {
+                        *value = if inside.contains(&(start + j)) {
+                            // SAFETY: this element of the run is inside the image.
+                            unsafe { *images.wrapping_offset(from + (start + j) as isize) }
+                        } else {
+                            T::ZERO
+                        };
                     }
+                    *source = border.as_ptr();
                 }
             }
             visit(&sources, column, end - start);
@@ -470,29 +495,20 @@ impl Windows {
         columns: Range<usize>,
         out: *mut T,
     ) {
-        let mut corners = self.corners(rows.start);
-        for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
-            let live = kernel.rows.min(rows.end - first);
-            let mut panel_corners = [Corner::default(); MAX_ROWS];
-            for (corner, next) in panel_corners.iter_mut().zip(corners.by_ref().take(live)) {
-                *corner = next;
-            }
+        let mut corners = [Corner::default(); MAX_BLOCK];
+        self.corners(rows.start, &mut corners[..rows.len()]);
+        for (panel, corners) in corners[..rows.len()].chunks(kernel.rows).enumerate() {
             // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
             unsafe {
                 let out = out.add(panel * kernel.rows * columns.len());
-                self.visit_runs(
-                    images,
-                    &panel_corners[..live],
-                    columns.clone(),
-                    |sources, start, length| {
-                        (kernel.transpose)(
-                            sources,
-                            length,
-                            out.add((start - columns.start) * kernel.rows),
-                            kernel.rows,
-                        );
-                    },
-                );
+                self.visit_runs(images, corners, columns.clone(), |sources, start, length| {
+                    (kernel.transpose)(
+                        sources,
+                        length,
+                        out.add((start - columns.start) * kernel.rows),
+                        kernel.rows,
+                    );
+                });
             }
         }
     }
@@ -509,9 +525,7 @@ impl Windows {
         visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
     ) {
         let mut corners = [Corner::default(); MAX_ROWS];
-        for (corner, next) in corners.iter_mut().zip(self.corners(rows.start).take(rows.len())) {
-            *corner = next;
-        }
+        self.corners(rows.start, &mut corners[..rows.len()]);
         // SAFETY: the caller's contract is the same.
         unsafe { self.visit_runs(images, &corners[..rows.len()], columns, visit) }
     }
@@ -529,12 +543,7 @@ impl Windows {
         out: *mut T,
     ) {
         let mut corners = [Corner::default(); DEEPEST];
-        for (corner, next) in corners
-            .iter_mut()
-            .zip(self.corners(positions.start).take(positions.len()))
-        {
-            *corner = next;
-        }
+        self.corners(positions.start, &mut corners[..positions.len()]);
         let corners = &corners[..positions.len()];
         let mut runs = [Run::default(); DEEPEST];
         let runs = &mut runs[..positions.len()];
@@ -690,7 +699,7 @@ impl Phase {
     fn cut(&self, conv: &Conv) -> Cut {
         Cut::new(
             conv.groups,
-            self.windows.positions(),
+            self.windows.rows(),
             conv.group_in(),
             self.windows.columns(),
         )
@@ -723,7 +732,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
         out: *mut T,
     ) {
         let (conv, channels) = (self.conv, self.conv.group_out());
-        let taps = self.phase.windows.axes.map(|axis| axis.taps);
+        let taps = self.phase.windows.taps;
         let mut k = depth.start;
         while k < depth.end {
             let (t, channel) = (split(k / channels, taps), k % channels);
@@ -762,14 +771,24 @@ impl<T: Real> Source<T> for Input<'_, T> {
     }
 
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
-        let positions = self.phase.windows.axes.map(|axis| axis.positions);
+        let positions = self.phase.windows.positions;
         let image = count(positions).max(1);
         let [depth, height, width] = self.conv.input;
-        for (offset, row) in out.iter_mut().zip(rows) {
-            let (sample, q) = (row / image, split(row % image, positions));
-            let at: [usize; 3] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
-            let pixel = ((sample * depth + at[0]) * height + at[1]) * width + at[2];
-            *offset = pixel * self.conv.c_in + group * self.conv.group_in();
+        let (mut sample, mut q) = (rows.start / image, split(rows.start % image, positions));
+        let channel = group * self.conv.group_in();
+        for offset in &mut out[..rows.len()] {
+            let [d, h, w] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
+            *offset = (((sample * depth + d) * height + h) * width + w) * self.conv.c_in + channel;
+            q[2] += 1;
+            if q[2] == positions[2] {
+                (q[2], q[1]) = (0, q[1] + 1);
+                if q[1] == positions[1] {
+                    (q[1], q[0]) = (0, q[0] + 1);
+                    if q[0] == positions[0] {
+                        (q[0], sample) = (0, sample + 1);
+                    }
+                }
+            }
         }
     }
 }

@@ -64,8 +64,8 @@ pub(super) struct Dot<T> {
     /// How many columns, at least 1.
     pub(super) count: usize,
     pub(super) length: usize,
-    /// Sums by row, column and lane.
-    pub(super) sums: [[[T; MAX_LANES]; THIN]; MAX_ROWS],
+    /// Sums by column, row and lane.
+    pub(super) sums: [[[T; MAX_LANES]; MAX_ROWS]; THIN],
 }
 
 impl<T: Real> Kernel<T> {
@@ -179,13 +179,14 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
 /// As [`Kernel::dot`], with `dot.count == N`.
 #[inline(always)]
 unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot: &mut Dot<T>) {
-    for (sources, places) in dot.sources.chunks_exact(R).zip(dot.sums.chunks_exact_mut(R)) {
+    for first in (0..MAX_ROWS).step_by(R) {
+        let sources = &dot.sources[first..first + R];
         // SAFETY: the caller vouches for the pointers and the instruction set; a vector fits in a place.
         unsafe {
             let mut sums = [[V::zero(); N]; R];
             for i in 0..R {
                 for j in 0..N {
-                    sums[i][j] = V::load(places[i][j].as_ptr());
+                    sums[i][j] = V::load(dot.sums[j][first + i].as_ptr());
                 }
             }
             let mut k = 0;
@@ -214,7 +215,7 @@ unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot:
             }
             for i in 0..R {
                 for j in 0..N {
-                    sums[i][j].store(places[i][j].as_mut_ptr());
+                    sums[i][j].store(dot.sums[j][first + i].as_mut_ptr());
                 }
             }
         }

@@ -380,19 +380,20 @@ unsafe fn thin_product<T: Real, S: Source<T>>(
         let rows = block * row_block..((block + 1) * row_block).min(m);
         let mut offsets = [0; MAX_BLOCK];
         source.offsets(item, rows.clone(), &mut offsets);
+        // SAFETY: the columns were turned by the pass before.
+        let columns = unsafe { columns.get().add(item * cut.thin_len()).cast_const() };
+        let sums = [[[T::ZERO; MAX_LANES]; MAX_ROWS]; THIN];
+        let mut dot = Dot {
+            sources: [columns; MAX_ROWS],
+            columns,
+            stride: k,
+            count: n,
+            length: 0,
+            sums,
+        };
         for first in rows.clone().step_by(MAX_ROWS) {
             let end = rows.end.min(first + MAX_ROWS);
-            // SAFETY: the columns were turned by the pass before.
-            let columns = unsafe { columns.get().add(item * cut.thin_len()).cast_const() };
-            let sums = [[[T::ZERO; MAX_LANES]; THIN]; MAX_ROWS];
-            let mut dot = Dot {
-                sources: [columns; MAX_ROWS],
-                columns,
-                stride: k,
-                count: n,
-                length: 0,
-                sums,
-            };
+            dot.sums[..n].fill([[T::ZERO; MAX_LANES]; MAX_ROWS]);
             for start in (0..k).step_by(step) {
                 let mut visit = |sources: &[*const T; MAX_ROWS], start: usize, length: usize| {
                     (dot.sources, dot.length) = (*sources, length);
@@ -405,16 +406,13 @@ unsafe fn thin_product<T: Real, S: Source<T>>(
                 // SAFETY: the caller vouches for the operands.
                 unsafe { source.visit_runs(item, first..end, start..(start + step).min(k), &mut visit) };
             }
-            for (row, sums) in (first..end).zip(&mut dot.sums) {
-                for (j, lanes) in sums.iter_mut().enumerate().take(n) {
-                    for half in [8, 4, 2, 1] {
-                        for lane in 0..half {
-                            let other = lanes[lane + half];
-                            lanes[lane] += other;
-                        }
-                    }
+            for (j, sums) in dot.sums[..n].iter_mut().enumerate() {
+                for (row, lanes) in (first..end).zip(sums) {
+                    let eight: [T; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
+                    let four: [T; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+                    let sum = (four[0] + four[2]) + (four[1] + four[3]);
                     // SAFETY: the task alone writes its rows.
-                    unsafe { *c.get().add(offsets[row - rows.start] + j) = lanes[0] };
+                    unsafe { *c.get().add(offsets[row - rows.start] + j) = sum };
                 }
             }
         }
