@@ -54,7 +54,10 @@ pub(super) struct Kernel<T: 'static> {
 pub(super) const THIN: usize = 4;
 
 /// One run of a product with at most [`THIN`] columns: eight rows against columns that lie along the depth.
+#[repr(C, align(64))]
 pub(super) struct Dot<T> {
+    /// Sums by column, row and lane.
+    pub(super) sums: [[[T; MAX_LANES]; MAX_ROWS]; THIN],
     /// The rows' elements; `length` of each are readable.
     pub(super) sources: [*const T; MAX_ROWS],
     /// The first column's elements.
@@ -64,8 +67,6 @@ pub(super) struct Dot<T> {
     /// How many columns, at least 1.
     pub(super) count: usize,
     pub(super) length: usize,
-    /// Sums by column, row and lane.
-    pub(super) sums: [[[T; MAX_LANES]; MAX_ROWS]; THIN],
 }
 
 impl<T: Real> Kernel<T> {

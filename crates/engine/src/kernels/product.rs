@@ -408,9 +408,13 @@ unsafe fn thin_product<T: Real, S: Source<T>>(
             }
             for (j, sums) in dot.sums[..n].iter_mut().enumerate() {
                 for (row, lanes) in (first..end).zip(sums) {
-                    let eight: [T; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
-                    let four: [T; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
-                    let sum = (four[0] + four[2]) + (four[1] + four[3]);
+                    for half in [8, 4, 2, 1] {
+                        let (low, high) = lanes.split_at_mut(half);
+                        for (low, &high) in low.iter_mut().zip(high.iter()) {
+                            *low += high;
+                        }
+                    }
+                    let sum = lanes[0];
                     // SAFETY: the task alone writes its rows.
                     unsafe { *c.get().add(offsets[row - rows.start] + j) = sum };
                 }
