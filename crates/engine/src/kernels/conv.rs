@@ -12,6 +12,7 @@ use super::{
     real::Real,
     scratch::Shared,
 };
+use crate::pool;
 use std::ops::Range;
 
 /// The shape of a convolution; one- and two-dimensional ones have leading extents of 1.
@@ -107,6 +108,16 @@ impl Conv {
         )
     }
 
+    /// Every channel is a group of its own: there is no product of matrices in it.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.c_in && self.groups == self.c_out
+    }
+
+    /// Pieces that the pixels of y are cut into for the weight gradient of a depthwise convolution.
+    fn depthwise_pieces(&self) -> usize {
+        (self.batch * count(self.output)).div_ceil(DEPTHWISE_ROWS).clamp(1, 32)
+    }
+
     fn weight_cut(&self) -> Cut {
         Cut::new(
             self.groups,
@@ -118,6 +129,9 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::forward`] needs.
     pub fn forward_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return 0;
+        }
         self.forward_product().map_or_else(
             || self.forward_cut().scratch_len(false),
             |product| product.scratch_len(),
@@ -126,6 +140,9 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::input_gradient`] needs.
     pub fn input_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return 0;
+        }
         match self.input_product() {
             Some(product) => product.scratch_len(),
             None if fold::serves(self) => fold::scratch_len(self),
@@ -139,6 +156,9 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::weight_gradient`] needs.
     pub fn weight_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return self.depthwise_pieces() * count(self.kernel) * self.c_out;
+        }
         self.weight_product()
             .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
     }
@@ -162,6 +182,16 @@ impl Conv {
         if let Some(product) = self.forward_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, w, y, scratch, epilogue) };
+        }
+        if self.is_depthwise() {
+            let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
+            let place = |first: usize, out: &mut [usize]| {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = (first + i) * self.c_out;
+                }
+            };
+            // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
+            return unsafe { depthwise(isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -197,6 +227,15 @@ impl Conv {
             // SAFETY: the caller's contract is the same.
             return unsafe { fold::input_gradient(&Kernel::of(isa), self, dy, w, dx, scratch) };
         }
+        if self.is_depthwise() {
+            for phase in self.phases() {
+                let tap = |t| phase.tap(self, t);
+                let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
+                // SAFETY: the caller vouches for the pointers; phases write different pixels.
+                unsafe { depthwise(isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
+            }
+            return;
+        }
         for phase in self.phases() {
             let cut = phase.cut(self);
             let source = Input {
@@ -221,6 +260,10 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, dy, dw, scratch, None) };
         }
+        if self.is_depthwise() {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { self.depthwise_weight_gradient(isa, x, dy, dw, scratch) };
+        }
         let source = Weight {
             conv: self,
             windows: self.windows(),
@@ -229,6 +272,59 @@ impl Conv {
         };
         // SAFETY: the caller vouches for the pointers; groups write different columns.
         unsafe { product::product(isa, &self.weight_cut(), false, &source, dw, scratch, None) };
+    }
+
+    /// The weight gradient where every channel is a group of its own.
+    ///
+    /// # Safety
+    /// As for [`Conv::weight_gradient`].
+    unsafe fn depthwise_weight_gradient<T: Real>(
+        &self,
+        isa: Isa,
+        x: *const T,
+        dy: *const T,
+        dw: *mut T,
+        scratch: *mut T,
+    ) {
+        let kernel = Kernel::<T>::of(isa);
+        let windows = self.windows().whole_pixels();
+        let (pieces, len, channels) = (self.depthwise_pieces(), count(self.kernel) * self.c_out, self.c_out);
+        let piece = windows.rows().div_ceil(pieces);
+        let (x, dy, dw, partial) = (Shared::read(x), Shared::read(dy), Shared::new(dw), Shared::new(scratch));
+        pool::for_each(pieces, |task| {
+            let rows = (task * piece).min(windows.rows())..((task + 1) * piece).min(windows.rows());
+            // SAFETY: each task sums into its own part of the scratch; only pixels inside x are read.
+            unsafe {
+                let sums = partial.get().add(task * len);
+                std::slice::from_raw_parts_mut(sums, len).fill(T::ZERO);
+                let mut corners = [Corner::default(); DEPTHWISE_ROWS];
+                for first in rows.clone().step_by(DEPTHWISE_ROWS) {
+                    let corners = &mut corners[..DEPTHWISE_ROWS.min(rows.end - first)];
+                    windows.corners(first, corners);
+                    for number in 0..count(self.kernel) {
+                        let tap = windows.tap(number);
+                        for (i, corner) in corners.iter().enumerate() {
+                            if !windows.inside(corner, &tap).is_empty() {
+                                let x = x.get().wrapping_offset(corner.start + tap.start);
+                                let dy = dy.get().add((first + i) * channels);
+                                (kernel.multiply_add)(channels, x, dy, sums.add(number * channels));
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        // SAFETY: all pieces are finished; dw has `len` elements.
+        unsafe {
+            let dw = std::slice::from_raw_parts_mut(dw.get(), len);
+            dw.fill(T::ZERO);
+            for task in 0..pieces {
+                let sums = std::slice::from_raw_parts(partial.get().add(task * len), len);
+                for (total, &sum) in dw.iter_mut().zip(sums) {
+                    *total += sum;
+                }
+            }
+        }
     }
 
     /// The residue classes of x's pixels under the stride.
@@ -343,6 +439,16 @@ impl Windows {
             channels,
             run: if row_runs { row } else { channels },
             row_runs,
+        }
+    }
+
+    /// The same windows over all channels of a pixel at once.
+    fn whole_pixels(&self) -> Self {
+        Self {
+            channels: self.pixel,
+            run: self.pixel,
+            row_runs: false,
+            ..*self
         }
     }
 
@@ -608,6 +714,13 @@ struct Run {
 /// The inside elements of the runs are readable, `out` is writable for `N` elements at every stride.
 unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, first: usize, out: *mut T, stride: usize) {
     for (k, run) in runs.iter().enumerate() {
+        #[cfg(target_arch = "x86_64")]
+        if N == MAX_ROWS {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let ahead = images.wrapping_offset(runs[(k + 16).min(runs.len() - 1)].start + first as isize);
+            // SAFETY: a prefetch touches nothing that the program can see.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+        }
         let from = images.wrapping_offset(run.start + first as isize);
         // SAFETY: only elements inside are read; the caller vouches for the output.
         unsafe {
@@ -622,6 +735,60 @@ unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, fir
             }
         }
     }
+}
+
+/// Pixels that one task of a depthwise convolution computes.
+const DEPTHWISE_ROWS: usize = 64;
+
+/// Multiplies every window with the taps, channel by channel.
+///
+/// `tap` gives a tap's number in w, `place` where the rows from a number on start in `out`.
+///
+/// # Safety
+/// `images`, `w` and `out` are valid for the shapes that the windows and places describe; the machine has the
+/// instruction set.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "two call sites; a struct would only rename them"
+)]
+unsafe fn depthwise<T: Real>(
+    isa: Isa,
+    windows: &Windows,
+    images: *const T,
+    w: *const T,
+    out: *mut T,
+    tap: impl Fn([usize; 3]) -> usize + Sync + Send,
+    place: impl Fn(usize, &mut [usize]) + Sync + Send,
+    epilogue: Option<Epilogue>,
+) {
+    let kernel = Kernel::<T>::of(isa);
+    let channels = windows.pixel;
+    let (images, w, out) = (Shared::read(images), Shared::read(w), Shared::new(out));
+    pool::for_each(windows.rows().div_ceil(DEPTHWISE_ROWS), |task| {
+        let first = task * DEPTHWISE_ROWS;
+        let rows = DEPTHWISE_ROWS.min(windows.rows() - first);
+        let (mut corners, mut places) = ([Corner::default(); DEPTHWISE_ROWS], [0; DEPTHWISE_ROWS]);
+        windows.corners(first, &mut corners[..rows]);
+        place(first, &mut places[..rows]);
+        for (corner, &place) in corners[..rows].iter().zip(&places) {
+            // SAFETY: the task alone writes its rows; only pixels inside the images are read.
+            unsafe {
+                let out = out.get().add(place);
+                std::slice::from_raw_parts_mut(out, channels).fill(T::ZERO);
+                for number in 0..count(windows.taps) {
+                    let offset = windows.tap(number);
+                    if !windows.inside(corner, &offset).is_empty() {
+                        let w = w.get().add(tap(split(number, windows.taps)) * channels);
+                        let image = images.get().wrapping_offset(corner.start + offset.start);
+                        (kernel.multiply_add)(channels, image, w, out);
+                    }
+                }
+            }
+        }
+        if let Some(epilogue) = epilogue {
+            epilogue(first * channels..(first + rows) * channels);
+        }
+    });
 }
 
 /// The deepest block of a product, in elements.
@@ -710,6 +877,34 @@ impl Phase {
             self.windows.columns(),
         )
     }
+
+    /// The number in w of a tap of this phase.
+    fn tap(&self, conv: &Conv, t: [usize; 3]) -> usize {
+        let [d, h, w] = std::array::from_fn(|i| self.first_tap[i] - self.tap_step[i] * t[i]);
+        (d * conv.kernel[1] + h) * conv.kernel[2] + w
+    }
+
+    /// Where the pixels of x that the rows from `first` on compute start.
+    fn places(&self, conv: &Conv, first: usize, out: &mut [usize]) {
+        let positions = self.windows.positions;
+        let image = count(positions).max(1);
+        let [_, height, width] = conv.input;
+        let (mut sample, mut q) = (first / image, split(first % image, positions));
+        for offset in out {
+            let at: [usize; 3] = std::array::from_fn(|i| self.residues[i] + conv.stride[i] * q[i]);
+            *offset = (((sample * conv.input[0] + at[0]) * height + at[1]) * width + at[2]) * conv.c_in;
+            q[2] += 1;
+            if q[2] == positions[2] {
+                (q[2], q[1]) = (0, q[1] + 1);
+                if q[1] == positions[1] {
+                    (q[1], q[0]) = (0, q[0] + 1);
+                    if q[0] == positions[0] {
+                        (q[0], sample) = (0, sample + 1);
+                    }
+                }
+            }
+        }
+    }
 }
 
 struct Input<'a, T> {
@@ -743,9 +938,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
         while k < depth.end {
             let (t, channel) = (split(k / channels, taps), k % channels);
             let length = (channels - channel).min(depth.end - k);
-            let [d, h, w]: [usize; 3] =
-                std::array::from_fn(|i| self.phase.first_tap[i] - self.phase.tap_step[i] * t[i]);
-            let tap = (d * conv.kernel[1] + h) * conv.kernel[2] + w;
+            let tap = self.phase.tap(conv, t);
             // SAFETY: the caller vouches for w and the output.
             unsafe {
                 let row = tap * conv.group_in() + columns.start;
@@ -777,24 +970,9 @@ impl<T: Real> Source<T> for Input<'_, T> {
     }
 
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
-        let positions = self.phase.windows.positions;
-        let image = count(positions).max(1);
-        let [depth, height, width] = self.conv.input;
-        let (mut sample, mut q) = (rows.start / image, split(rows.start % image, positions));
-        let channel = group * self.conv.group_in();
+        self.phase.places(self.conv, rows.start, &mut out[..rows.len()]);
         for offset in &mut out[..rows.len()] {
-            let [d, h, w] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
-            *offset = (((sample * depth + d) * height + h) * width + w) * self.conv.c_in + channel;
-            q[2] += 1;
-            if q[2] == positions[2] {
-                (q[2], q[1]) = (0, q[1] + 1);
-                if q[1] == positions[1] {
-                    (q[1], q[0]) = (0, q[0] + 1);
-                    if q[0] == positions[0] {
-                        (q[0], sample) = (0, sample + 1);
-                    }
-                }
-            }
+            *offset += group * self.conv.group_in();
         }
     }
 }
@@ -1020,6 +1198,16 @@ mod tests {
                 let span = (conv.output[2].max(1) - 1) * conv.stride[2] + conv.kernel[2];
                 conv.input[2] = span.saturating_sub(conv.padding[2]);
             }
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn a_group_for_every_channel(mut conv in any_conv(), channels in 2usize..40) {
+            (conv.groups, conv.c_in, conv.c_out) = (channels, channels, channels);
             check::<f32>(&conv);
             check::<f64>(&conv);
         }
