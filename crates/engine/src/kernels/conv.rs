@@ -465,10 +465,8 @@ impl Windows {
         let image = count(self.positions).max(1);
         let mut sample = first / image;
         let mut q = split(first % image, self.positions);
-        let mut last = [0; 3];
-        for i in 0..3 {
-            last[i] = self.extents[i] - self.taps[i].saturating_sub(1) as isize * self.tap_steps[i];
-        }
+        let last: [isize; 3] =
+            std::array::from_fn(|i| self.extents[i] - self.taps[i].saturating_sub(1) as isize * self.tap_steps[i]);
         for corner in out {
             let mut at = [0; 3];
             let mut inner = true;

@@ -1,5 +1,10 @@
 //! The innermost tile of every matrix product, one per instruction set and element type, and the transposition that
 //! packs rows for it.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers are arrays that several loops index alike"
+)]
+
 use super::{isa::Isa, real::Real};
 use std::any::TypeId;
 
