@@ -220,10 +220,10 @@ def compute_objectives():
         loss_d, loss_g = discriminator(r, f), generator(f)
         by_real, by_fake = torch.autograd.grad(loss_d, [r, f])
         cases[name] = {
-            "discriminator": float(loss_d),
+            "discriminator": loss_d.item(),
             "discriminator_by_real": stored(by_real),
             "discriminator_by_fake": stored(by_fake),
-            "generator": float(loss_g),
+            "generator": loss_g.item(),
             "generator_by_fake": stored(torch.autograd.grad(loss_g, f)[0]),
         }
     return {"logits_real": stored(real), "logits_fake": stored(fake), "cases": cases}

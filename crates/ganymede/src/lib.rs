@@ -5,3 +5,5 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+#[cfg(test)]
+mod reference;
