@@ -181,6 +181,50 @@ def compute_layers():
     layer("residual_down", down, draw(2, 4, 4, 2), residual(over_all_but_first, "down"))
 
 
+def spectral(name, module, x, to_torch, from_torch, weight_from_torch, dim=None, differentiate_x=True):
+    """A module under spectral normalisation, before and after one step of its vectors."""
+    module = nn.utils.spectral_norm(module.double(), dim=dim)
+    with torch.no_grad():
+        for value in [module.weight_orig, *([] if getattr(module, "bias", None) is None else [module.bias])]:
+            value.copy_(draw(*value.shape))
+    vectors = {"u": module.weight_u.clone(), "v": module.weight_v.clone()}
+    at = x.clone().requires_grad_(differentiate_x)
+    output = from_torch(module(to_torch(at)))
+    cotangent = draw(*output.shape)
+    wrt = {"weight": module.weight_orig} | ({"x": at} if differentiate_x else {})
+    wrt |= {"bias": module.bias} if getattr(module, "bias", None) is not None else {}
+    gradients = dict(zip(wrt, torch.autograd.grad((output * cotangent).sum(), list(wrt.values()))))
+    gradients["weight"] = weight_from_torch(gradients["weight"])
+    parameters = {"weight": weight_from_torch(module.weight_orig)} | ({"bias": module.bias} if "bias" in wrt else {})
+
+    def ours(u, v):
+        """PyTorch's v runs over (inputs, taps), ours over (taps, inputs)."""
+        rest = [n for axis, n in enumerate(module.weight_orig.shape) if axis != (dim or 0)]
+        v = v.reshape(rest[0], -1).T.reshape(-1) if len(rest) > 1 else v
+        return {"spectral_u": stored(u), "spectral_v": stored(v)}
+
+    layers[name] = {
+        "parameters": {key: stored(value) for key, value in parameters.items()},
+        "buffers": ours(**vectors),
+        "x": stored(x),
+        "output": stored(output),
+        "buffers_after": ours(module.weight_u, module.weight_v),
+        "cotangent": stored(cotangent),
+        "gradients": {key: stored(value) for key, value in gradients.items()},
+    }
+
+
+def compute_spectral():
+    torch.manual_seed(SEED)
+    same = lambda t: t
+    spectral("spectral_dense", nn.Linear(3, 4), draw(2, 3), same, same, lambda w: w.T)
+    image = (layout.image_to_torch, layout.image_from_torch, layout.weight_from_torch)
+    spectral("spectral_conv", nn.Conv2d(2, 3, 2, bias=False), draw(1, 3, 4, 2), *image)
+    spectral("spectral_conv_transpose", nn.ConvTranspose2d(2, 3, 2, 2), draw(1, 2, 3, 2), *image, dim=1)
+    classes = torch.tensor([2.0, 0.0, 3.0, 2.0], dtype=torch.float64)
+    spectral("spectral_embedding", nn.Embedding(4, 3), classes, lambda y: y.long(), same, same, 0, False)
+
+
 def compute_running():
     """Two updates of batch normalisation's running statistics, and the value by them."""
     module = nn.BatchNorm2d(3, dtype=torch.float64)
@@ -292,6 +336,7 @@ def main():
     check = parser.parse_args().check
     torch.set_num_threads(1)
     compute_layers()
+    compute_spectral()
     result = {
         "torch": torch.__version__.split("+")[0],
         "layers": layers,

@@ -60,9 +60,21 @@ pub(crate) fn assert_layer<L: Layer>(name: &str, declare: impl Fn(&Scope) -> L) 
         let scope = Scope::new(dtype, 0);
         let layer = declare(&scope);
         bind(&scope, &case["parameters"]);
+        let buffers: Vec<_> = scope.parameters().into_iter().filter(|p| !p.is_trainable()).collect();
+        for buffer in buffers.iter().filter(|b| case["buffers"].get(b.name()).is_some()) {
+            buffer.set(stored(dtype, &case["buffers"][buffer.name()]));
+        }
         let x = stored(dtype, &case["x"]);
         let y = layer.forward(&x);
         assert_stored(&format!("{name}: output"), &y, &case["output"], tolerance);
+        for buffer in buffers.iter().filter(|b| case["buffers_after"].get(b.name()).is_some()) {
+            assert_stored(
+                buffer.name(),
+                &buffer.get(),
+                &case["buffers_after"][buffer.name()],
+                tolerance,
+            );
+        }
         let parameters: Vec<_> = scope.parameters().into_iter().filter(|p| p.is_trainable()).collect();
         let values: Vec<Tensor> = parameters.iter().map(|p| p.get()).collect();
         let mut wrt: Vec<(&str, &Tensor)> = parameters.iter().map(|p| p.name()).zip(&values).collect();

@@ -59,15 +59,22 @@ impl Declare for DenseConfig {
     }
 }
 
-impl Layer for Dense {
-    fn forward(&self, x: &Tensor) -> Tensor {
+impl Dense {
+    /// The layer's value at `x` with another weight of the same shape: a normalised or rescaled one.
+    pub fn forward_with(&self, x: &Tensor, weight: &Tensor) -> Tensor {
         let product = if x.rank() == 1 {
-            let row = x.reshape(&[1, x.numel()]).matmul(&self.weight.get());
+            let row = x.reshape(&[1, x.numel()]).matmul(weight);
             row.reshape(&[row.numel()])
         } else {
-            x.matmul(&self.weight.get())
+            x.matmul(weight)
         };
         with_bias(product, self.bias.as_ref())
+    }
+}
+
+impl Layer for Dense {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.forward_with(x, &self.weight.get())
     }
 }
 
