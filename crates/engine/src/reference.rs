@@ -1,7 +1,7 @@
 //! What every operation means, in plain Rust and f64, an element at a time: tests hold the executor against this.
 use crate::kernels::loops::{Binary, ReduceKind, Unary};
 use crate::kernels::random;
-use crate::tensor::{ConvKind, Geometry, Op, Random, Tensor};
+use crate::tensor::{ConvKind, DType, Geometry, Op, Random, Tensor};
 use crate::view::row_major;
 use std::collections::HashMap;
 
@@ -178,14 +178,21 @@ fn compute(tensor: &Tensor, arguments: &[&[f64]]) -> Vec<f64> {
                 stream: *stream,
                 step: piece(4),
             };
-            let mut numbers = vec![0f32; tensor.numel()];
-            match kind {
-                Random::Uniform => random::fill_uniform(key, 0, &mut numbers),
-                Random::Normal => random::fill_normal(key, 0, &mut numbers),
+            match tensor.dtype() {
+                DType::F32 => drawn::<f32>(*kind, key, tensor.numel()),
+                DType::F64 => drawn::<f64>(*kind, key, tensor.numel()),
             }
-            numbers.into_iter().map(f64::from).collect()
         }
     }
+}
+
+fn drawn<T: random::Random>(kind: Random, key: random::Key, count: usize) -> Vec<f64> {
+    let mut numbers = vec![T::ZERO; count];
+    match kind {
+        Random::Uniform => random::fill_uniform(key, 0, &mut numbers),
+        Random::Normal => random::fill_normal(key, 0, &mut numbers),
+    }
+    numbers.into_iter().map(T::to_f64).collect()
 }
 
 fn stepped(index: &[usize], starts: &[usize], steps: &[isize]) -> Vec<usize> {
