@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ganymede::run::{
-    DataSource, Event, EventWriter, Machine, Pictures, Provenance, RunFolder, Stamp, grid_png,
-    write_report,
+    DataSource, Event, EventWriter, Machine, Pictures, Provenance, RunFolder, Stamp, grid_png, write_report,
 };
 use serde_json::json;
 
@@ -48,8 +47,7 @@ fn pictures(step: u64) -> Vec<f32> {
             };
             let clean = ink.clamp(-1.0, 1.0);
             let rubbish = noise(step * 50_000 + picture * 784 + pixel);
-            values
-                .push((clean * learned + rubbish * (1.0 - learned * 0.96)).clamp(-1.0, 1.0) as f32);
+            values.push((clean * learned + rubbish * (1.0 - learned * 0.96)).clamp(-1.0, 1.0) as f32);
         }
     }
     values
@@ -138,14 +136,8 @@ fn make_run(path: &Path) -> RunFolder {
                     -real.ln() - (1.0 - fake).ln() + 0.08 * noise(step + 1),
                 ),
                 ("loss.generator", generator),
-                (
-                    "accuracy.real",
-                    (real + 0.15 + 0.04 * noise(step + 5)).min(1.0),
-                ),
-                (
-                    "accuracy.fake",
-                    (1.1 - fake + 0.04 * noise(step + 6)).min(1.0),
-                ),
+                ("accuracy.real", (real + 0.15 + 0.04 * noise(step + 5)).min(1.0)),
+                ("accuracy.fake", (1.1 - fake + 0.04 * noise(step + 6)).min(1.0)),
                 ("probability.real", real),
                 ("probability.fake", fake),
                 ("learning_rate.generator", rate),
@@ -215,11 +207,7 @@ fn dump(browser: &Path, page: &Path, hash: &str, size: &str, profile: &Path) -> 
         .arg(format!("file://{}{hash}", page.display()))
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -261,9 +249,6 @@ fn the_report_works_in_a_browser() {
             .split("id=\"selftest\">")
             .nth(1)
             .unwrap_or("the self-check did not end");
-        assert!(
-            checked.contains("data-selftest=\"passed\""),
-            "at {size}: {verdict}"
-        );
+        assert!(checked.contains("data-selftest=\"passed\""), "at {size}: {verdict}");
     }
 }

@@ -100,11 +100,7 @@ pub fn check(spec: &str) -> Result<Report> {
         notes: data.notes().to_vec(),
     };
     if let (Shape::Picture { height, width, .. }, Some(count)) = (data.shape(), data.len()) {
-        report.sizes.push(SizeCount {
-            width,
-            height,
-            count,
-        });
+        report.sizes.push(SizeCount { width, height, count });
     }
     if let (Some(classes), Some(count)) = (data.classes(), data.len()) {
         let mut x = vec![0.0; data.shape().floats()];
@@ -115,9 +111,7 @@ pub fn check(spec: &str) -> Result<Report> {
         report.classes = named(classes, &counts);
     }
     let entry = registry::find(spec.split(':').next().unwrap_or(spec));
-    if let Some((entry, folder)) =
-        entry.and_then(|entry| Some((entry, get::folder_of(entry).ok()?)))
-    {
+    if let Some((entry, folder)) = entry.and_then(|entry| Some((entry, get::folder_of(entry).ok()?))) {
         // Files put there by hand in another form are not those of the package, and need not be.
         let there = get::verify(entry, &folder)?
             .into_iter()
@@ -189,15 +183,9 @@ fn check_folder(name: &str, path: &Path, split: Option<&str>) -> Result<Report> 
     report.classes = named(listing.classes.as_deref().unwrap_or_default(), &counts);
     report.sizes = sizes
         .into_iter()
-        .map(|((width, height), count)| SizeCount {
-            width,
-            height,
-            count,
-        })
+        .map(|((width, height), count)| SizeCount { width, height, count })
         .collect();
-    report
-        .sizes
-        .sort_by_key(|size| std::cmp::Reverse(size.count));
+    report.sizes.sort_by_key(|size| std::cmp::Reverse(size.count));
     if let [SizeCount { width, height, .. }] = report.sizes[..] {
         report.shape = Some(Shape::Picture {
             height,
@@ -219,9 +207,7 @@ mod tests {
         let put = |name: &str, side, red| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            RgbImage::from_pixel(side, 2, Rgb([red, 0, 0]))
-                .save(path)
-                .unwrap();
+            RgbImage::from_pixel(side, 2, Rgb([red, 0, 0])).save(path).unwrap();
         };
         put("a/1.png", 2, 1);
         put("a/2.png", 2, 2);
@@ -240,11 +226,7 @@ mod tests {
             }
         );
         assert_eq!(
-            report
-                .classes
-                .iter()
-                .map(|class| class.count)
-                .collect::<Vec<_>>(),
+            report.classes.iter().map(|class| class.count).collect::<Vec<_>>(),
             [3, 1]
         );
         assert_eq!(report.imbalance(), Some(3.0));
@@ -266,10 +248,7 @@ mod tests {
     #[test]
     fn named_sets() {
         let report = check("fashion-mnist-10k").unwrap();
-        assert_eq!(
-            (report.count, report.imbalance()),
-            (Some(10_000), Some(1.0))
-        );
+        assert_eq!((report.count, report.imbalance()), (Some(10_000), Some(1.0)));
         assert_eq!(
             report.sizes,
             [SizeCount {
@@ -284,9 +263,6 @@ mod tests {
             (report.count, report.shape),
             (None, Some(Shape::Point { dimension: 2 }))
         );
-        assert_eq!(
-            serde_json::to_value(&report).unwrap()["shape"]["point"]["dimension"],
-            2
-        );
+        assert_eq!(serde_json::to_value(&report).unwrap()["shape"]["point"]["dimension"], 2);
     }
 }

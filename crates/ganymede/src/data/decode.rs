@@ -49,9 +49,7 @@ pub(crate) fn probe(path: &Path, prefix: &[u8], length: u64) -> Result<Probe> {
         Err(_) if (prefix.len() as u64) < length => header(&read(path)?),
         header => header,
     };
-    header
-        .map(|size| Probe { size })
-        .map_err(|why| broken(path, why))
+    header.map(|size| Probe { size }).map_err(|why| broken(path, why))
 }
 
 /// The bytes of a picture file.
@@ -119,16 +117,9 @@ fn decoder(bytes: &[u8]) -> Why<(impl ImageDecoder, Orientation, Size)> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let turned = matches!(
         orientation,
-        Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
     );
-    let (width, height) = if turned {
-        (height, width)
-    } else {
-        (width, height)
-    };
+    let (width, height) = if turned { (height, width) } else { (width, height) };
     Ok((
         decoder,
         orientation,
@@ -141,8 +132,7 @@ fn decoder(bytes: &[u8]) -> Why<(impl ImageDecoder, Orientation, Size)> {
 }
 
 fn header(bytes: &[u8]) -> Why<Size> {
-    catch_unwind(|| decoder(bytes).map(|(_, _, size)| size))
-        .unwrap_or_else(|_| Err("the decoder gave up".into()))
+    catch_unwind(|| decoder(bytes).map(|(_, _, size)| size)).unwrap_or_else(|_| Err("the decoder gave up".into()))
 }
 
 fn pixels(bytes: &[u8]) -> Why<(Size, Vec<u8>)> {

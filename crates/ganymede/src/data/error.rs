@@ -223,12 +223,9 @@ impl DataError {
                 "check the permissions and free space, or set GANY_CACHE to another folder".into()
             }
             Self::UnknownSet {
-                nearest: Some(nearest),
-                ..
+                nearest: Some(nearest), ..
             } => format!("did you mean `{nearest}`?"),
-            Self::UnknownSet { nearest: None, .. } => {
-                "`gany data list` shows all; write a folder as `./folder`".into()
-            }
+            Self::UnknownSet { nearest: None, .. } => "`gany data list` shows all; write a folder as `./folder`".into(),
             Self::UnknownSplit { name, .. } => {
                 format!("write `{name}` alone for the split that is usual for training")
             }
@@ -237,8 +234,7 @@ impl DataError {
                 format!("use it at once: `gany train --data {name}`")
             }
             Self::NoPictures { .. } => {
-                "convert other formats first; a folder with one sub-folder a class gives labels"
-                    .into()
+                "convert other formats first; a folder with one sub-folder a class gives labels".into()
             }
             Self::BrokenPicture { .. } | Self::TooManyBroken { .. } => {
                 "`gany data check FOLDER` names every broken file; remove or replace them".into()
@@ -247,20 +243,15 @@ impl DataError {
             Self::ImpossibleShape { .. } => {
                 "give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels".into()
             }
-            Self::NotPictures { .. } => {
-                "leave out `--size` and channels, or choose pictures".into()
-            }
-            Self::NotData { .. } => {
-                "give the folder that holds the pictures, or `points:FILE` for points".into()
-            }
+            Self::NotPictures { .. } => "leave out `--size` and channels, or choose pictures".into(),
+            Self::NotData { .. } => "give the folder that holds the pictures, or `points:FILE` for points".into(),
             Self::Idx { .. } => "the file may be cut short or of another kind; get it again".into(),
             Self::Points { .. } | Self::NoPoints { .. } => {
                 "one point a line: two finite numbers and, if you like, a class number".into()
             }
-            Self::ClientMissing { files, path, .. } => format!(
-                "install it, or put the files {files} into {} yourself",
-                path.display()
-            ),
+            Self::ClientMissing { files, path, .. } => {
+                format!("install it, or put the files {files} into {} yourself", path.display())
+            }
             Self::ClientFailed { files, path, .. } => format!(
                 "check the network and try again, or put the files {files} into {} yourself",
                 path.display()
@@ -418,9 +409,7 @@ mod tests {
                 "impossible picture shape: expected 1 to 4 channels, got 7\nhint: give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels",
             ),
             (
-                DataError::NotPictures {
-                    name: "ring".into(),
-                },
+                DataError::NotPictures { name: "ring".into() },
                 "`ring` holds points, not pictures: expected no picture size or channels\nhint: leave out `--size` and channels, or choose pictures",
             ),
             (

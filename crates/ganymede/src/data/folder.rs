@@ -114,10 +114,7 @@ pub fn open(folder: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn D
         match failure {
             Some(error) => broken.push((file, error)),
             None => {
-                pixels.copy_within(
-                    i * target.bytes()..(i + 1) * target.bytes(),
-                    kept * target.bytes(),
-                );
+                pixels.copy_within(i * target.bytes()..(i + 1) * target.bytes(), kept * target.bytes());
                 labels.push(file.label);
                 kept += 1;
             }
@@ -194,10 +191,7 @@ impl Listing {
                 .map(|(file, error)| format!("`{}` ({})", file.relative, why(error)));
             let named = named.collect::<Vec<_>>().join(", ");
             let more = if broken.len() > 5 { ", ..." } else { "" };
-            notes.push(format!(
-                "{} broken pictures were skipped: {named}{more}.",
-                broken.len()
-            ));
+            notes.push(format!("{} broken pictures were skipped: {named}{more}.", broken.len()));
         }
         notes
     }
@@ -212,17 +206,12 @@ const SPLITS: [(&str, &[&str]); 3] = [
 /// Lists the pictures of a folder, or of one of its splits.
 pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
     let whole = walk(folder)?;
-    let tops: BTreeSet<String> = whole
-        .files
-        .iter()
-        .filter_map(|file| top(&file.relative))
-        .collect();
+    let tops: BTreeSet<String> = whole.files.iter().filter_map(|file| top(&file.relative)).collect();
     let named = |wanted: &str| {
         let (_, names) = SPLITS
             .iter()
             .find(|(split, names)| *split == wanted || names.contains(&wanted))?;
-        tops.iter()
-            .find(|top| names.contains(&top.to_lowercase().as_str()))
+        tops.iter().find(|top| names.contains(&top.to_lowercase().as_str()))
     };
     let train = named("train");
     let chosen = match (split, train) {
@@ -249,9 +238,9 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
         Some(chosen) => {
             let mut inner = walk(&folder.join(chosen))?;
             if split.is_none() {
-                inner.notes.push(format!(
-                    "The sub-folder `{chosen}` is used; the others are not."
-                ));
+                inner
+                    .notes
+                    .push(format!("The sub-folder `{chosen}` is used; the others are not."));
             }
             inner
         }
@@ -263,15 +252,8 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
             others: listing.others,
         });
     }
-    let classes: BTreeSet<String> = listing
-        .files
-        .iter()
-        .filter_map(|file| top(&file.relative))
-        .collect();
-    let at_root = listing
-        .files
-        .iter()
-        .any(|file| top(&file.relative).is_none());
+    let classes: BTreeSet<String> = listing.files.iter().filter_map(|file| top(&file.relative)).collect();
+    let at_root = listing.files.iter().any(|file| top(&file.relative).is_none());
     let classes: Vec<String> = classes.into_iter().collect();
     let labelled = !at_root && classes.len() > 1;
     if labelled {
@@ -280,8 +262,7 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
             file.label = class.unwrap_or(0) as u32;
         }
     } else if at_root && !classes.is_empty() {
-        let note =
-            "There are no labels, as pictures lie both in the folder itself and in sub-folders.";
+        let note = "There are no labels, as pictures lie both in the folder itself and in sub-folders.";
         listing.notes.push(note.into());
     }
     if listing.links > 0 {
@@ -291,10 +272,7 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
         ));
     }
     let Walk {
-        folder,
-        files,
-        notes,
-        ..
+        folder, files, notes, ..
     } = listing;
     Ok(Listing {
         folder,
@@ -340,11 +318,7 @@ fn walk(folder: &Path) -> Result<Walk> {
                 continue;
             }
             let is_link = entry.file_type().map_err(reading)?.is_symlink();
-            if is_link
-                && !path
-                    .canonicalize()
-                    .is_ok_and(|target| target.starts_with(&root))
-            {
+            if is_link && !path.canonicalize().is_ok_and(|target| target.starts_with(&root)) {
                 walk.links += 1;
                 continue;
             }
@@ -422,14 +396,11 @@ impl Dataset for OnDemand {
     }
 
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32> {
-        let file = self
-            .files
-            .get(index as usize)
-            .ok_or_else(|| DataError::NoExample {
-                name: self.name.clone(),
-                index,
-                len: self.files.len() as u64,
-            })?;
+        let file = self.files.get(index as usize).ok_or_else(|| DataError::NoExample {
+            name: self.name.clone(),
+            index,
+            len: self.files.len() as u64,
+        })?;
         assert_eq!(x.len(), self.target.bytes(), "x must take one example");
         let (size, pixels) = decode::decode(&file.path, &decode::read(&file.path)?)?;
         Shaper::with(|s| s.shape_to_floats(&pixels, size, x, self.target, &self.want));
@@ -437,14 +408,7 @@ impl Dataset for OnDemand {
     }
 
     /// As the trait says, decoding on all cores.
-    fn batch(
-        &self,
-        seed: u64,
-        first: u64,
-        count: usize,
-        x: &mut [f32],
-        y: &mut [f32],
-    ) -> Result<()> {
+    fn batch(&self, seed: u64, first: u64, count: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
         check_lengths(self.target.bytes(), count, x, y);
         let nth = |i: usize| order::nth(seed, self.files.len() as u64, first + i as u64);
         for (i, y) in y.iter_mut().enumerate() {

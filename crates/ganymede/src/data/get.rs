@@ -76,10 +76,7 @@ pub fn verify(entry: &Entry, folder: &Path) -> Result<Vec<(PathBuf, String)>> {
             Ok(()) => {}
             Err(DataError::NotFound { .. }) => wrong.push((path, "absent".into())),
             Err(DataError::Package {
-                what,
-                expected,
-                got,
-                ..
+                what, expected, got, ..
             }) => {
                 wrong.push((path, format!("{what}: expected {expected}, got {got}")));
             }
@@ -115,12 +112,7 @@ impl Default for Clients {
     }
 }
 
-fn get_into(
-    entry: &'static Entry,
-    folder: &Path,
-    clients: Clients,
-    say: &mut dyn FnMut(&str),
-) -> Result<Fetched> {
+fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dyn FnMut(&str)) -> Result<Fetched> {
     let fetched = |already| Fetched {
         id: entry.id,
         folder: folder.to_path_buf(),
@@ -151,10 +143,7 @@ fn get_into(
             version,
             files,
         } => {
-            say(&format!(
-                "Fetching {package} {version} with {}.",
-                clients.npm
-            ));
+            say(&format!("Fetching {package} {version} with {}.", clients.npm));
             let wanted = format!("{package}@{version}");
             run(
                 entry,
@@ -169,33 +158,14 @@ fn get_into(
         }
         Route::Debian { package, files } => {
             say(&format!("Fetching {package} with {}.", clients.apt_get));
-            run(
-                entry,
-                folder,
-                &work,
-                clients.apt_get,
-                &["download", "--quiet", package],
-            )?;
+            run(entry, folder, &work, clients.apt_get, &["download", "--quiet", package])?;
             let deb = work.only(".deb")?;
             say("Unpacking and checking.");
-            let deb = deb
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            run(
-                entry,
-                folder,
-                &work,
-                clients.dpkg_deb,
-                &["-x", &deb, "unpacked"],
-            )?;
+            let deb = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            run(entry, folder, &work, clients.dpkg_deb, &["-x", &deb, "unpacked"])?;
             for file in files {
                 let from = work.folder.join("unpacked").join(file.inside);
-                if !from
-                    .symlink_metadata()
-                    .is_ok_and(|metadata| metadata.is_file())
-                {
+                if !from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
                     return Err(absent(&work.folder.join(&deb), file));
                 }
                 let to = ready.join(file.name());
@@ -208,10 +178,7 @@ fn get_into(
         check_file(&ready.join(file.name()), file)?;
     }
     let about = ready.join("SOURCE.txt");
-    let text = format!(
-        "{}: {}\nlicence: {}\n",
-        entry.id, entry.title, entry.licence
-    );
+    let text = format!("{}: {}\nlicence: {}\n", entry.id, entry.title, entry.licence);
     fs::write(&about, text).map_err(|e| DataError::writing(&about, e))?;
     if folder.exists() {
         // What lies there is damaged or was put there by hand in another form.
@@ -267,13 +234,7 @@ impl Drop for Scratch {
 }
 
 /// Runs a client in the scratch folder and waits for it.
-fn run(
-    entry: &Entry,
-    folder: &Path,
-    work: &Scratch,
-    client: &str,
-    arguments: &[&str],
-) -> Result<()> {
+fn run(entry: &Entry, folder: &Path, work: &Scratch, client: &str, arguments: &[&str]) -> Result<()> {
     let files = || {
         entry
             .route
@@ -300,9 +261,7 @@ fn run(
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(failed(
-                complaint(&said).unwrap_or_else(|| output.status.to_string()),
-            ))
+            Err(failed(complaint(&said).unwrap_or_else(|| output.status.to_string())))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DataError::ClientMissing {
             name: entry.id.into(),
@@ -348,10 +307,7 @@ fn unpack_tgz(package: &Path, files: &[PackageFile], to: &Path) -> Result<()> {
                 got: format!("`{}`", path.display()),
             });
         }
-        let Some(at) = missing
-            .iter()
-            .position(|file| Path::new(file.inside) == path)
-        else {
+        let Some(at) = missing.iter().position(|file| Path::new(file.inside) == path) else {
             continue;
         };
         if !entry.header().entry_type().is_file() {
@@ -392,11 +348,7 @@ fn check_file(path: &Path, file: &PackageFile) -> Result<()> {
     let mut reader = File::open(path).map_err(reading)?;
     let length = reader.metadata().map_err(reading)?.len();
     if length != file.bytes {
-        return wrong(
-            "length",
-            format!("{} bytes", file.bytes),
-            format!("{length} bytes"),
-        );
+        return wrong("length", format!("{} bytes", file.bytes), format!("{length} bytes"));
     }
     let (mut hasher, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -78,36 +78,19 @@ impl Idx {
             ));
         }
         if kind != UNSIGNED_BYTE {
-            return Err(bad(
-                "value type",
-                "0x08 (unsigned byte)",
-                format!("{kind:#04x}"),
-            ));
+            return Err(bad("value type", "0x08 (unsigned byte)", format!("{kind:#04x}")));
         }
         if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
-            return Err(bad(
-                "number of dimensions",
-                "1 to 4",
-                dimensions.to_string(),
-            ));
+            return Err(bad("number of dimensions", "1 to 4", dimensions.to_string()));
         }
         let mut sizes = [[0; 4]; MAX_DIMENSIONS as usize];
         let sizes = &mut sizes[..usize::from(dimensions)];
         fill(&mut reader, sizes.as_flattened_mut(), "header", path)?;
-        let dimensions: Vec<usize> = sizes
-            .iter()
-            .map(|&size| u32::from_be_bytes(size) as usize)
-            .collect();
+        let dimensions: Vec<usize> = sizes.iter().map(|&size| u32::from_be_bytes(size) as usize).collect();
         let length = dimensions
             .iter()
             .try_fold(1u64, |product, &size| product.checked_mul(size as u64));
-        let shape = || {
-            dimensions
-                .iter()
-                .map(usize::to_string)
-                .collect::<Vec<_>>()
-                .join("x")
-        };
+        let shape = || dimensions.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
         let length = match length {
             Some(0) => return Err(bad("dimensions", "none of them zero", shape())),
             Some(length) if length <= MAX_BYTES => length,
@@ -125,11 +108,7 @@ impl Idx {
             } else {
                 got.to_string()
             };
-            return Err(bad(
-                "number of values",
-                &format!("{length} ({})", shape()),
-                got,
-            ));
+            return Err(bad("number of values", &format!("{length} ({})", shape()), got));
         }
         Ok(Self { dimensions, values })
     }
@@ -182,9 +161,7 @@ pub fn open(
     want: &Want,
 ) -> Result<Pictures> {
     let pictures = Idx::read(images)?;
-    let labels = labels
-        .map(|path| Ok((Idx::read(path)?, path)))
-        .transpose()?;
+    let labels = labels.map(|path| Ok((Idx::read(path)?, path))).transpose()?;
     let labels = labels.as_ref().map(|(labels, path)| (labels, *path));
     assemble(name, (pictures, images), labels, classes, want)
 }
@@ -216,12 +193,7 @@ pub(crate) fn assemble(
         },
         ref other => {
             let got = format!("{} (labels, perhaps)", other.len());
-            return Err(bad(
-                images_path,
-                "number of dimensions of images",
-                "3 or 4".into(),
-                got,
-            ));
+            return Err(bad(images_path, "number of dimensions of images", "3 or 4".into(), got));
         }
     };
     if size.height > MAX_SIDE || size.width > MAX_SIDE || size.channels > 4 {
@@ -239,19 +211,12 @@ pub(crate) fn assemble(
         }
         if labels.dimensions[0] != count {
             let got = labels.dimensions[0].to_string();
-            return Err(bad(
-                path,
-                "number of labels",
-                format!("{count}, one a picture"),
-                got,
-            ));
+            return Err(bad(path, "number of labels", format!("{count}, one a picture"), got));
         }
         let most = labels.values.iter().copied().max().unwrap_or(0);
         let known = match classes {
             Some(classes) => classes.iter().map(|&class| class.into()).collect(),
-            None => (0..=most)
-                .map(|class| class.to_string())
-                .collect::<Vec<String>>(),
+            None => (0..=most).map(|class| class.to_string()).collect::<Vec<String>>(),
         };
         if usize::from(most) >= known.len() {
             return Err(bad(
@@ -324,10 +289,7 @@ mod tests {
 
     #[test]
     fn every_bound_is_named() {
-        assert_eq!(
-            message(b""),
-            "bad IDX file: header: expected 4 more bytes, got 0: f"
-        );
+        assert_eq!(message(b""), "bad IDX file: header: expected 4 more bytes, got 0: f");
         assert_eq!(
             message(b"\x00"),
             "bad IDX file: header: expected 4 more bytes, got 1: f"
@@ -368,10 +330,7 @@ mod tests {
         assert!(message(&bytes(&[15 << 20, 1024], &[7])).ends_with("got 1: f"));
         let mut cut = gzip(&bytes(&[1000], &[7; 1000]));
         cut.truncate(20);
-        assert!(
-            message(&cut)
-                .starts_with("bad IDX file: gzip data: expected a whole gzip stream, got ")
-        );
+        assert!(message(&cut).starts_with("bad IDX file: gzip data: expected a whole gzip stream, got "));
     }
 
     #[test]
@@ -394,9 +353,7 @@ mod tests {
 
         let message = |images: &Path, labels: &Path, classes| {
             let error = open("a", images, Some(labels), classes, &Want::default()).unwrap_err();
-            error
-                .to_string()
-                .replace(&folder.path().display().to_string(), "")
+            error.to_string().replace(&folder.path().display().to_string(), "")
         };
         assert_eq!(
             message(&images, &three, None),
@@ -415,13 +372,7 @@ mod tests {
             "bad IDX file: number of dimensions of labels: expected 1, got 3: /a-images-idx3-ubyte"
         );
         assert!(matches!(
-            open(
-                "a",
-                &folder.path().join("none"),
-                None,
-                None,
-                &Want::default()
-            ),
+            open("a", &folder.path().join("none"), None, None, &Want::default()),
             Err(DataError::NotFound { .. })
         ));
     }

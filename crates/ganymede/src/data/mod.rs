@@ -188,14 +188,7 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
     ///
     /// # Panics
     /// If `x` or `y` has another length.
-    fn batch(
-        &self,
-        seed: u64,
-        first: u64,
-        count: usize,
-        x: &mut [f32],
-        y: &mut [f32],
-    ) -> Result<()> {
+    fn batch(&self, seed: u64, first: u64, count: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
         let floats = self.shape().floats();
         check_lengths(floats, count, x, y);
         for (i, x) in x.chunks_exact_mut(floats).enumerate() {

@@ -23,8 +23,7 @@ use super::{Dataset, builtin, decode, folder, get, idx};
 /// can raise.
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some(path) = spec.strip_prefix("points:") {
-        return points_only(spec, want)
-            .and_then(|()| Ok(Arc::new(Points::open(Path::new(path))?) as _));
+        return points_only(spec, want).and_then(|()| Ok(Arc::new(Points::open(Path::new(path))?) as _));
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),
@@ -70,11 +69,7 @@ pub(crate) fn picture_folder(spec: &str) -> Result<Option<(PathBuf, Option<&str>
 pub(crate) fn unknown(name: &str) -> DataError {
     DataError::UnknownSet {
         name: name.into(),
-        known: ENTRIES
-            .iter()
-            .map(|entry| entry.id)
-            .collect::<Vec<_>>()
-            .join(", "),
+        known: ENTRIES.iter().map(|entry| entry.id).collect::<Vec<_>>().join(", "),
         nearest: registry::nearest(name).map(Into::into),
     }
 }
@@ -88,11 +83,7 @@ fn points_only(name: &str, want: &Want) -> Result<()> {
 
 fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some(split) = split.filter(|split| !entry.splits.iter().any(|(has, _)| has == split)) {
-        let has: Vec<String> = entry
-            .splits
-            .iter()
-            .map(|(has, _)| format!("`{has}`"))
-            .collect();
+        let has: Vec<String> = entry.splits.iter().map(|(has, _)| format!("`{has}`")).collect();
         let has = if has.is_empty() {
             "none".into()
         } else {
@@ -104,9 +95,7 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             has,
         });
     }
-    let name = split.map_or(entry.id.to_string(), |split| {
-        format!("{}:{split}", entry.id)
-    });
+    let name = split.map_or(entry.id.to_string(), |split| format!("{}:{split}", entry.id));
     match entry.route {
         Route::Formula(formula) => {
             points_only(entry.id, want)?;
@@ -118,13 +107,11 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             let whole = |folder: &PathBuf| get::has_all(entry, folder);
             match folder.as_ref().ok().filter(|folder| whole(folder)) {
                 Some(folder) => {
-                    let (images, labels) =
-                        idx_files(folder, split)?.ok_or_else(|| DataError::NotFetched {
-                            name: entry.id.into(),
-                            path: folder.clone(),
-                        })?;
-                    let pictures =
-                        idx::open(&name, &images, labels.as_deref(), Some(entry.classes), want)?;
+                    let (images, labels) = idx_files(folder, split)?.ok_or_else(|| DataError::NotFetched {
+                        name: entry.id.into(),
+                        path: folder.clone(),
+                    })?;
+                    let pictures = idx::open(&name, &images, labels.as_deref(), Some(entry.classes), want)?;
                     Ok(Arc::new(pictures))
                 }
                 // The test files of this set are those inside the program.
@@ -134,9 +121,7 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
                          60,000 of the training split."
                             .to_string()
                     });
-                    Ok(Arc::new(
-                        builtin::fashion_mnist_10k(&name, want)?.noting(note),
-                    ))
+                    Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?.noting(note)))
                 }
                 None => Err(DataError::NotFetched {
                     name: entry.id.into(),
@@ -157,13 +142,7 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
     if path.is_dir() {
         if let Some((images, labels)) = idx_files(path, split)? {
             let name = split.map_or(name.clone(), |split| format!("{name}:{split}"));
-            return Ok(Arc::new(idx::open(
-                &name,
-                &images,
-                labels.as_deref(),
-                None,
-                want,
-            )?));
+            return Ok(Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?));
         }
         return folder::open(path, split, want);
     }
@@ -177,13 +156,7 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
         });
     }
     let labels = idx::labels_beside(path);
-    Ok(Arc::new(idx::open(
-        &name,
-        path,
-        labels.as_deref(),
-        None,
-        want,
-    )?))
+    Ok(Arc::new(idx::open(&name, path, labels.as_deref(), None, want)?))
 }
 
 /// What a file is that is not IDX, as its first bytes say.
@@ -211,10 +184,7 @@ fn not_idx(path: &Path) -> Result<Option<&'static str>> {
 /// The images file and the labels file of a split in a folder of IDX files; `None` if there are no IDX images.
 fn idx_files(folder: &Path, split: Option<&str>) -> Result<Option<(PathBuf, Option<PathBuf>)>> {
     let mut images = Vec::new();
-    for entry in folder
-        .read_dir()
-        .map_err(|e| DataError::reading(folder, e))?
-    {
+    for entry in folder.read_dir().map_err(|e| DataError::reading(folder, e))? {
         let path = entry.map_err(|e| DataError::reading(folder, e))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.contains("images") && name.contains("idx") && path.is_file() {
@@ -228,10 +198,7 @@ fn idx_files(folder: &Path, split: Option<&str>) -> Result<Option<(PathBuf, Opti
     };
     let chosen = match split {
         Some(split) => images.iter().find(|path| starts(path, split)),
-        None => images
-            .iter()
-            .find(|path| starts(path, "train"))
-            .or(images.first()),
+        None => images.iter().find(|path| starts(path, "train")).or(images.first()),
     };
     match (chosen, split) {
         (Some(path), _) => Ok(Some((path.clone(), idx::labels_beside(path)))),
@@ -283,17 +250,9 @@ mod tests {
             message("mnist:dev"),
             "no split `dev` in `mnist`: expected `train` or `test`"
         );
-        assert_eq!(
-            message("ring:test"),
-            "no split `test` in `ring`: expected none"
-        );
-        assert_eq!(
-            message("no/such/folder"),
-            "no such file or folder: no/such/folder"
-        );
-        let error = open("ring", &Want::picture(8, 8, 1))
-            .unwrap_err()
-            .to_string();
+        assert_eq!(message("ring:test"), "no split `test` in `ring`: expected none");
+        assert_eq!(message("no/such/folder"), "no such file or folder: no/such/folder");
+        let error = open("ring", &Want::picture(8, 8, 1)).unwrap_err().to_string();
         assert_eq!(
             error,
             "`ring` holds points, not pictures: expected no picture size or channels"
@@ -312,10 +271,7 @@ mod tests {
         let first = |spec: &str| open(spec, &Want::default()).unwrap().example(0).unwrap();
         assert_eq!(first(&path), (vec![-1.0], 0));
         assert_eq!(first(&format!("{path}:test")), (vec![1.0], 2));
-        assert_eq!(
-            first(&format!("{path}/t10k-images-idx3-ubyte")),
-            (vec![1.0], 2)
-        );
+        assert_eq!(first(&format!("{path}/t10k-images-idx3-ubyte")), (vec![1.0], 2));
         put("a.pdf", b"%PDF-1.7");
         put("b", b"");
         let message = |spec: &str| message(&format!("{path}{spec}")).replace(&path, "F");
@@ -338,9 +294,7 @@ mod tests {
         fs::write(&file, "1,2\n").unwrap();
         let points = open(&format!("points:{}", file.display()), &Want::default()).unwrap();
         assert_eq!(points.example(0).unwrap().0, [1.0, 2.0]);
-        image::GrayImage::new(3, 2)
-            .save(folder.path().join("a.png"))
-            .unwrap();
+        image::GrayImage::new(3, 2).save(folder.path().join("a.png")).unwrap();
         let pictures = open(&folder.path().display().to_string(), &Want::default()).unwrap();
         assert_eq!(
             pictures.shape(),

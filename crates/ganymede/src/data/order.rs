@@ -34,9 +34,7 @@ pub fn nth(seed: u64, len: u64, k: u64) -> u64 {
 
 /// Mixes two words into one; each bit of both reaches every bit of the result (SplitMix64's finaliser, Steele et al. 2014).
 pub(crate) fn hash(a: u64, b: u64) -> u64 {
-    finalise(
-        finalise(a.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ b.wrapping_mul(0xd6e8_feb8_6659_fd93),
-    )
+    finalise(finalise(a.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ b.wrapping_mul(0xd6e8_feb8_6659_fd93))
 }
 
 fn finalise(word: u64) -> u64 {
@@ -74,15 +72,10 @@ mod tests {
     fn all_orders_of_four_are_equally_likely() {
         let mut counts: HashMap<Vec<u64>, u32> = HashMap::new();
         for seed in 0..24_000 {
-            *counts
-                .entry((0..4).map(|k| nth(seed, 4, k)).collect())
-                .or_default() += 1;
+            *counts.entry((0..4).map(|k| nth(seed, 4, k)).collect()).or_default() += 1;
         }
         assert_eq!(counts.len(), 24);
-        let chi_squared: f64 = counts
-            .values()
-            .map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0)
-            .sum();
+        let chi_squared: f64 = counts.values().map(|&c| (f64::from(c) - 1000.0).powi(2) / 1000.0).sum();
         // 23 degrees of freedom: 49.7 is passed once in a thousand times.
         assert!(chi_squared < 49.7, "{chi_squared}");
     }
@@ -96,12 +89,8 @@ mod tests {
             let (a, b) = (nth(7, len, epoch * len + 3), nth(7, len, epoch * len + 4));
             gap[((a + len - b) % len) as usize] += 1;
         }
-        let chi = |counts: &[u32], mean: f64| -> f64 {
-            counts
-                .iter()
-                .map(|&c| (f64::from(c) - mean).powi(2) / mean)
-                .sum()
-        };
+        let chi =
+            |counts: &[u32], mean: f64| -> f64 { counts.iter().map(|&c| (f64::from(c) - mean).powi(2) / mean).sum() };
         assert!(chi(&place, 1000.0) < 43.8);
         assert_eq!(gap[0], 0);
         assert!(chi(&gap[1..], 20_000.0 / 19.0) < 42.3);
@@ -109,11 +98,7 @@ mod tests {
 
     #[test]
     fn seed_and_epoch_change_the_order() {
-        let order = |seed: u64, epoch: u64| {
-            (0..50)
-                .map(|i| nth(seed, 50, epoch * 50 + i))
-                .collect::<Vec<_>>()
-        };
+        let order = |seed: u64, epoch: u64| (0..50).map(|i| nth(seed, 50, epoch * 50 + i)).collect::<Vec<_>>();
         assert_ne!(order(0, 0), order(1, 0));
         assert_ne!(order(0, 0), order(0, 1));
         assert_eq!(order(3, 9), order(3, 9));

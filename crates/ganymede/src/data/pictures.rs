@@ -47,10 +47,7 @@ impl Pictures {
     ) -> Result<Self> {
         let sides = [stored.height, stored.width, stored.channels].map(|side| side as u64);
         let sides = sides.map(u64::to_le_bytes).concat();
-        let label_bytes: Vec<u8> = labels
-            .iter()
-            .flat_map(|label| label.to_le_bytes())
-            .collect();
+        let label_bytes: Vec<u8> = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
         let digest = sha256_hex(&[&sides, &pixels, &label_bytes]);
         let target = want.target(stored)?;
         let pictures = Self {

@@ -73,10 +73,7 @@ impl Prefetcher {
     fn ask(&mut self, step: u64) {
         while let Some(batch) = self.idle.pop() {
             let step = self.ahead.back().map_or(step, |last| last.wrapping_add(1));
-            let sent = self
-                .requests
-                .as_ref()
-                .map(|requests| requests.send((step, batch)));
+            let sent = self.requests.as_ref().map(|requests| requests.send((step, batch)));
             if !matches!(sent, Some(Ok(()))) {
                 self.worker_died();
             }
@@ -121,13 +118,10 @@ mod tests {
 
     #[test]
     fn prefetched_equals_direct_at_any_step() {
-        let data: Arc<dyn Dataset> =
-            Arc::new(builtin::fashion_mnist_10k("f", &Want::default()).unwrap());
+        let data: Arc<dyn Dataset> = Arc::new(builtin::fashion_mnist_10k("f", &Want::default()).unwrap());
         let mut direct = Batch::of(&*data, 7);
         let mut ahead = Prefetcher::new(data.clone(), 3, 7, 3);
-        for step in [
-            0, 1, 2, 3, 4, 4, 3, 1000, 1001, 1002, 1005, 1_000_000, 0, 1, 2,
-        ] {
+        for step in [0, 1, 2, 3, 4, 4, 3, 1000, 1001, 1002, 1005, 1_000_000, 0, 1, 2] {
             direct.fill(&*data, 3, step * 7).unwrap();
             assert_eq!(ahead.next(step).unwrap(), &direct, "step {step}");
         }
@@ -135,13 +129,10 @@ mod tests {
 
     #[test]
     fn the_same_buffers_go_round() {
-        let data: Arc<dyn Dataset> =
-            Arc::new(builtin::fashion_mnist_10k("f", &Want::default()).unwrap());
+        let data: Arc<dyn Dataset> = Arc::new(builtin::fashion_mnist_10k("f", &Want::default()).unwrap());
         let mut ahead = Prefetcher::new(data, 3, 4, 2);
         let steps = (0..50).chain([7, 90, 91, 91]);
-        let places: HashSet<_> = steps
-            .map(|step| ahead.next(step).unwrap().x.as_ptr())
-            .collect();
+        let places: HashSet<_> = steps.map(|step| ahead.next(step).unwrap().x.as_ptr()).collect();
         assert!(places.len() <= 3, "{}", places.len());
     }
 
@@ -182,10 +173,7 @@ mod tests {
             assert_eq!(ahead.next(step).unwrap().x, [step as f32]);
         }
         for _ in 0..2 {
-            assert_eq!(
-                ahead.next(5).unwrap_err().to_string(),
-                "broken picture: cut: p"
-            );
+            assert_eq!(ahead.next(5).unwrap_err().to_string(), "broken picture: cut: p");
         }
         assert_eq!(ahead.next(6).unwrap().x, [6.0]);
     }

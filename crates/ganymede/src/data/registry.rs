@@ -97,11 +97,7 @@ const fn toy(id: &'static str, title: &'static str, formula: Formula) -> Entry {
 }
 
 const fn file(inside: &'static str, bytes: u64, sha256: &'static str) -> PackageFile {
-    PackageFile {
-        inside,
-        bytes,
-        sha256,
-    }
+    PackageFile { inside, bytes, sha256 }
 }
 
 /// Every data set with a name.
@@ -188,11 +184,7 @@ pub const ENTRIES: &[Entry] = &[
     toy("ring", "eight Gaussians on a circle", Formula::Ring),
     toy("grid", "twenty-five Gaussians on a grid", Formula::Grid),
     toy("spiral", "two spiral arms", Formula::Spiral),
-    toy(
-        "moons",
-        "two half circles that reach into each other",
-        Formula::Moons,
-    ),
+    toy("moons", "two half circles that reach into each other", Formula::Moons),
 ];
 
 /// The data set of this name.

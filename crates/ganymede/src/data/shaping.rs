@@ -72,14 +72,8 @@ impl Want {
         let (height, width) = self.size.unwrap_or((native.height, native.width));
         let channels = self.channels.unwrap_or(native.channels);
         let impossible = |expected, got| Err(DataError::ImpossibleShape { expected, got });
-        if ![height, width]
-            .iter()
-            .all(|side| (1..=MAX_SIDE).contains(side))
-        {
-            return impossible(
-                "a height and width of 1 to 16384 pixels",
-                format!("{height}x{width}"),
-            );
+        if ![height, width].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+            return impossible("a height and width of 1 to 16384 pixels", format!("{height}x{width}"));
         }
         if !(1..=4).contains(&channels) {
             return impossible("1 to 4 channels", channels.to_string());
@@ -123,14 +117,7 @@ impl Shaper {
     }
 
     /// As [`Shaper::shape`], into floats in [-1, 1].
-    pub(crate) fn shape_to_floats(
-        &mut self,
-        from: &[u8],
-        size: Size,
-        to: &mut [f32],
-        target: Size,
-        want: &Want,
-    ) {
+    pub(crate) fn shape_to_floats(&mut self, from: &[u8], size: Size, to: &mut [f32], target: Size, want: &Want) {
         let mut shaped = std::mem::take(&mut self.shaped);
         shaped.resize(target.bytes(), 0);
         self.shape(from, size, &mut shaped, target, want);
@@ -139,14 +126,7 @@ impl Shaper {
     }
 
     /// Writes the picture `from` of size `size` into `to` of size `target`.
-    pub(crate) fn shape(
-        &mut self,
-        from: &[u8],
-        size: Size,
-        to: &mut [u8],
-        target: Size,
-        want: &Want,
-    ) {
+    pub(crate) fn shape(&mut self, from: &[u8], size: Size, to: &mut [u8], target: Size, want: &Want) {
         debug_assert_eq!((from.len(), to.len()), (size.bytes(), target.bytes()));
         if size == target {
             return to.copy_from_slice(from);
@@ -176,25 +156,15 @@ impl Shaper {
                 scale(&mut self.resizer, from, size, to, target, &crop);
             }
             Fit::Pad => {
-                let ratio = (target.height as f64 / size.height as f64)
-                    .min(target.width as f64 / size.width as f64);
-                let side = |from: usize, most: usize| {
-                    ((from as f64 * ratio).round() as usize).clamp(1, most)
-                };
+                let ratio = (target.height as f64 / size.height as f64).min(target.width as f64 / size.width as f64);
+                let side = |from: usize, most: usize| ((from as f64 * ratio).round() as usize).clamp(1, most);
                 let inner = Size {
                     height: side(size.height, target.height),
                     width: side(size.width, target.width),
                     ..target
                 };
                 self.inner.resize(inner.bytes(), 0);
-                scale(
-                    &mut self.resizer,
-                    from,
-                    size,
-                    &mut self.inner,
-                    inner,
-                    &resize,
-                );
+                scale(&mut self.resizer, from, size, &mut self.inner, inner, &resize);
                 let [r, g, b] = want.padding;
                 let border = match target.channels {
                     1 | 2 => [luma(r, g, b), 255, 0, 0],
@@ -203,10 +173,7 @@ impl Shaper {
                 for pixel in to.chunks_exact_mut(target.channels) {
                     pixel.copy_from_slice(&border[..target.channels]);
                 }
-                let (top, left) = (
-                    (target.height - inner.height) / 2,
-                    (target.width - inner.width) / 2,
-                );
+                let (top, left) = ((target.height - inner.height) / 2, (target.width - inner.width) / 2);
                 let (row, stride) = (inner.width * inner.channels, target.width * target.channels);
                 for (y, line) in self.inner.chunks_exact(row).enumerate() {
                     let start = (top + y) * stride + left * target.channels;
@@ -217,26 +184,12 @@ impl Shaper {
     }
 }
 
-fn scale(
-    resizer: &mut Resizer,
-    from: &[u8],
-    size: Size,
-    to: &mut [u8],
-    target: Size,
-    how: &ResizeOptions,
-) {
-    let kind = [
-        PixelType::U8,
-        PixelType::U8x2,
-        PixelType::U8x3,
-        PixelType::U8x4,
-    ][size.channels - 1];
+fn scale(resizer: &mut Resizer, from: &[u8], size: Size, to: &mut [u8], target: Size, how: &ResizeOptions) {
+    let kind = [PixelType::U8, PixelType::U8x2, PixelType::U8x3, PixelType::U8x4][size.channels - 1];
     let sides = |size: Size| (size.width as u32, size.height as u32);
     let ((from_width, from_height), (width, height)) = (sides(size), sides(target));
-    let from = ImageRef::new(from_width, from_height, from, kind)
-        .expect("the slice has the picture's size");
-    let mut to =
-        Image::from_slice_u8(width, height, to, kind).expect("the slice has the target's size");
+    let from = ImageRef::new(from_width, from_height, from, kind).expect("the slice has the picture's size");
+    let mut to = Image::from_slice_u8(width, height, to, kind).expect("the slice has the target's size");
     resizer
         .resize(&from, &mut to, how)
         .expect("both pictures have one pixel type");
@@ -244,13 +197,7 @@ fn scale(
 
 /// Appends the pixels of `from` to `to` with another channel count. Alpha that is not wanted is blended onto `background`;
 /// alpha that is not there is opaque.
-fn convert(
-    from: &[u8],
-    from_channels: usize,
-    to: &mut Vec<u8>,
-    to_channels: usize,
-    background: [u8; 3],
-) {
+fn convert(from: &[u8], from_channels: usize, to: &mut Vec<u8>, to_channels: usize, background: [u8; 3]) {
     to.reserve(from.len() / from_channels * to_channels);
     for pixel in from.chunks_exact(from_channels) {
         let (mut rgb, mut alpha) = match *pixel {
@@ -310,22 +257,13 @@ mod tests {
     }
 
     fn fitted(fit: Fit) -> Want {
-        Want {
-            fit,
-            ..Want::default()
-        }
+        Want { fit, ..Want::default() }
     }
 
     #[test]
     fn luma_is_bt_601() {
-        assert_eq!(
-            [luma(255, 0, 0), luma(0, 255, 0), luma(0, 0, 255)],
-            [76, 150, 29]
-        );
-        assert_eq!(
-            [luma(0, 0, 0), luma(255, 255, 255), luma(9, 9, 9)],
-            [0, 255, 9]
-        );
+        assert_eq!([luma(255, 0, 0), luma(0, 255, 0), luma(0, 0, 255)], [76, 150, 29]);
+        assert_eq!([luma(0, 0, 0), luma(255, 255, 255), luma(9, 9, 9)], [0, 255, 9]);
     }
 
     #[test]

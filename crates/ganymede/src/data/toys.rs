@@ -95,18 +95,12 @@ impl Toy {
         };
         let side = if label == 0 { 1.0 } else { -1.0 };
         let (centre, std_dev) = match (self.formula, &self.modes) {
-            (_, Some(modes)) => (
-                modes.centres[label as usize].map(f64::from),
-                f64::from(modes.std_dev),
-            ),
+            (_, Some(modes)) => (modes.centres[label as usize].map(f64::from), f64::from(modes.std_dev)),
             (Formula::Spiral, _) => {
                 // The square root spreads the points evenly along the arm.
                 let turn = along.sqrt() * 1.5 * TAU;
                 let radius = 2.0 * along.sqrt();
-                (
-                    [side * radius * turn.cos(), side * radius * turn.sin()],
-                    0.05,
-                )
+                ([side * radius * turn.cos(), side * radius * turn.sin()], 0.05)
             }
             _ => {
                 let (sin, cos) = (along * PI).sin_cos();
@@ -149,14 +143,7 @@ impl Dataset for Toy {
         Ok(label)
     }
 
-    fn batch(
-        &self,
-        seed: u64,
-        first: u64,
-        count: usize,
-        x: &mut [f32],
-        y: &mut [f32],
-    ) -> Result<()> {
+    fn batch(&self, seed: u64, first: u64, count: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
         check_lengths(2, count, x, y);
         for (i, x) in x.chunks_exact_mut(2).enumerate() {
             let (point, label) = self.draw(seed, first + i as u64);
@@ -195,15 +182,13 @@ impl Points {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let parsed = parse(line)
-                .filter(|(_, label)| points.is_empty() || label.is_some() != labels.is_empty());
+            let parsed = parse(line).filter(|(_, label)| points.is_empty() || label.is_some() != labels.is_empty());
             match parsed {
                 Some((point, label)) => {
                     points.push(point);
                     labels.extend(label);
                 }
-                None if number == 0
-                    && !line.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {}
+                None if number == 0 && !line.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {}
                 None => {
                     return Err(DataError::Points {
                         path: path.to_path_buf(),
@@ -273,14 +258,11 @@ impl Dataset for Points {
     }
 
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32> {
-        let point = self
-            .points
-            .get(index as usize)
-            .ok_or_else(|| DataError::NoExample {
-                name: self.name.clone(),
-                index,
-                len: self.points.len() as u64,
-            })?;
+        let point = self.points.get(index as usize).ok_or_else(|| DataError::NoExample {
+            name: self.name.clone(),
+            index,
+            len: self.points.len() as u64,
+        })?;
         x.copy_from_slice(point);
         Ok(self.labels.get(index as usize).copied().unwrap_or(0))
     }
@@ -316,20 +298,11 @@ mod tests {
             let n = 2.0 * draws.len() as f64;
             assert!((sum / n).abs() < 4.0 / n.sqrt());
             assert!((squares / n - 1.0).abs() < 0.05);
-            let chi: f64 = hits
-                .iter()
-                .map(|h: &f64| (h - 1000.0).powi(2) / 1000.0)
-                .sum();
+            let chi: f64 = hits.iter().map(|h: &f64| (h - 1000.0).powi(2) / 1000.0).sum();
             assert!(chi < 52.0, "{chi}");
         }
-        assert_eq!(
-            Toy::new(Formula::Grid).modes().unwrap().centres[24],
-            [4.0, 4.0]
-        );
-        assert_eq!(
-            Toy::new(Formula::Ring).modes().unwrap().centres[0],
-            [2.0, 0.0]
-        );
+        assert_eq!(Toy::new(Formula::Grid).modes().unwrap().centres[24], [4.0, 4.0]);
+        assert_eq!(Toy::new(Formula::Ring).modes().unwrap().centres[0], [2.0, 0.0]);
     }
 
     #[test]
@@ -344,11 +317,7 @@ mod tests {
             assert!(nearest.fold(f32::MAX, f32::min) < 0.3);
         }
         for ([x, y], label) in drawn(Formula::Moons, 4000) {
-            let centre = if label == 0 {
-                [-0.5, -0.25]
-            } else {
-                [0.5, 0.25]
-            };
+            let centre = if label == 0 { [-0.5, -0.25] } else { [0.5, 0.25] };
             let radius = (x - centre[0]).hypot(y - centre[1]);
             assert!((radius - 1.0).abs() < 0.3, "{radius}");
         }
@@ -388,20 +357,14 @@ mod tests {
             let error = open(text).unwrap_err().to_string();
             error.replace(&path.display().to_string(), "p.csv")
         };
-        let bad = |line, got| {
-            format!(
-                "bad points file: line {line}: expected `x,y` or `x,y,label`, got `{got}`: p.csv"
-            )
-        };
+        let bad =
+            |line, got| format!("bad points file: line {line}: expected `x,y` or `x,y,label`, got `{got}`: p.csv");
         assert_eq!(message("1,2\n3,four"), bad(2, "3,four"));
         assert_eq!(message("1,nan"), bad(1, "1,nan"));
         assert_eq!(message("1,2,0\n3,4"), bad(2, "3,4"));
         assert_eq!(message("1,2\n3,4,0"), bad(2, "3,4,0"));
         assert_eq!(message("1,2,99999999"), bad(1, "1,2,99999999"));
-        assert_eq!(
-            message("x,y\n"),
-            "no points: expected at least one line `x,y`: p.csv"
-        );
+        assert_eq!(message("x,y\n"), "no points: expected at least one line `x,y`: p.csv");
         assert!(matches!(
             Points::open(&folder.path().join("no")),
             Err(DataError::NotFound { .. })

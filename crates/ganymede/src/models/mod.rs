@@ -7,55 +7,18 @@ pub mod objective;
 
 pub use configure::{ConfigError, Settings, resolve};
 
+use crate::data::Shape;
 use crate::games::System;
 use crate::nn::Scope;
 use gany_engine::DType;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// What one example of the data is, as far as networks must know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sample {
-    /// A picture of `height x width x channels`, in [-1, 1].
-    Picture {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-        /// Numbers per pixel.
-        channels: usize,
-    },
-    /// A point of this many coordinates.
-    Point {
-        /// How many coordinates.
-        dimension: usize,
-    },
-}
-
-impl Sample {
-    /// The shape of `n` examples: `[n, height, width, channels]` or `[n, dimension]`.
-    pub fn batch_shape(&self, n: usize) -> Vec<usize> {
-        match *self {
-            Sample::Picture {
-                height,
-                width,
-                channels,
-            } => vec![n, height, width, channels],
-            Sample::Point { dimension } => vec![n, dimension],
-        }
-    }
-
-    /// How many numbers an example has.
-    pub fn numel(&self) -> usize {
-        self.batch_shape(1).iter().product()
-    }
-}
-
 /// What a system is built for: the data's examples and classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
     /// One example.
-    pub sample: Sample,
+    pub sample: Shape,
     /// How many classes the examples are labelled with, if they are.
     pub classes: Option<usize>,
 }
@@ -154,10 +117,10 @@ impl Entry {
         if self.card.needs_labels && given.classes.is_none() {
             return Err(ConfigError::NoLabels { system: self.card.id });
         }
-        if !self.card.takes_points && matches!(given.sample, Sample::Point { .. }) {
+        if !self.card.takes_points && matches!(given.sample, Shape::Point { .. }) {
             return Err(ConfigError::NoPictures { system: self.card.id });
         }
-        if let Sample::Picture { height, width, .. } = given.sample
+        if let Shape::Picture { height, width, .. } = given.sample
             && height.min(width) < SMALLEST_SIDE
         {
             return Err(ConfigError::TooSmall {

@@ -21,10 +21,7 @@ pub(super) fn is_partial(name: &str) -> bool {
 ///
 /// # Errors
 /// [`RunError::Io`] naming `path`.
-pub(super) fn replace(
-    path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<()> {
+pub(super) fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     replace_through(path, |file| file, fill)
 }
 
@@ -101,9 +98,7 @@ mod tests {
         for room in [0, 1, 99_999] {
             let full = |inner| NearlyFull { inner, room };
             let failed = replace_through(&path, full, |w| w.write_all(&[7; 100_000])).unwrap_err();
-            assert!(
-                matches!(failed, RunError::Io { ref source, .. } if source.kind() == io::ErrorKind::StorageFull)
-            );
+            assert!(matches!(failed, RunError::Io { ref source, .. } if source.kind() == io::ErrorKind::StorageFull));
             assert_eq!(fs::read(&path).unwrap(), b"old");
             assert_eq!(
                 fs::read_dir(folder.path()).unwrap().count(),
@@ -111,10 +106,7 @@ mod tests {
                 "no temporary file is left"
             );
         }
-        let enough = |inner| NearlyFull {
-            inner,
-            room: 100_000,
-        };
+        let enough = |inner| NearlyFull { inner, room: 100_000 };
         replace_through(&path, enough, |w| w.write_all(&[7; 100_000])).unwrap();
         assert_eq!(fs::read(&path).unwrap().len(), 100_000);
     }

@@ -203,7 +203,11 @@ pub fn load(path: &Path) -> Result<Checkpoint<'static>> {
 
 fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         if path
             .extension()
@@ -754,6 +758,11 @@ mod tests {
                 Err(RunError::CheckpointName { .. })
             ));
         }
+        assert!(matches!(
+            load_latest(&folder),
+            Err(RunError::NoCheckpoint { .. })
+        ));
+        fs::remove_dir(folder.checkpoints_folder()).unwrap();
         assert!(matches!(
             load_latest(&folder),
             Err(RunError::NoCheckpoint { .. })

@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, RunError>;
 #[non_exhaustive]
 pub enum RunError {
     /// The operating system refused.
-    #[error("cannot {doing} ({source}): {}", path.display())]
+    #[error("cannot {doing} ({}): {}", said(source), path.display())]
     Io {
         /// What was tried, as a verb: `read`, `write`.
         doing: &'static str,
@@ -119,9 +119,7 @@ pub enum RunError {
         name: String,
     },
     /// A checkpoint's name cannot be a file name.
-    #[error(
-        "expected a checkpoint name of letters, digits and `-`, not beginning with `step-`, got `{name}`"
-    )]
+    #[error("expected a checkpoint name of letters, digits and `-`, not beginning with `step-`, got `{name}`")]
     CheckpointName {
         /// The name.
         name: String,
@@ -219,6 +217,16 @@ impl RunError {
     }
 }
 
+/// What the system said, in words that are the same on every system, where there are such words.
+fn said(source: &io::Error) -> String {
+    let kind = source.kind().to_string();
+    let wordless = kind == "uncategorized error" || kind == "other error";
+    if source.raw_os_error().is_some() && !wordless {
+        return kind;
+    }
+    source.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,9 +294,7 @@ mod tests {
 
     #[test]
     fn messages_of_the_system() {
-        let io = |kind: io::ErrorKind| {
-            RunError::io("write", Path::new("runs/a/config.json"), kind.into())
-        };
+        let io = |kind: io::ErrorKind| RunError::io("write", Path::new("runs/a/config.json"), kind.into());
         says(
             io(io::ErrorKind::StorageFull),
             "cannot write (no storage space): runs/a/config.json\n\n\
@@ -308,6 +314,15 @@ mod tests {
             io(io::ErrorKind::TimedOut),
             "cannot write (timed out): runs/a/config.json",
         );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_system_s_own_words_are_replaced_where_there_are_better_ones() {
+        let io = |code| RunError::io("write", Path::new("a"), io::Error::from_raw_os_error(code));
+        assert_eq!(io(28).to_string(), "cannot write (no storage space): a");
+        // An input/output error of the disk has no kind of its own.
+        assert!(io(5).to_string().contains("os error 5"));
     }
 
     #[test]

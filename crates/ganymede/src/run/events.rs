@@ -156,11 +156,7 @@ pub fn read_events_from(path: &Path, offset: u64) -> Result<EventLog> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
             opened => opened?,
         };
-        let offset = if file.metadata()?.len() < offset {
-            0
-        } else {
-            offset
-        };
+        let offset = if file.metadata()?.len() < offset { 0 } else { offset };
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -182,9 +178,7 @@ pub fn read_events_from(path: &Path, offset: u64) -> Result<EventLog> {
             }
             // A line is written at once, with its end: one without is torn even where it happens to be an event.
             Ok(_) => log.torn = Some(String::from_utf8_lossy(line).into_owned()),
-            Err(_) if index + 1 == lines.len() => {
-                log.torn = Some(String::from_utf8_lossy(line).into_owned())
-            }
+            Err(_) if index + 1 == lines.len() => log.torn = Some(String::from_utf8_lossy(line).into_owned()),
             Err(error) => {
                 return Err(RunError::Event {
                     line: index + 1,
@@ -211,9 +205,7 @@ pub(super) fn drop_after(path: &Path, step: u64) -> Result<()> {
         .filter(|(_, event)| event.step() <= step && !matches!(event, Event::Finished { .. }))
         .map(|(line, _)| line)
         .collect();
-    atomic::replace(path, |writer| {
-        kept.iter().try_for_each(|line| writer.write_all(line))
-    })
+    atomic::replace(path, |writer| kept.iter().try_for_each(|line| writer.write_all(line)))
 }
 
 /// Appends events to `events.jsonl`.
@@ -263,8 +255,7 @@ impl EventWriter {
     /// # Errors
     /// [`RunError::Io`].
     pub fn append(&mut self, event: &Event) -> Result<()> {
-        let mut line = serde_json::to_vec(event)
-            .map_err(|error| RunError::io("write", &self.path, error.into()))?;
+        let mut line = serde_json::to_vec(event).map_err(|error| RunError::io("write", &self.path, error.into()))?;
         line.push(b'\n');
         if let Err(source) = self.file.write_all(&line) {
             // Should this fail too, the reader still skips a torn line.
@@ -294,10 +285,7 @@ mod scalars {
     use serde::ser::SerializeMap;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        scalars: &BTreeMap<String, f64>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(scalars: &BTreeMap<String, f64>, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(scalars.len()))?;
         for (name, value) in scalars {
             match *value {
@@ -317,18 +305,14 @@ mod scalars {
         Name(String),
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<BTreeMap<String, f64>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, f64>, D::Error> {
         let number = |written| match written {
             Written::Number(value) => Ok(value),
             Written::Name(name) => match name.as_str() {
                 "NaN" => Ok(f64::NAN),
                 "Infinity" => Ok(f64::INFINITY),
                 "-Infinity" => Ok(f64::NEG_INFINITY),
-                other => Err(D::Error::custom(format!(
-                    "expected a number, got `{other}`"
-                ))),
+                other => Err(D::Error::custom(format!("expected a number, got `{other}`"))),
             },
         };
         let written = BTreeMap::<String, Written>::deserialize(d)?;
@@ -420,10 +404,7 @@ mod tests {
                 },
                 r#"{"event":"stopped","step":2,"reason":"Ctrl-C"}"#,
             ),
-            (
-                Event::Finished { step: 9 },
-                r#"{"event":"finished","step":9}"#,
-            ),
+            (Event::Finished { step: 9 }, r#"{"event":"finished","step":9}"#),
         ];
         for (event, line) in lines {
             assert_eq!(serde_json::to_string(&event).unwrap(), line);
@@ -454,9 +435,7 @@ mod tests {
                 message: "Größe\n\"".into(),
             },
         ];
-        events
-            .iter()
-            .for_each(|event| writer.append(event).unwrap());
+        events.iter().for_each(|event| writer.append(event).unwrap());
         let whole = fs::read(folder.events_file()).unwrap();
         let last = whole[..whole.len() - 1]
             .iter()
@@ -490,19 +469,13 @@ mod tests {
         ));
         fs::write(folder.events_file(), format!("{good}\n\0\0\0\n")).unwrap();
         let log = read_events(&folder.events_file()).unwrap();
-        assert_eq!(
-            (log.events.len(), log.torn.as_deref()),
-            (1, Some("\0\0\0\n"))
-        );
+        assert_eq!((log.events.len(), log.torn.as_deref()), (1, Some("\0\0\0\n")));
     }
 
     #[test]
     fn no_file_is_no_events() {
         let (_there, folder) = folder();
-        assert_eq!(
-            read_events(&folder.events_file()).unwrap(),
-            EventLog::default()
-        );
+        assert_eq!(read_events(&folder.events_file()).unwrap(), EventLog::default());
     }
 
     #[test]
@@ -525,9 +498,7 @@ mod tests {
     fn a_resumed_run_says_what_an_uninterrupted_one_says() {
         let run = |writer: &mut EventWriter, from: u64, to: u64, clock: f64| {
             for n in from + 1..=to {
-                writer
-                    .append(&step(n, n as f64 * clock, 1.0 / n as f64))
-                    .unwrap();
+                writer.append(&step(n, n as f64 * clock, 1.0 / n as f64)).unwrap();
                 if n % 2 == 0 {
                     writer
                         .append(&Event::Sample {
@@ -578,9 +549,7 @@ mod tests {
         run(&mut writer, 7, 8, 0.2);
         writer.append(&Event::Finished { step: 8 }).unwrap();
 
-        let said = |folder: &RunFolder| {
-            without_wall_clock(&read_events(&folder.events_file()).unwrap().events)
-        };
+        let said = |folder: &RunFolder| without_wall_clock(&read_events(&folder.events_file()).unwrap().events);
         assert_eq!(said(&broken), said(&straight));
         assert_eq!(said(&straight).len(), 1 + 8 + 4 + 1 + 1);
     }

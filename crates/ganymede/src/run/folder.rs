@@ -156,10 +156,7 @@ impl RunFolder {
             path,
             _lock: Some(lock),
         };
-        for inside in [folder.samples_folder(), folder.checkpoints_folder()] {
-            fs::create_dir_all(&inside)
-                .map_err(|source| RunError::io("make the folder", &inside, source))?;
-        }
+        folder.make_inside()?;
         Ok(folder)
     }
 
@@ -188,7 +185,16 @@ impl RunFolder {
     pub fn open_to_write(path: impl Into<PathBuf>) -> Result<Self> {
         let mut folder = Self::open(path)?;
         folder._lock = Some(lock(&folder.path)?);
+        folder.make_inside()?;
         Ok(folder)
+    }
+
+    fn make_inside(&self) -> Result<()> {
+        for inside in [self.samples_folder(), self.checkpoints_folder()] {
+            fs::create_dir_all(&inside)
+                .map_err(|source| RunError::io("make the folder", &inside, source))?;
+        }
+        Ok(())
     }
 
     /// Goes back to `step`: drops events, sample grids and numbered checkpoints of later steps, so that training can go

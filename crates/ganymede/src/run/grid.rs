@@ -32,10 +32,7 @@ pub struct Stamp {
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stamp { system, seed, step } = self;
-        write!(
-            f,
-            "synthetic image, system {system}, run seed {seed}, step {step}"
-        )
+        write!(f, "synthetic image, system {system}, run seed {seed}, step {step}")
     }
 }
 
@@ -94,10 +91,7 @@ impl Pictures<'_> {
                 .zip(from.chunks_exact(self.channels))
             {
                 for pixel in to.chunks_exact_mut(self.channels) {
-                    pixel
-                        .iter_mut()
-                        .zip(from)
-                        .for_each(|(to, from)| *to = level(*from));
+                    pixel.iter_mut().zip(from).for_each(|(to, from)| *to = level(*from));
                 }
             }
         }
@@ -120,10 +114,7 @@ pub fn grid_png(pictures: &Pictures, columns: usize, stamp: &Stamp, path: &Path)
     let columns = columns.clamp(1, pictures.count);
     let rows = pictures.count.div_ceil(columns);
     let scale = pictures.scale();
-    let (cell_width, cell_height) = (
-        pictures.width * scale + GUTTER,
-        pictures.height * scale + GUTTER,
-    );
+    let (cell_width, cell_height) = (pictures.width * scale + GUTTER, pictures.height * scale + GUTTER);
     let (width, height) = (columns * cell_width + GUTTER, rows * cell_height + GUTTER);
     let mut canvas = Canvas::new(width, height, pictures.channels, GUTTER_LEVEL);
     for index in 0..pictures.count {
@@ -170,12 +161,7 @@ const GENERATED: [u8; 3] = [230, 97, 1];
 ///
 /// # Errors
 /// [`RunError::Png`], [`RunError::Io`].
-pub fn scatter_png(
-    real: &[[f32; 2]],
-    generated: &[[f32; 2]],
-    stamp: &Stamp,
-    path: &Path,
-) -> Result<()> {
+pub fn scatter_png(real: &[[f32; 2]], generated: &[[f32; 2]], stamp: &Stamp, path: &Path) -> Result<()> {
     let view = View::of(if real.is_empty() { generated } else { real });
     let mut canvas = Canvas::new(PLOT, PLOT, 3, 255);
     canvas.levels.as_chunks_mut().0.fill(PAPER);
@@ -190,9 +176,7 @@ pub fn scatter_png(
             );
         }
     }
-    for (points, colour, radius, opacity) in
-        [(real, REAL, 2.2, 0.55), (generated, GENERATED, 2.6, 0.75)]
-    {
+    for (points, colour, radius, opacity) in [(real, REAL, 2.2, 0.55), (generated, GENERATED, 2.6, 0.75)] {
         for &[x, y] in points {
             canvas.disc(
                 [view.pixel(x.into(), 0), view.pixel(y.into(), 1)],
@@ -215,10 +199,7 @@ struct View {
 impl View {
     fn of(points: &[[f32; 2]]) -> Self {
         let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-        for point in points
-            .iter()
-            .filter(|point| point.iter().all(|side| side.is_finite()))
-        {
+        for point in points.iter().filter(|point| point.iter().all(|side| side.is_finite())) {
             for axis in 0..2 {
                 low[axis] = low[axis].min(point[axis].into());
                 high[axis] = high[axis].max(point[axis].into());
@@ -239,8 +220,7 @@ impl View {
     }
 
     fn pixel(&self, value: f64, axis: usize) -> f64 {
-        let from_centre =
-            (value - self.centre[axis]) / self.half * if axis == 0 { 1.0 } else { -1.0 };
+        let from_centre = (value - self.centre[axis]) / self.half * if axis == 0 { 1.0 } else { -1.0 };
         (from_centre + 1.0) / 2.0 * PLOT as f64
     }
 }
@@ -267,11 +247,7 @@ impl Canvas {
     fn new(width: usize, height: usize, channels: usize, grey: u8) -> Self {
         let mut levels = vec![grey; width * height * channels];
         if channels == 4 {
-            levels
-                .iter_mut()
-                .skip(3)
-                .step_by(4)
-                .for_each(|opacity| *opacity = 255);
+            levels.iter_mut().skip(3).step_by(4).for_each(|opacity| *opacity = 255);
         }
         Canvas {
             levels,
@@ -313,9 +289,8 @@ impl Canvas {
         if !centre.iter().all(|side| (0.0..PLOT as f64).contains(side)) {
             return;
         }
-        let around = |side: f64| {
-            (side - radius - 1.0).max(0.0) as usize..=((side + radius + 1.0) as usize).min(PLOT - 1)
-        };
+        let around =
+            |side: f64| (side - radius - 1.0).max(0.0) as usize..=((side + radius + 1.0) as usize).min(PLOT - 1);
         for y in around(centre[1]) {
             for x in around(centre[0]) {
                 let distance = (x as f64 + 0.5 - centre[0]).hypot(y as f64 + 0.5 - centre[1]);
@@ -343,9 +318,7 @@ impl Canvas {
             ("Software", concat!("Ganymede ", env!("CARGO_PKG_VERSION"))),
             ("Source", &stamp.to_string()),
         ] {
-            encoder
-                .add_itxt_chunk(keyword.into(), text.into())
-                .map_err(failed)?;
+            encoder.add_itxt_chunk(keyword.into(), text.into()).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&self.levels).map_err(failed)?;
@@ -389,10 +362,7 @@ mod tests {
     fn a_grid_is_tidy() {
         let (_there, path) = place();
         // Three pictures of 32 x 24, black, grey and white: enlarged twice, two in a row, the last place empty.
-        let values: Vec<f32> = [-1.0, 0.0, 1.0]
-            .into_iter()
-            .flat_map(|x| [x; 32 * 24])
-            .collect();
+        let values: Vec<f32> = [-1.0, 0.0, 1.0].into_iter().flat_map(|x| [x; 32 * 24]).collect();
         grid_png(&pictures(&values, [3, 24, 32, 1]), 2, &stamp(), &path).unwrap();
         let grid = image::open(&path).unwrap();
         assert_eq!(grid.color(), image::ColorType::L8);
@@ -400,20 +370,10 @@ mod tests {
         assert_eq!(grid.dimensions(), (2 + 2 * (64 + 2), 2 + 2 * (48 + 2)));
         let at = |x, y| grid.get_pixel(x, y).0[0];
         assert_eq!(
-            [
-                at(0, 0),
-                at(1, 1),
-                at(2, 2),
-                at(65, 49),
-                at(66, 49),
-                at(65, 50)
-            ],
+            [at(0, 0), at(1, 1), at(2, 2), at(65, 49), at(66, 49), at(65, 50)],
             [24, 24, 0, 0, 24, 24]
         );
-        assert_eq!(
-            [at(67, 3), at(68, 2), at(131, 49), at(132, 49)],
-            [24, 128, 128, 24]
-        );
+        assert_eq!([at(67, 3), at(68, 2), at(131, 49), at(132, 49)], [24, 128, 128, 24]);
         assert_eq!(
             [at(2, 51), at(2, 52), at(65, 99), at(68, 52), at(131, 99)],
             [24, 255, 255, 24, 24]
@@ -461,28 +421,13 @@ mod tests {
         let (_there, path) = place();
         for (channels, colour) in [(3, image::ColorType::Rgb8), (4, image::ColorType::Rgba8)] {
             let pixel = &[1.0, -1.0, 0.0, 0.5][..channels];
-            let values: Vec<f32> = pixel
-                .iter()
-                .copied()
-                .cycle()
-                .take(64 * 64 * channels)
-                .collect();
-            grid_png(
-                &pictures(&values, [1, 64, 64, channels]),
-                8,
-                &stamp(),
-                &path,
-            )
-            .unwrap();
+            let values: Vec<f32> = pixel.iter().copied().cycle().take(64 * 64 * channels).collect();
+            grid_png(&pictures(&values, [1, 64, 64, channels]), 8, &stamp(), &path).unwrap();
             let grid = image::open(&path).unwrap();
             assert_eq!(grid.color(), colour);
             let grid = grid.into_rgba8();
             assert_eq!(grid.dimensions(), (68, 68));
-            assert_eq!(
-                grid.get_pixel(0, 0).0,
-                [24, 24, 24, 255],
-                "gutters are opaque"
-            );
+            assert_eq!(grid.get_pixel(0, 0).0, [24, 24, 24, 255], "gutters are opaque");
             assert_eq!(
                 grid.get_pixel(2, 2).0,
                 [255, 0, 128, if channels == 4 { 191 } else { 255 }]
@@ -493,17 +438,8 @@ mod tests {
     #[test]
     fn one_picture_keeps_its_size() {
         let (_there, path) = place();
-        png_of_one(
-            &pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]),
-            1,
-            &stamp(),
-            &path,
-        )
-        .unwrap();
-        assert_eq!(
-            image::open(&path).unwrap().into_luma8().into_raw(),
-            [255, 128]
-        );
+        png_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &stamp(), &path).unwrap();
+        assert_eq!(image::open(&path).unwrap().into_luma8().into_raw(), [255, 128]);
         let beyond = png_of_one(&pictures(&[0.0; 4], [2, 1, 2, 1]), 2, &stamp(), &path);
         assert!(matches!(beyond, Err(RunError::NoPicture { .. })));
     }
@@ -511,9 +447,7 @@ mod tests {
     #[test]
     fn wrong_sizes_are_refused() {
         let (_there, path) = place();
-        let refused = |values: &[f32], shape| {
-            grid_png(&pictures(values, shape), 1, &stamp(), &path).unwrap_err()
-        };
+        let refused = |values: &[f32], shape| grid_png(&pictures(values, shape), 1, &stamp(), &path).unwrap_err();
         assert!(matches!(
             refused(&[0.0; 5], [1, 2, 3, 1]),
             RunError::PictureSize {
@@ -526,10 +460,7 @@ mod tests {
             refused(&[0.0; 12], [1, 2, 3, 2]),
             RunError::PictureChannels { got: 2 }
         ));
-        assert!(matches!(
-            refused(&[], [0, 2, 3, 1]),
-            RunError::NoPicture { .. }
-        ));
+        assert!(matches!(refused(&[], [0, 2, 3, 1]), RunError::NoPicture { .. }));
         assert!(matches!(
             refused(&[], [usize::MAX, 2, 3, 1]),
             RunError::PictureSize { .. }
@@ -566,10 +497,7 @@ mod tests {
             });
             let software = format!("Ganymede {}", env!("CARGO_PKG_VERSION"));
             let source = "synthetic image, system größe, run seed 7, step 400".to_owned();
-            assert_eq!(
-                texts(&path),
-                [("Software".into(), software), ("Source".into(), source)]
-            );
+            assert_eq!(texts(&path), [("Software".into(), software), ("Source".into(), source)]);
         }
     }
 
@@ -589,11 +517,7 @@ mod tests {
             red > 200 && green < 160 && blue < 90,
             "orange in the upper right: {red} {green} {blue}"
         );
-        assert_eq!(
-            (at(320, 500), at(500, 320)),
-            (AXIS, AXIS),
-            "axes through zero"
-        );
+        assert_eq!((at(320, 500), at(500, 320)), (AXIS, AXIS), "axes through zero");
         assert_eq!(at(192, 500), GRID_LINE, "a lighter line at -2");
         let [red, green, blue] = at(64, 318);
         assert!(
@@ -604,13 +528,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        for (range, expected) in [
-            (10.0, 2.0),
-            (8.0, 1.0),
-            (1.0, 0.2),
-            (0.03, 0.005),
-            (1_000.0, 200.0),
-        ] {
+        for (range, expected) in [(10.0, 2.0), (8.0, 1.0), (1.0, 0.2), (0.03, 0.005), (1_000.0, 200.0)] {
             assert!(
                 (tick(range, 8.0) / expected - 1.0).abs() < 1e-12,
                 "{range}: {}",

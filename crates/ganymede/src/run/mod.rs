@@ -33,6 +33,8 @@ pub mod events;
 pub mod folder;
 pub mod grid;
 pub mod report;
+pub mod sampling;
+pub mod training;
 
 pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};
@@ -40,3 +42,5 @@ pub use events::{Event, EventLog, EventWriter, read_events};
 pub use folder::{DataSource, Machine, Provenance, RunFolder, Settings, differences};
 pub use grid::{Pictures, Stamp, grid_png, png_of_one, scatter_png};
 pub use report::write_report;
+pub use sampling::Sampler;
+pub use training::{Ending, Length, Order, TrainError, Training};

@@ -36,22 +36,24 @@ struct Group {
     trouble: &'static str,
 }
 
+const LOSSES: Group = Group {
+    prefix: "loss",
+    title: "Losses",
+    unit: "what each player minimises",
+    range: None,
+    percent: false,
+    noisy: true,
+    reference: None,
+    about: "The players pull against each other, so a falling curve is not progress by itself and neither should end \
+            at zero.",
+    healthy: "both curves find a band early and wobble in it, while the pictures go on getting better.",
+    trouble: "the discriminator's loss sinks to zero and the generator's climbs without end: the generator no longer \
+              learns. Jumps that grow, or gaps, mean that training diverges.",
+};
+
 /// The groups that are known, in the order of their charts. Others follow, explained by nobody.
 const GROUPS: &[Group] = &[
-    Group {
-        prefix: "loss",
-        title: "Losses",
-        unit: "what each player minimises",
-        range: None,
-        percent: false,
-        noisy: true,
-        reference: None,
-        about: "The players pull against each other, so a falling curve is not progress by itself and neither should end \
-                at zero.",
-        healthy: "both curves find a band early and wobble in it, while the pictures go on getting better.",
-        trouble: "the discriminator's loss sinks to zero and the generator's climbs without end: the generator no longer \
-                  learns. Jumps that grow, or gaps, mean that training diverges.",
-    },
+    LOSSES,
     Group {
         prefix: "accuracy",
         title: "How often the discriminator is right",
@@ -119,6 +121,15 @@ const GROUPS: &[Group] = &[
         trouble: "",
     },
 ];
+
+/// The losses of a game with a critic are read in another way.
+const CRITIC_LOSSES: Group = Group {
+    about: "The critic's loss is minus its gap, plus penalties. The generator's is minus the score that its pictures get: \
+            only its changes mean something, not where its zero lies.",
+    healthy: "the critic's loss drops early and then rises slowly towards zero, while the generator's drifts.",
+    trouble: "either falls or climbs without end, or swings ever more widely: training diverges.",
+    ..LOSSES
+};
 
 /// Scalars whose name in the legend is not simply the rest of their dotted name.
 const LABELS: &[(&str, &str)] = &[
@@ -334,7 +345,12 @@ fn charts(story: &Story) -> Vec<Chart> {
         groups.entry((known, prefix)).or_default().push(name);
     }
     let chart = |(number, ((known, prefix), names)): (usize, ((usize, &str), Vec<&str>))| {
-        let group = GROUPS.get(known);
+        let with_critic = prefix == LOSSES.prefix && names.contains(&"loss.critic");
+        let group = if with_critic {
+            Some(&CRITIC_LOSSES)
+        } else {
+            GROUPS.get(known)
+        };
         let mut series: Vec<Series> = names
             .iter()
             .map(|name| line(name, &story.scalars[*name]))
@@ -1085,6 +1101,21 @@ mod tests {
                 ("Zeta".into(), lines(&[("zeta", 0)])),
             ]
         );
+    }
+
+    #[test]
+    fn a_critic_s_losses_are_explained_as_such() {
+        let about = |name| {
+            let events = vec![step(1, &[(name, 1.0)])];
+            let charts = charts(&Story::of(&EventLog {
+                events,
+                torn: None,
+                end: 0,
+            }));
+            charts[0].group.unwrap().about
+        };
+        assert_eq!(about("loss.critic"), CRITIC_LOSSES.about);
+        assert_eq!(about("loss.discriminator"), LOSSES.about);
     }
 
     #[test]

@@ -30,9 +30,7 @@ fn sized(height: usize, width: usize) -> Want {
 }
 
 fn message(folder: &Path, error: DataError) -> String {
-    error
-        .to_string()
-        .replace(&folder.display().to_string(), "F")
+    error.to_string().replace(&folder.display().to_string(), "F")
 }
 
 #[test]
@@ -61,10 +59,7 @@ fn formats_sizes_and_classes() {
         for pixel in data.example(i).unwrap().0.chunks(3) {
             let bytes: Vec<f32> = pixel.iter().map(|v| (v + 1.0) * 127.5).collect();
             assert!(
-                bytes
-                    .iter()
-                    .zip([10.0, 100.0, 200.0])
-                    .all(|(a, b)| (a - b).abs() < 4.0),
+                bytes.iter().zip([10.0, 100.0, 200.0]).all(|(a, b)| (a - b).abs() < 4.0),
                 "{bytes:?}"
             );
         }
@@ -98,10 +93,7 @@ fn memory_and_demand_give_the_same_batches() {
     a.fill(&*eager, 4, 15).unwrap();
     b.fill(&*lazy, 4, 15).unwrap();
     assert_eq!(a, b);
-    assert!(matches!(
-        lazy.example(20),
-        Err(DataError::NoExample { len: 20, .. })
-    ));
+    assert!(matches!(lazy.example(20), Err(DataError::NoExample { len: 20, .. })));
 }
 
 #[test]
@@ -114,10 +106,7 @@ fn broken_pictures_are_named_and_skipped_up_to_a_tenth() {
     let data = open(folder.path(), None, &Want::default()).unwrap();
     assert_eq!(data.len(), Some(20));
     let note = &data.notes()[0];
-    assert!(
-        note.starts_with("2 broken pictures were skipped: `20.png` ("),
-        "{note}"
-    );
+    assert!(note.starts_with("2 broken pictures were skipped: `20.png` ("), "{note}");
     assert!(note.ends_with("`21.png` (empty file)."), "{note}");
 
     fs::write(folder.path().join("22.jpg"), b"words").unwrap();
@@ -157,9 +146,7 @@ fn every_cut_of_every_format_is_noticed() {
 
 #[test]
 fn damaged_bytes_never_panic() {
-    let noise = RgbImage::from_fn(16, 16, |x, y| {
-        Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8])
-    });
+    let noise = RgbImage::from_fn(16, 16, |x, y| Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8]));
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         let mut bytes = std::io::Cursor::new(Vec::new());
         noise.write_to(&mut bytes, format).unwrap();
@@ -206,32 +193,20 @@ fn nothing_to_open() {
     let error = open(folder.path(), None, &Want::default()).unwrap_err();
     assert!(matches!(error, DataError::NoPictures { others: 1, .. }));
     let error = open(&folder.path().join("none"), None, &Want::default()).unwrap_err();
-    assert_eq!(
-        message(folder.path(), error),
-        "no such file or folder: F/none"
-    );
+    assert_eq!(message(folder.path(), error), "no such file or folder: F/none");
 }
 
 #[test]
 fn splits_in_sub_folders() {
     let folder = tempfile::tempdir().unwrap();
-    for (path, number) in [
-        ("train/a/1.png", 1),
-        ("train/b/2.png", 2),
-        ("val/a/3.png", 3),
-    ] {
+    for (path, number) in [("train/a/1.png", 1), ("train/b/2.png", 2), ("val/a/3.png", 3)] {
         put(&folder.path().join(path), &picture(2, 2, number));
     }
     let data = open(folder.path(), None, &Want::default()).unwrap();
     assert_eq!((data.len(), data.classes().unwrap().len()), (Some(2), 2));
+    assert_eq!(data.notes(), ["The sub-folder `train` is used; the others are not."]);
     assert_eq!(
-        data.notes(),
-        ["The sub-folder `train` is used; the others are not."]
-    );
-    assert_eq!(
-        open(folder.path(), Some("val"), &Want::default())
-            .unwrap()
-            .len(),
+        open(folder.path(), Some("val"), &Want::default()).unwrap().len(),
         Some(1)
     );
     let error = open(folder.path(), Some("test"), &Want::default()).unwrap_err();
@@ -275,16 +250,9 @@ fn links_out_of_the_folder_are_not_followed() {
     put(&outside.path().join("secret.png"), &picture(2, 2, 1));
     put(&folder.path().join("mine.png"), &picture(2, 2, 2));
     symlink(outside.path(), folder.path().join("way-out")).unwrap();
-    symlink(
-        outside.path().join("secret.png"),
-        folder.path().join("secret.png"),
-    )
-    .unwrap();
+    symlink(outside.path().join("secret.png"), folder.path().join("secret.png")).unwrap();
     symlink(folder.path(), folder.path().join("round")).unwrap();
     let data = open(folder.path(), None, &Want::default()).unwrap();
     assert_eq!(data.len(), Some(1));
-    assert_eq!(
-        data.notes(),
-        ["2 links that lead out of the folder were not followed."]
-    );
+    assert_eq!(data.notes(), ["2 links that lead out of the folder were not followed."]);
 }

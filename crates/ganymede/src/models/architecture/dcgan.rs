@@ -11,8 +11,9 @@
 //! Over `gan`: transposed convolutions of stride 2 in the generator, convolutions of stride 2 in the discriminator, batch
 //! normalisation but for the generator's last and the discriminator's first layer, no pooling and no dense layer. Any size
 //! and aspect: sides are halved while both stay at least 4, and what the generator makes too much is cut off.
+use crate::data::Shape;
 use crate::games::{Game, Player, Step, System};
-use crate::models::{Card, Describe, Given, Sample, Section};
+use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, batch_norm, conv, conv_transpose};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -57,8 +58,8 @@ pub struct Dcgan {
 }
 
 /// How often the sides are halved, and the sides of the smallest grid that doubles back to at least the picture.
-fn pyramid(sample: &Sample) -> (usize, [usize; 2], [usize; 3]) {
-    let Sample::Picture {
+fn pyramid(sample: &Shape) -> (usize, [usize; 2], [usize; 3]) {
+    let Shape::Picture {
         height,
         width,
         channels,
@@ -84,7 +85,7 @@ fn pyramid(sample: &Sample) -> (usize, [usize; 2], [usize; 3]) {
 ///
 /// # Panics
 /// Where the data are points.
-pub fn generator(scope: &Scope, sample: &Sample, z_dim: usize, width: usize) -> Sequential {
+pub fn generator(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> Sequential {
     let (levels, smallest, [height, columns, channels]) = pyramid(sample);
     let mut c = width << levels.saturating_sub(1);
     let mut layers = Sequential::new(scope)
@@ -125,7 +126,7 @@ fn cropped(x: &Tensor, height: usize, width: usize) -> Tensor {
 ///
 /// # Panics
 /// Where the data are points.
-pub fn discriminator(scope: &Scope, sample: &Sample, width: usize, has_batch_norm: bool) -> Sequential {
+pub fn discriminator(scope: &Scope, sample: &Shape, width: usize, has_batch_norm: bool) -> Sequential {
     let (levels, _, [height, columns, channels]) = pyramid(sample);
     let mut layers = Sequential::new(scope)
         .push(

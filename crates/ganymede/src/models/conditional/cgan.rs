@@ -9,9 +9,10 @@
 //!
 //! Over `dcgan`, whose networks it takes where the paper has dense ones: the class as numbers 0 and 1 beside the latent
 //! vector, and as constant planes beside the picture's channels.
+use crate::data::Shape;
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::dcgan;
-use crate::models::{Card, Describe, Given, Sample, Section};
+use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -148,7 +149,7 @@ impl Describe for Cgan {
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         let classes = given.classes.expect("checked: this system needs labels");
-        let Sample::Picture {
+        let Shape::Picture {
             height,
             width,
             channels,
@@ -156,7 +157,7 @@ impl Describe for Cgan {
         else {
             panic!("checked: this system needs pictures")
         };
-        let with_planes = Sample::Picture {
+        let with_planes = Shape::Picture {
             height,
             width,
             channels: channels + classes,

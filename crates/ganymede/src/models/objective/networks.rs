@@ -1,6 +1,7 @@
 //! The two networks that objectives are compared on: dense for points and small pictures, DCGAN's for pictures.
+use crate::data::Shape;
+use crate::models::Given;
 use crate::models::architecture::dcgan;
-use crate::models::{Given, Sample};
 use crate::named::named_enum;
 use crate::nn::{Activation, Layer, Scope, Sequential, dense};
 use gany_engine::Tensor;
@@ -22,8 +23,8 @@ named_enum! {
 impl Networks {
     fn are_dense(self, given: &Given) -> bool {
         match (self, given.sample) {
-            (_, Sample::Point { .. }) | (Networks::Dense, _) => true,
-            (Networks::Auto | Networks::Convolutional, Sample::Picture { .. }) => false,
+            (_, Shape::Point { .. }) | (Networks::Dense, _) => true,
+            (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,
         }
     }
 
@@ -58,12 +59,12 @@ pub fn generator(scope: &Scope, given: &Given, z_dim: usize, width: usize) -> Se
         .push(Activation::LeakyRelu(0.2))
         .push(dense(width, width))
         .push(Activation::LeakyRelu(0.2))
-        .push(dense(width, sample.numel()));
+        .push(dense(width, sample.floats()));
     match sample {
-        Sample::Point { .. } => hidden,
-        Sample::Picture { .. } => hidden
+        Shape::Point { .. } => hidden,
+        Shape::Picture { .. } => hidden
             .push(Activation::Tanh)
-            .push(move |x: &Tensor| x.reshape(&sample.batch_shape(x.extent(0)))),
+            .push(move |x: &Tensor| x.reshape(&sample.of_batch(x.extent(0)))),
     }
 }
 
@@ -74,7 +75,7 @@ pub fn generator(scope: &Scope, given: &Given, z_dim: usize, width: usize) -> Se
 pub fn discriminator(scope: &Scope, given: &Given, width: usize) -> Sequential {
     Sequential::new(scope)
         .push(|x: &Tensor| x.flatten_from(1))
-        .push(dense(given.sample.numel(), width))
+        .push(dense(given.sample.floats(), width))
         .push(Activation::LeakyRelu(0.2))
         .push(dense(width, width))
         .push(Activation::LeakyRelu(0.2))

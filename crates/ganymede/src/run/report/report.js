@@ -189,7 +189,7 @@ function draw(chart) {
     svg.append(make("line", { class: "g", x1: left, x2: right, y1: y(value), y2: y(value) }),
       make("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, label(value)));
   }
-  const across = ticks(run.first, run.last, width / 90);
+  const across = ticks(run.first, run.last, width / 60);
   for (const step of across.all) {
     if (step !== Math.round(step) || x(step) > right - 64) continue;
     svg.append(make("text", { x: x(step), y: bottom + 19, "text-anchor": "middle" }, step >= 1e5 ? compact.format(step) : whole.format(step)));
