@@ -10,4 +10,6 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+#[cfg(test)]
+mod reference;
 pub mod run;
