@@ -154,7 +154,7 @@ fn compute(tensor: &Tensor, arguments: &[&[f64]]) -> Vec<f64> {
             for (mut index, &x) in indices(inputs[0].shape()).zip(arguments[0]) {
                 let position = std::mem::replace(&mut index[*axis], 0);
                 let slot = &mut best[flat(&index, shape)];
-                if x > slot.0 {
+                if x > slot.0 || (x.is_nan() && !slot.0.is_nan()) {
                     *slot = (x, position);
                 }
             }
