@@ -386,7 +386,7 @@ mod x86 {
     pub(super) const F32_AVX2: Kernel<f32> = Kernel {
         rows: 4,
         lanes: 8,
-        vectors: 3,
+        vectors: 2,
         tile: f32_avx2,
         transpose: transpose_f32_4,
         dot: f32_avx2_dot,
@@ -395,7 +395,7 @@ mod x86 {
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
         lanes: 4,
-        vectors: 3,
+        vectors: 2,
         tile: f64_avx2,
         transpose: transpose_f64_4,
         dot: f64_avx2_dot,
@@ -422,11 +422,11 @@ mod x86 {
 
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f32_avx2(tile: &Tile<f32>) {
-        choose!(tile, f32, __m256, 4, [1, 2, 4], [1, 2, 3]);
+        choose!(tile, f32, __m256, 4, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f64_avx2(tile: &Tile<f64>) {
-        choose!(tile, f64, __m256d, 4, [1, 2, 4], [1, 2, 3]);
+        choose!(tile, f64, __m256d, 4, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f32_avx512(tile: &Tile<f32>) {
