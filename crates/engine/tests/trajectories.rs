@@ -261,30 +261,30 @@ fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
 
 #[test]
 fn gan_in_f32() {
-    follow("gan", DType::F32, "float32", 1e-3);
+    follow("gan", DType::F32, "float32", 1e-4);
 }
 
 #[test]
 fn gan_in_f64() {
-    follow("gan", DType::F64, "float64", 1e-6);
+    follow("gan", DType::F64, "float64", 1e-9);
 }
 
 #[test]
 fn dcgan_in_f32() {
-    follow("dcgan", DType::F32, "float32", 1e-3);
+    follow("dcgan", DType::F32, "float32", 1e-4);
 }
 
 #[test]
 fn dcgan_in_f64() {
-    follow("dcgan", DType::F64, "float64", 1e-6);
+    follow("dcgan", DType::F64, "float64", 1e-9);
 }
 
 #[test]
 fn wgan_gp_in_f32() {
-    follow("wgan_gp", DType::F32, "float32", 1e-3);
+    follow("wgan_gp", DType::F32, "float32", 1e-4);
 }
 
 #[test]
 fn wgan_gp_in_f64() {
-    follow("wgan_gp", DType::F64, "float64", 1e-6);
+    follow("wgan_gp", DType::F64, "float64", 1e-9);
 }
