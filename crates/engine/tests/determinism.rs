@@ -1,5 +1,6 @@
 //! Any number of threads gives the same bits, and random numbers do not depend on how they are cut.
 mod draw;
+mod instruction_sets;
 use draw::Draw;
 use gany_engine::kernels::random;
 use gany_engine::{Buffer, ConvOptions, DType, Key, Program, Tensor, evaluate, grad};
@@ -163,4 +164,9 @@ fn random_numbers_for_any_cut() {
     assert_eq!(shorter.to_f64(), normal[..17]);
     let other = Key::new(DType::F32, key.seed, key.step + 1).uniform(key.stream, &[10, 100]);
     assert_ne!(other.to_f32(), uniform);
+}
+
+#[test]
+fn on_every_instruction_set() {
+    instruction_sets::run_the_others();
 }

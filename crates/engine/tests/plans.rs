@@ -1,6 +1,7 @@
 //! Plans compute what the graph means: thousands of random graphs against an evaluation element by element, with outputs
 //! in the program's memory and in the inputs', run again and again on changing inputs.
 mod draw;
+mod instruction_sets;
 use draw::Draw;
 use gany_engine::{Buffer, ConvOptions, DType, PadMode, Program, Tensor, concat, evaluate, grad, reference, select};
 
@@ -748,4 +749,9 @@ fn captured_values_are_read_not_written() {
 fn a_missing_placeholder_is_named() {
     let x = Tensor::placeholder(DType::F32, &[2]);
     Program::compile(&[], &[&x + 1.0], &[None]);
+}
+
+#[test]
+fn on_every_instruction_set() {
+    instruction_sets::run_the_others();
 }

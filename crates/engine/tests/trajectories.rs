@@ -2,6 +2,7 @@
 //!
 //! A whole step - both players, their gradients, the gradient penalty, Adam - is one program that updates weights and
 //! optimiser state in place.
+mod instruction_sets;
 use gany_engine::{Buffer, ConvOptions, DType, Program, Tensor, grad};
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -287,4 +288,9 @@ fn wgan_gp_in_f32() {
 #[test]
 fn wgan_gp_in_f64() {
     follow("wgan_gp", DType::F64, "float64", 1e-9);
+}
+
+#[test]
+fn on_every_instruction_set() {
+    instruction_sets::run_the_others();
 }
