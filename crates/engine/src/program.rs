@@ -1,10 +1,10 @@
 //! Running plans: a program runs one over and over on the same memory, `values` runs one once.
 use crate::buffer::Buffer;
 use crate::cpu::{self, Memory};
-use crate::plan::{self, Place, Plan};
+use crate::plan::{self, Instruction, Place, Plan, Planned};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A function of tensors, compiled to one plan with memory of its own. Running it neither plans nor allocates.
 pub struct Program {
@@ -12,6 +12,7 @@ pub struct Program {
     arena: Buffer,
     /// Values that the graph held when it was compiled.
     captured: Vec<Tensor>,
+    origins: Vec<u64>,
     /// Length and dtype that each input must have.
     inputs: Vec<(usize, DType)>,
     outputs: Vec<usize>,
@@ -65,13 +66,18 @@ impl Program {
                 "compile: input {slot} is donated twice"
             );
         }
-        let (plan, captured) = plan::plan(outputs, donations, inputs);
+        let Planned {
+            plan,
+            captured,
+            origins,
+        } = plan::plan(outputs, donations, inputs);
         let arena = Buffer::zeros(plan.dtype, plan.arena_len);
         let pointers = Pointers(Vec::with_capacity(inputs.len() + captured.len()));
         Program {
             plan,
             arena,
             captured,
+            origins,
             inputs: inputs.iter().map(|t| (t.numel(), t.dtype())).collect(),
             outputs: outputs.iter().map(Tensor::numel).collect(),
             pointers,
@@ -84,6 +90,71 @@ impl Program {
     /// # Panics
     /// Where an input has another length or dtype than its placeholder.
     pub fn run(&mut self, inputs: &mut [Buffer]) {
+        self.bind(inputs);
+        match &mut self.profile {
+            None => {
+                // SAFETY: the arena has the plan's length, the inputs were checked, and both are borrowed exclusively.
+                unsafe { run_plan(&self.plan, &mut self.arena, &self.pointers.0, |_, work| work()) }
+            }
+            Some(times) => {
+                let mut times = times.iter_mut();
+                let watch = |_: &Instruction, work: &dyn Fn()| {
+                    let start = Instant::now();
+                    work();
+                    if let Some((count, total)) = times.next() {
+                        (*count, *total) = (*count + 1, *total + start.elapsed());
+                    }
+                };
+                // SAFETY: as above.
+                unsafe { run_plan(&self.plan, &mut self.arena, &self.pointers.0, watch) }
+            }
+        }
+    }
+
+    /// Runs and looks at every result: what the first operation was that made a number that is not finite, and the
+    /// [`id`](Tensor::id) of a tensor that it computes.
+    ///
+    /// # Panics
+    /// As [`run`](Program::run).
+    pub fn run_checked(&mut self, inputs: &mut [Buffer]) -> Option<(String, u64)> {
+        self.bind(inputs);
+        let memory = (
+            Pointers(vec![self.arena.pointer_mut()]),
+            Pointers(self.pointers.0.clone()),
+        );
+        let (dtype, origins) = (self.plan.dtype, &self.origins);
+        let mut found = None;
+        let watch = |instruction: &Instruction, work: &dyn Fn()| {
+            work();
+            let memory = &memory;
+            let bad = instruction.results.iter().find(|(place, len, _)| {
+                let base = match place {
+                    Place::Input(slot) => memory.1.0[*slot],
+                    // SAFETY: the plan lays everything out within the arena.
+                    Place::Arena(offset) => unsafe { memory.0.0[0].add(offset * dtype.bytes()) },
+                };
+                // SAFETY: the result has this many elements of this dtype there, and nothing runs meanwhile.
+                unsafe {
+                    match dtype {
+                        DType::F32 => std::slice::from_raw_parts(base.cast::<f32>(), *len)
+                            .iter()
+                            .any(|x| !x.is_finite()),
+                        DType::F64 => std::slice::from_raw_parts(base.cast::<f64>(), *len)
+                            .iter()
+                            .any(|x| !x.is_finite()),
+                    }
+                }
+            });
+            if let (None, Some((_, _, node))) = (&found, bad) {
+                found = Some((instruction.label.clone(), origins[*node]));
+            }
+        };
+        // SAFETY: as in `run`.
+        unsafe { run_plan(&self.plan, &mut self.arena, &self.pointers.0, watch) };
+        found
+    }
+
+    fn bind(&mut self, inputs: &mut [Buffer]) {
         assert_eq!(inputs.len(), self.inputs.len(), "run: the number of inputs");
         for (i, (buffer, expected)) in inputs.iter().zip(&self.inputs).enumerate() {
             assert_eq!(
@@ -100,15 +171,6 @@ impl Program {
                 .iter()
                 .map(|t| t.0.value.get().expect("captured with a value").pointer()),
         );
-        // SAFETY: the arena has the plan's length, the inputs were checked, and both are borrowed exclusively.
-        unsafe {
-            run_plan(
-                &self.plan,
-                &mut self.arena,
-                &self.pointers.0,
-                self.profile.as_deref_mut(),
-            )
-        };
     }
 
     /// The value of an output after a run.
@@ -163,18 +225,12 @@ impl Program {
 
 /// # Safety
 /// The arena has the plan's length; `inputs` are valid for the plan's inputs and nobody else uses them.
-unsafe fn run_plan(plan: &Plan, arena: &mut Buffer, inputs: &[*mut u8], mut profile: Option<&mut [(u64, Duration)]>) {
-    let mut index = 0;
-    let watch = |_: &plan::Instruction, work: &dyn Fn()| match profile.as_deref_mut() {
-        None => work(),
-        Some(times) => {
-            let start = std::time::Instant::now();
-            work();
-            times[index].0 += 1;
-            times[index].1 += start.elapsed();
-            index += 1;
-        }
-    };
+unsafe fn run_plan(
+    plan: &Plan,
+    arena: &mut Buffer,
+    inputs: &[*mut u8],
+    watch: impl FnMut(&Instruction, &dyn Fn()) + Send,
+) {
     /// The same pointers to elements of another type.
     fn cast<T>(pointers: &[*mut u8]) -> &[*mut T] {
         // SAFETY: thin pointers all have the same layout.

@@ -207,6 +207,11 @@ impl Tensor {
         Tensor::node(Op::Iota, vec![], vec![extent], dtype)
     }
 
+    /// The number of this node: tensors that are made later have larger ones.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
     /// Extents, outermost first; empty for a scalar.
     pub fn shape(&self) -> &[usize] {
         &self.0.shape

@@ -1,1 +1,15 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
+//!
+//! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
+//! [`optimisers`] and [`data`]; [`games`]; [`models`]; [`run`].
+pub mod data;
+pub mod games;
+pub mod models;
+pub mod named;
+pub mod nn;
+pub mod objectives;
+pub mod optimisers;
+pub mod penalties;
+#[cfg(test)]
+mod reference;
+pub mod run;

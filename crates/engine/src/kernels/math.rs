@@ -14,6 +14,8 @@ pub trait Lane: Real {
     const INFINITY: Self;
     /// `self * a + b`, rounded once with `FMA`, twice without.
     fn fma<const FMA: bool>(self, a: Self, b: Self) -> Self;
+    /// Whether it is not a number.
+    fn is_nan(self) -> bool;
     /// |x|.
     fn magnitude(self) -> Self;
     /// The square root.
@@ -56,7 +58,7 @@ fn horner<T: Lane, const FMA: bool, const N: usize>(x: T, coefficients: [T; N]) 
 }
 
 /// The high part of ln 2 has so few bits that its product with an exponent is exact.
-const LN2_HIGH: f32 = 0.693_359_375;
+const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
 #[inline(always)]
@@ -87,16 +89,18 @@ fn exp_f32<const FMA: bool>(x: f32) -> f32 {
     p * power(half) * power(exponent.wrapping_sub(half))
 }
 
+/// Splits a positive normal number into a mantissa in [sqrt(1/2), sqrt(2)), less 1, and an exponent.
 #[inline(always)]
-pub(crate) fn log_f32<const FMA: bool>(x: f32) -> f32 {
-    let subnormal = x < f32::MIN_POSITIVE;
-    let scaled = if subnormal { x * 8_388_608.0 } else { x };
-    let bits = scaled.to_bits();
-    // The mantissa lies in [sqrt(1/2), sqrt(2)).
+pub(crate) fn split_f32(x: f32) -> (f32, f32) {
+    let bits = x.to_bits();
     let exponent = (bits.wrapping_sub(0x3f35_04f3) as i32) >> 23;
     let mantissa = f32::from_bits(bits.wrapping_sub((exponent << 23) as u32));
-    let e = exponent as f32 - if subnormal { 23.0 } else { 0.0 };
-    let f = mantissa - 1.0;
+    (mantissa - 1.0, exponent as f32)
+}
+
+/// log(1 + f) + e ln 2, for f of a mantissa.
+#[inline(always)]
+pub(crate) fn log_split_f32<const FMA: bool>(f: f32, e: f32) -> f32 {
     let z = f * f;
     let p = horner::<f32, FMA, 9>(
         f,
@@ -114,10 +118,23 @@ pub(crate) fn log_f32<const FMA: bool>(x: f32) -> f32 {
     );
     let tail = fma::<f32, FMA>(e, LN2_LOW, p * f * z);
     let tail = fma::<f32, FMA>(-0.5, z, tail);
-    let log = fma::<f32, FMA>(e, LN2_HIGH, f + tail);
-    let log = if x == f32::INFINITY { x } else { log };
-    let log = if x == 0.0 { f32::NEG_INFINITY } else { log };
-    if x >= 0.0 { log } else { f32::NAN }
+    fma::<f32, FMA>(e, LN2_HIGH, f + tail)
+}
+
+#[inline(always)]
+fn log_f32<const FMA: bool>(x: f32) -> f32 {
+    let subnormal = x < f32::MIN_POSITIVE;
+    let (f, e) = split_f32(if subnormal { x * 8_388_608.0 } else { x });
+    let log = log_split_f32::<FMA>(f, e - if subnormal { 23.0 } else { 0.0 });
+    // Zero, negative, infinite or NaN: told apart by bits, which takes fewer instructions than by comparisons.
+    let bits = x.to_bits();
+    let special = if bits << 1 == 0 { f32::NEG_INFINITY } else { x };
+    let special = if bits > 0x8000_0000 { f32::NAN } else { special };
+    if bits.wrapping_sub(1) < 0x7f7f_ffff {
+        log
+    } else {
+        special
+    }
 }
 
 #[inline(always)]
@@ -127,11 +144,11 @@ fn tanh_f32<const FMA: bool>(x: f32) -> f32 {
     let p = horner::<f32, FMA, 5>(
         z,
         [
-            -5.704_988_7e-3,
-            2.063_908_9e-2,
+            -5.704_988_6e-3,
+            2.063_909e-2,
             -5.373_971_6e-2,
             1.333_144_2e-1,
-            -3.333_328_2e-1,
+            -3.333_328e-1,
         ],
     );
     let near = fma::<f32, FMA>(p * z, x, x);
@@ -148,9 +165,9 @@ fn sigmoid_f32<const FMA: bool>(x: f32) -> f32 {
 #[inline(always)]
 fn softplus_f32<const FMA: bool>(x: f32) -> f32 {
     let u = exp_f32::<FMA>(-x.abs());
-    let y = 1.0 + u;
-    // log(1 + u), where the quotient gives back what rounding `y` lost.
-    let log = log_f32::<FMA>(y) + (u - (y - 1.0)) / y;
+    // log(1 + u) for u in [0, 1]: the mantissa of 1 + u less 1 is u or (u - 1) / 2, without rounding.
+    let upper = u > 0.414;
+    let log = log_split_f32::<FMA>(if upper { (u - 1.0) * 0.5 } else { u }, if upper { 1.0 } else { 0.0 });
     (if x > 0.0 { x } else { 0.0 }) + log
 }
 
@@ -282,6 +299,10 @@ impl Lane for f32 {
         if FMA { f32::mul_add(self, a, b) } else { self * a + b }
     }
     #[inline(always)]
+    fn is_nan(self) -> bool {
+        f32::is_nan(self)
+    }
+    #[inline(always)]
     fn magnitude(self) -> f32 {
         self.abs()
     }
@@ -333,6 +354,10 @@ impl Lane for f64 {
     #[inline(always)]
     fn fma<const FMA: bool>(self, a: f64, b: f64) -> f64 {
         if FMA { f64::mul_add(self, a, b) } else { self * a + b }
+    }
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
     }
     #[inline(always)]
     fn magnitude(self) -> f64 {

@@ -3,7 +3,7 @@
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). None of the arithmetic here is
 //! contracted, so that every instruction set gives the same bits for `f32`.
 use super::isa::Isa;
-use super::math::{Lane, log_f32};
+use super::math::{Lane, log_split_f32, split_f32};
 
 /// What a sequence of random numbers depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,14 +121,23 @@ impl Draw<f64> for Uniform {
     }
 }
 
+/// (word + 1/2) / 2^32. Two exact halves and one rounded sum, which vectorises everywhere.
+#[inline(always)]
+fn unit(word: u32) -> f32 {
+    let wide = (word >> 16) as i32 as f32 * 65_536.0 + ((word & 0xffff) as i32 as f32 + 0.5);
+    wide * (1.0 / 4_294_967_296.0)
+}
+
 /// Box and Muller's pair of normal numbers: radius from one word, angle from the other.
 #[inline(always)]
 fn normal_pair(radius: u32, angle: u32) -> (f32, f32) {
-    // In (0, 1], down to 2^-33: the tails reach 6.7 standard deviations. The conversion is done in two exact halves and
-    // one rounded sum, which vectorises everywhere.
-    let wide = (radius >> 16) as i32 as f32 * 65_536.0 + (radius & 0xffff) as i32 as f32;
-    let u = (wide + 0.5) * (1.0 / 4_294_967_296.0);
-    let r = (-2.0 * log_f32::<false>(u)).sqrt();
+    // The logarithm's argument lies in (0, 1), from 2^-33: the tails reach 6.7 standard deviations. Near 1 it is what is
+    // left to 1 that counts.
+    let u = unit(radius);
+    let (f, e) = split_f32(u);
+    let near = u > 0.75;
+    let log = log_split_f32::<false>(if near { -unit(!radius) } else { f }, if near { 0.0 } else { e });
+    let r = (-2.0 * log).sqrt();
     // The angle is a fraction of a turn: the nearest quarter, and what remains, within an eighth of a turn.
     let shifted = angle.wrapping_add(1 << 29);
     let quarter = shifted >> 30;

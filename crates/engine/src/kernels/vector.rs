@@ -266,11 +266,11 @@ pub(crate) mod ops {
         Div(a, b, FMA) => a / b;
         Max(a, b, FMA) => {
             let larger = if a > b { a } else { b };
-            if a == a { larger } else { a }
+            if a.is_nan() { a } else { larger }
         };
         Min(a, b, FMA) => {
             let smaller = if a < b { a } else { b };
-            if a == a { smaller } else { a }
+            if a.is_nan() { a } else { smaller }
         };
         Pow(a, b, FMA) => a.power::<FMA>(b);
         Lt(a, b, FMA) => truth(a < b);

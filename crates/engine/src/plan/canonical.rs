@@ -43,22 +43,32 @@ impl Expression {
 struct Builder {
     nodes: Vec<Expression>,
     known: HashMap<Expression, Id>,
+    /// For each node the number of the tensor that was being translated when it was first written.
+    origins: Vec<u64>,
+    origin: u64,
 }
 
-/// The canonical graph of these outputs, and the leaves with known values that it reads as inputs after `placeholders`.
+/// A graph in canonical form, and where it came from.
+pub(crate) struct Canonical {
+    pub(crate) graph: Graph,
+    /// Leaves with known values, which the graph reads as inputs behind the placeholders.
+    pub(crate) captured: Vec<Tensor>,
+    /// For each node the number of a tensor that it computes.
+    pub(crate) origins: Vec<u64>,
+}
+
+/// The canonical graph of these outputs; slots are the places in `placeholders`, then in the captured leaves.
 ///
 /// # Panics
 /// Where a placeholder is missing from `placeholders`, or dtypes are mixed.
-pub(crate) fn canonicalise(
-    outputs: &[Tensor],
-    donations: &[Option<usize>],
-    placeholders: &[Tensor],
-) -> (Graph, Vec<Tensor>) {
+pub(crate) fn canonicalise(outputs: &[Tensor], donations: &[Option<usize>], placeholders: &[Tensor]) -> Canonical {
     let mut slots: HashMap<u64, usize> = placeholders.iter().enumerate().map(|(i, t)| (t.0.id, i)).collect();
     let mut captured = Vec::new();
     let mut builder = Builder {
         nodes: Vec::new(),
         known: HashMap::new(),
+        origins: Vec::new(),
+        origin: 0,
     };
     let mut ids: HashMap<u64, Id> = HashMap::new();
     let dtype = outputs
@@ -67,6 +77,7 @@ pub(crate) fn canonicalise(
         .map_or(DType::F32, Tensor::dtype);
     for tensor in pending(outputs, &slots) {
         assert_eq!(tensor.dtype(), dtype, "plan: one plan computes in one dtype");
+        builder.origin = tensor.0.id;
         let is_leaf = tensor.0.value.get().is_some() || slots.contains_key(&tensor.0.id);
         let id = if is_leaf || tensor.0.op == Op::Input {
             let slot = *slots.entry(tensor.0.id).or_insert_with(|| {
@@ -94,16 +105,18 @@ pub(crate) fn canonicalise(
     for (output, donation) in outputs.iter_mut().zip(donations) {
         *output = builder.own_output(*output, *donation);
     }
-    (
-        Graph {
-            nodes: builder.nodes,
-            outputs,
-            donations: donations.to_vec(),
-            dtype,
-        }
-        .without_dead_code(),
+    let graph = Graph {
+        nodes: builder.nodes,
+        outputs,
+        donations: donations.to_vec(),
+        dtype,
+    };
+    let (graph, origins) = graph.without_dead_code(&builder.origins);
+    Canonical {
+        graph,
         captured,
-    )
+        origins,
+    }
 }
 
 /// Everything that must be computed for these tensors, oldest first.
@@ -129,6 +142,7 @@ impl Builder {
             return id;
         }
         self.nodes.push(expression.clone());
+        self.origins.push(self.origin);
         self.known.insert(expression, self.nodes.len() - 1);
         self.nodes.len() - 1
     }
@@ -219,7 +233,7 @@ impl Builder {
 }
 
 impl Graph {
-    fn without_dead_code(self) -> Graph {
+    fn without_dead_code(self, origins: &[u64]) -> (Graph, Vec<u64>) {
         let mut is_live = vec![false; self.nodes.len()];
         self.outputs.iter().for_each(|&id| is_live[id] = true);
         for id in (0..self.nodes.len()).rev() {
@@ -231,15 +245,16 @@ impl Graph {
             }
         }
         let mut moved = vec![usize::MAX; self.nodes.len()];
-        let mut nodes = Vec::new();
+        let (mut nodes, mut kept_origins) = (Vec::new(), Vec::new());
         for (id, mut node) in self.nodes.into_iter().enumerate().filter(|(id, _)| is_live[*id]) {
             node.arguments
                 .iter_mut()
                 .for_each(|argument| *argument = moved[*argument]);
             moved[id] = nodes.len();
             nodes.push(node);
+            kept_origins.push(origins[id]);
         }
         let outputs = self.outputs.iter().map(|&id| moved[id]).collect();
-        Graph { nodes, outputs, ..self }
+        (Graph { nodes, outputs, ..self }, kept_origins)
     }
 }

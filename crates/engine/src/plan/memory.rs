@@ -38,7 +38,7 @@ pub(crate) struct Layout {
 }
 
 impl Unit {
-    fn outputs(&self) -> impl Iterator<Item = Id> + '_ {
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = Id> + '_ {
         self.kernel.outputs().iter().copied().chain(
             self.epilogue
                 .iter()

@@ -27,6 +27,8 @@ pub(crate) struct Instruction {
     pub(crate) work: Work,
     /// Where the working memory starts in the arena.
     pub(crate) scratch: usize,
+    /// What it computes: place, elements, node of the canonical graph.
+    pub(crate) results: Vec<(Place, usize, Id)>,
     /// For people who look for time: what this is.
     pub(crate) label: String,
 }
@@ -113,6 +115,15 @@ pub(crate) struct Piece {
     pub(crate) strides: Vec<isize>,
 }
 
+/// A plan for one graph of tensors.
+pub(crate) struct Planned {
+    pub(crate) plan: Arc<Plan>,
+    /// Leaves with known values, which the plan reads as inputs behind the placeholders.
+    pub(crate) captured: Vec<Tensor>,
+    /// For each node of the canonical graph the number of a tensor that it computes.
+    pub(crate) origins: Vec<u64>,
+}
+
 static PLANS_BUILT: AtomicUsize = AtomicUsize::new(0);
 
 /// How many plans this process has built so far; a training step that has run once builds none.
@@ -123,21 +134,24 @@ pub fn plans_built() -> usize {
 /// More plans than this, and the cache starts anew: somebody evaluates ever new graphs.
 const CACHED_PLANS: usize = 512;
 
-/// The plan that computes these tensors from `placeholders`, from the cache if the same structure was planned before,
-/// and the leaves with known values that it reads after the placeholders.
-pub(crate) fn plan(
-    outputs: &[Tensor],
-    donations: &[Option<usize>],
-    placeholders: &[Tensor],
-) -> (Arc<Plan>, Vec<Tensor>) {
+/// The plan that computes these tensors from `placeholders`, from the cache if the same structure was planned before.
+pub(crate) fn plan(outputs: &[Tensor], donations: &[Option<usize>], placeholders: &[Tensor]) -> Planned {
     static CACHE: OnceLock<Mutex<HashMap<Graph, Arc<Plan>>>> = OnceLock::new();
-    let (graph, captured) = canonical::canonicalise(outputs, donations, placeholders);
+    let canonical::Canonical {
+        graph,
+        captured,
+        origins,
+    } = canonical::canonicalise(outputs, donations, placeholders);
     let mut cache = CACHE
         .get_or_init(Mutex::default)
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(plan) = cache.get(&graph) {
-        return (plan.clone(), captured);
+        return Planned {
+            plan: plan.clone(),
+            captured,
+            origins,
+        };
     }
     let plan = Arc::new(build(&graph));
     PLANS_BUILT.fetch_add(1, Ordering::Relaxed);
@@ -145,7 +159,11 @@ pub(crate) fn plan(
         cache.clear();
     }
     cache.insert(graph, plan.clone());
-    (plan, captured)
+    Planned {
+        plan,
+        captured,
+        origins,
+    }
 }
 
 fn build(graph: &Graph) -> Plan {
@@ -165,6 +183,10 @@ fn build(graph: &Graph) -> Plan {
     let mut instructions = Vec::new();
     for ((unit, body), &scratch) in units.iter().zip(bodies).zip(&layout.scratch) {
         let label = unit.label(graph);
+        let results = unit
+            .outputs()
+            .map(|id| (layout.places[&id], graph.nodes[id].numel(), id))
+            .collect();
         let epilogue = unit.epilogue.as_ref().map(|kernel| call(kernel, kernel.body.compile()));
         let work = match &unit.kernel {
             Kernel::Loop(kernel) => {
@@ -284,12 +306,18 @@ fn build(graph: &Graph) -> Plan {
                 }
             }
         };
-        instructions.push(Instruction { work, scratch, label });
+        instructions.push(Instruction {
+            work,
+            scratch,
+            results,
+            label,
+        });
     }
     for &(source, target, len) in &layout.copies {
         instructions.push(Instruction {
             work: Work::Copy { source, target, len },
             scratch: 0,
+            results: vec![],
             label: "copy".into(),
         });
     }

@@ -84,6 +84,16 @@ pub(super) enum Cut {
     },
 }
 
+/// A value that is written out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Store {
+    pub(super) slot: u16,
+    /// Whether no store before it has the same slot.
+    pub(super) first: bool,
+    /// The step that makes the value; 0 where it is copied after the last step.
+    pub(super) made: usize,
+}
+
 /// The compiled program.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -93,8 +103,9 @@ pub(super) struct Plan {
     pub(super) registers: usize,
     pub(super) prologue: Vec<Instr>,
     pub(super) body: Vec<Instr>,
-    /// The slot of each store, and whether it is the first store of that slot.
-    pub(super) stores: Vec<(u16, bool)>,
+    pub(super) stores: Vec<Store>,
+    /// Per load: the last step that reads it.
+    pub(super) last_reads: Vec<usize>,
     pub(super) reduce: Option<ReduceSpec>,
     pub(super) reductions: Vec<(super::ReduceKind, u16)>,
     /// Elements per block.
@@ -278,8 +289,8 @@ pub(super) fn compile(program: &Loop) -> Plan {
     let mut extra = vec![None; steps.len()];
     let mut vector = |value: u16, stored: bool, homes: &mut Vec<Home>| {
         let from = usize::from(value);
-        let loaded = matches!(steps[from], Step::Load(_));
-        if !uniform[from] && !(stored && loaded) {
+        let borrowed = stored && matches!(steps[from], Step::Load(_));
+        if !uniform[from] && !borrowed {
             return value;
         }
         *extra[from].get_or_insert_with(|| {
@@ -293,11 +304,19 @@ pub(super) fn compile(program: &Loop) -> Plan {
             out
         })
     };
-    let mut stores: Vec<(u16, bool)> = Vec::new();
+    let mut stores: Vec<Store> = Vec::new();
     for &value in &program.stores {
         let slot = vector(value, true, &mut homes);
-        let first = stores.iter().all(|&(other, _)| other != slot);
-        stores.push((slot, first));
+        let first = stores.iter().all(|other| other.slot != slot);
+        let made = if slot == value { usize::from(value) } else { 0 };
+        stores.push(Store { slot, first, made });
+    }
+    let mut last_reads = vec![0; walks.len()];
+    for (&step, &last) in steps.iter().zip(&last_use) {
+        if let Step::Load(load) = step {
+            let read = &mut last_reads[usize::from(load)];
+            *read = last.max(*read);
+        }
     }
     let reductions: Vec<_> = program
         .reductions
@@ -347,6 +366,7 @@ pub(super) fn compile(program: &Loop) -> Plan {
         prologue,
         body,
         stores,
+        last_reads,
         reduce,
         reductions,
         block,
@@ -399,7 +419,9 @@ fn cut(
         let block = block_length(inner, periods, base);
         (block, inner, block / inner)
     } else {
-        (base, base, 1)
+        // Columns in parts of about the same width, of whole cache lines.
+        let tile = inner.div_ceil(inner.div_ceil(base)).next_multiple_of(16);
+        (tile, tile, 1)
     };
     let tiles = inner.div_ceil(tile);
     // Rows are split where the accumulators would grow too far, or where there is too little else to share.

@@ -1,5 +1,5 @@
 //! The interpreter: one step at a time over one block at a time.
-use super::plan::{Cut, Home, Instr, Plan};
+use super::plan::{Cut, Home, Instr, Plan, Store};
 use super::view::{Kind, repeat};
 use super::{Binary, ReduceKind, ReduceSpec, Unary};
 use crate::kernels::isa::Isa;
@@ -190,20 +190,26 @@ impl CompiledLoop {
         unsafe { on_target!(isa, I => self.run_on::<I, T>(&shared, each)) }
     }
 
-    /// The stores that no operand's memory overlaps, as bits.
+    /// The stores that can be computed where they go, as bits: no operand has that memory, or none that is still read.
     fn direct<T>(&self, inputs: &[*const T], outputs: &[*mut T]) -> u64 {
         let plan = &self.plan;
         let size = size_of::<T>() as isize;
-        let overlaps = |output: *mut T| {
+        let clashes = |store: &Store, output: *mut T| {
             let (first, last) = (output as isize, output as isize + (plan.numel as isize - 1) * size);
-            plan.walks.iter().zip(inputs).any(|(walk, &input)| {
-                let (low, high) = walk.bounds();
-                first <= input as isize + high * size && input as isize + low * size <= last
-            })
+            plan.walks
+                .iter()
+                .zip(inputs)
+                .zip(&plan.last_reads)
+                .any(|((walk, &input), &last_read)| {
+                    let (low, high) = walk.bounds();
+                    let (low, high) = (input as isize + low * size, input as isize + high * size);
+                    let overwritten = walk.kind == Kind::Identity && low == first && last_read < store.made;
+                    first <= high && low <= last && !overwritten
+                })
         };
         let stores = plan.stores.iter().zip(outputs).enumerate().take(64);
         stores
-            .map(|(s, (&(_, first), &output))| u64::from(first && !overlaps(output)) << s)
+            .map(|(s, (store, &output))| u64::from(store.first && !clashes(store, output)) << s)
             .sum()
     }
 
@@ -309,7 +315,7 @@ impl CompiledLoop {
                 // SAFETY: the scratch has `scratch_len` elements, the output `outer * inner`.
                 unsafe {
                     let partials = shared.scratch.add((k * spec.outer + outer) * splits * spec.inner);
-                    halve::<I, T>(kind, partials, splits, spec.inner);
+                    halve::<I, T>(kind, partials, partials, splits, spec.inner);
                     std::ptr::copy_nonoverlapping(partials, output.add(outer * spec.inner), spec.inner);
                 }
             }
@@ -346,25 +352,39 @@ macro_rules! by_kind {
     };
 }
 
-/// Folds `rows` rows of `inner` elements into the first of them, in halves.
+/// Folds `rows` rows of `inner` elements to one, in halves, with `total` as the place to work in; it may be `data` itself.
 ///
 /// # Safety
-/// `data` has `rows * inner` elements, `rows` is at least 1.
-unsafe fn halve<I: Target, T: Lane>(kind: ReduceKind, data: *mut T, rows: usize, inner: usize) {
+/// `data` and `total` have `rows * inner` elements, and are the same or do not overlap; `rows` is at least 1.
+unsafe fn halve<I: Target, T: Lane>(kind: ReduceKind, data: *const T, total: *mut T, rows: usize, inner: usize) {
     // SAFETY: the two halves do not overlap, as `rows - half >= half`.
     unsafe {
         if inner == 1 {
-            let mut total = [T::ZERO];
-            by_kind!(kind, O => I::fold_rows::<T, O>(from_raw_parts(data, rows), rows, &mut total));
-            *data = total[0];
+            let mut folded = [T::ZERO];
+            by_kind!(kind, O => I::fold_rows::<T, O>(from_raw_parts(data, rows), rows, &mut folded));
+            *total = folded[0];
             return;
         }
         let mut rows = rows;
+        if !std::ptr::eq(data, total) {
+            let half = rows / 2;
+            let keep = rows - half;
+            if half > 0 {
+                let (low, high) = (
+                    from_raw_parts(data, half * inner),
+                    from_raw_parts(data.add(keep * inner), half * inner),
+                );
+                let to = from_raw_parts_mut(total, half * inner);
+                by_kind!(kind, O => I::map2::<T, O, false, false>(low, high, to));
+            }
+            std::ptr::copy_nonoverlapping(data.add(half * inner), total.add(half * inner), (keep - half) * inner);
+            rows = keep;
+        }
         while rows > 1 {
             let half = rows / 2;
-            let total = from_raw_parts_mut(data, half * inner);
-            let rest = from_raw_parts(data.add((rows - half) * inner), half * inner);
-            by_kind!(kind, O => I::fold::<T, O>(total, rest));
+            let to = from_raw_parts_mut(total, half * inner);
+            let rest = from_raw_parts(total.add((rows - half) * inner), half * inner);
+            by_kind!(kind, O => I::fold::<T, O>(to, rest));
             rows -= half;
         }
     }
@@ -427,7 +447,7 @@ impl<T: Lane> Frame<'_, T> {
     #[inline]
     unsafe fn compute<I: Target>(&self, start: usize, len: usize) {
         debug_assert!(len <= self.longest);
-        for (s, &(slot, _)) in self.plan.stores.iter().enumerate().take(64) {
+        for (s, &Store { slot, .. }) in self.plan.stores.iter().enumerate().take(64) {
             if self.direct >> s & 1 != 0 {
                 // SAFETY: outputs have `numel` elements.
                 unsafe { *self.slots.add(usize::from(slot)) = self.outputs[s].add(start) };
@@ -442,7 +462,7 @@ impl<T: Lane> Frame<'_, T> {
     /// Writes out what has not been computed in place.
     #[inline]
     unsafe fn store(&self, start: usize, len: usize) {
-        for (s, &(slot, _)) in self.plan.stores.iter().enumerate() {
+        for (s, &Store { slot, .. }) in self.plan.stores.iter().enumerate() {
             if s >= 64 || self.direct >> s & 1 == 0 {
                 // SAFETY: what is stored is in a register or in another output.
                 unsafe {
@@ -468,8 +488,7 @@ impl<T: Lane> Frame<'_, T> {
                 } else {
                     let total = self.totals.add(k * self.stride);
                     for (values, output) in values.chunks_exact(segment).zip(output.chunks_exact_mut(spec.inner)) {
-                        from_raw_parts_mut(total, segment).copy_from_slice(values);
-                        halve::<I, T>(kind, total, spec.extent, spec.inner);
+                        halve::<I, T>(kind, values.as_ptr(), total, spec.extent, spec.inner);
                         output.copy_from_slice(from_raw_parts(total, spec.inner));
                     }
                 }
@@ -515,7 +534,7 @@ impl<T: Lane> Frame<'_, T> {
             }
             for (k, &(kind, _)) in self.plan.reductions.iter().enumerate() {
                 let total = self.totals.add(k * self.stride);
-                halve::<I, T>(kind, total, step.min(end - first), columns);
+                halve::<I, T>(kind, total, total, step.min(end - first), columns);
                 let to = if splits > 1 {
                     scratch.add(((k * spec.outer + outer) * splits + split) * spec.inner + column)
                 } else {

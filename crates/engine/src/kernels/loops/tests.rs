@@ -1,4 +1,5 @@
 //! Random programs against a plain evaluator, on every instruction set.
+use super::view::{Kind, Walk};
 use super::*;
 use crate::kernels::isa::Isa;
 use crate::kernels::math::Lane;
@@ -249,6 +250,37 @@ fn check_elementwise<T: Lane>(program: &Loop, lengths: &[usize]) {
                     "{isa:?}, value {value} at {flat}: {:?}, not {want:?}",
                     output[flat]
                 );
+            }
+        }
+        // The first store over the first operand, where that is read in its order in memory.
+        let first = &program.loads[0];
+        if Walk::of(first).kind == Kind::Identity {
+            let mut memory = inputs.clone();
+            let mut rest: Vec<Vec<T>> = program.stores[1..]
+                .iter()
+                .map(|_| vec![T::ZERO; program.numel])
+                .collect();
+            let over = memory[0].as_mut_ptr();
+            let from: Vec<_> = memory.iter().map(|input| input.as_ptr()).collect();
+            // SAFETY: the view of the first operand starts at its offset.
+            let over = unsafe { over.add(first.offset) };
+            let to: Vec<_> = [over]
+                .into_iter()
+                .chain(rest.iter_mut().map(|output| output.as_mut_ptr()))
+                .collect();
+            // SAFETY: as for the whole; no other view is of the first operand.
+            unsafe { program.compile().run(isa, &from, &to, std::ptr::null_mut()) };
+            for flat in 0..program.numel {
+                assert!(
+                    same(memory[0][first.offset + flat], got[0][flat]),
+                    "{isa:?}: in place at {flat}"
+                );
+                for (rest, got) in rest.iter().zip(&got[1..]) {
+                    assert!(
+                        same(rest[flat], got[flat]),
+                        "{isa:?}: beside a store in place at {flat}"
+                    );
+                }
             }
         }
         // A range in the middle gives what the whole gives.

@@ -153,6 +153,10 @@ unsafe fn copy_row<T: Copy>(from: *const T, stride: isize, to: *mut T, len: usiz
         match stride {
             1 => std::ptr::copy_nonoverlapping(from, to, len),
             0 => std::slice::from_raw_parts_mut(to, len).fill(*from),
+            -1 => {
+                let to = std::slice::from_raw_parts_mut(to, len);
+                reverse(std::slice::from_raw_parts(from.sub(len - 1), len), to);
+            }
             _ => {
                 for i in 0..len {
                     *to.add(i) = *from.offset(i as isize * stride);
@@ -162,13 +166,30 @@ unsafe fn copy_row<T: Copy>(from: *const T, stride: isize, to: *mut T, len: usiz
     }
 }
 
+#[inline(never)]
+fn reverse<T: Copy>(from: &[T], to: &mut [T]) {
+    for (to, &from) in to.iter_mut().zip(from.iter().rev()) {
+        *to = from;
+    }
+}
+
 /// # Safety
 /// As [`copy_row`], for every one of the rows.
 unsafe fn copy_rows<T: Copy>(from: *const T, inner: (usize, isize), outer: (usize, isize), to: *mut T) {
     let ((row, stride), (rows, row_stride)) = (inner, outer);
-    for r in 0..rows {
-        // SAFETY: the caller's word.
-        unsafe {
+    // SAFETY: the caller's word.
+    unsafe {
+        if row_stride.unsigned_abs() < stride.unsigned_abs() {
+            // Memory is read in its own order: a cache line that is left may be gone when the next row wants it.
+            for i in 0..row {
+                let (from, to) = (from.offset(i as isize * stride), to.add(i));
+                for r in 0..rows {
+                    *to.add(r * row) = *from.offset(r as isize * row_stride);
+                }
+            }
+            return;
+        }
+        for r in 0..rows {
             let (from, to) = (from.offset(r as isize * row_stride), to.add(r * row));
             if row <= 16 {
                 for i in 0..row {

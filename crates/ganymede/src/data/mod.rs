@@ -1,0 +1,281 @@
+//! Data: pictures and points, from files, packages and formulas, as batches of plain floats.
+//!
+//! The one idea: a batch is a pure function of (data, seed, number of the first example). There is no loader state, so a
+//! resumed run needs none, and any number of threads makes the same batches.
+//!
+//! ```
+//! use ganymede::data::{Batch, Dataset, Want, open};
+//!
+//! let data = open("fashion-mnist-10k", &Want::default())?;
+//! let mut batch = Batch::of(&*data, 64);
+//! batch.fill(&*data, 0, 128)?;
+//! assert_eq!(batch.x_shape(), [64, 28, 28, 1]);
+//! # Ok::<(), ganymede::data::DataError>(())
+//! ```
+
+pub mod builtin;
+pub mod check;
+mod decode;
+pub mod error;
+pub mod folder;
+pub mod get;
+pub mod idx;
+pub mod open;
+pub mod order;
+pub mod pictures;
+pub mod prefetch;
+pub mod registry;
+pub mod shaping;
+pub mod toys;
+
+pub use check::{Report, check};
+pub use error::{DataError, Result};
+pub use get::get;
+pub use open::open;
+pub use pictures::Pictures;
+pub use prefetch::Prefetcher;
+pub use shaping::{Fit, Want};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// The shape of one example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A picture, channels last: `(height, width, channels)` floats in [-1, 1].
+    Picture {
+        /// Rows, in pixels.
+        height: usize,
+        /// Columns, in pixels.
+        width: usize,
+        /// 1 grey, 2 grey and alpha, 3 red-green-blue, 4 red-green-blue and alpha.
+        channels: usize,
+    },
+    /// A point of the plane or of a space.
+    Point {
+        /// How many coordinates.
+        dimension: usize,
+    },
+}
+
+impl Shape {
+    /// How many floats one example takes.
+    pub fn floats(&self) -> usize {
+        match *self {
+            Self::Picture {
+                height,
+                width,
+                channels,
+            } => height * width * channels,
+            Self::Point { dimension } => dimension,
+        }
+    }
+
+    /// The dimensions of `count` examples: `[count, height, width, channels]` or `[count, dimension]`.
+    pub fn of_batch(&self, count: usize) -> Vec<usize> {
+        match *self {
+            Self::Picture {
+                height,
+                width,
+                channels,
+            } => vec![count, height, width, channels],
+            Self::Point { dimension } => vec![count, dimension],
+        }
+    }
+}
+
+/// A part of an example, by the name that systems ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Field {
+    /// The picture or point.
+    X,
+    /// The class number.
+    Y,
+}
+
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::X => "x",
+            Self::Y => "y",
+        })
+    }
+}
+
+/// The centres that a toy distribution is known to have, for coverage checks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Modes {
+    /// Where the modes lie; the label of an example is the number of its mode.
+    pub centres: Vec<[f32; 2]>,
+    /// Standard deviation around a centre along each axis.
+    pub std_dev: f32,
+}
+
+/// Examples by number, and batches as a pure function of (seed, number of the first example).
+pub trait Dataset: Send + Sync + std::fmt::Debug {
+    /// What a person calls it, such as `mnist:test` or a path.
+    fn name(&self) -> &str;
+
+    /// SHA-256 of the content in hexadecimal, computed once; independent of the wanted size.
+    fn digest(&self) -> &str;
+
+    /// How many examples there are; `None`: as many as are asked for.
+    fn len(&self) -> Option<u64>;
+
+    /// Always false: opening a data set without examples is an error.
+    fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The shape of one example.
+    fn shape(&self) -> Shape;
+
+    /// The names of the classes, by class number, if there are labels.
+    fn classes(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// What every example has.
+    fn has(&self) -> &[Field] {
+        if self.classes().is_some() {
+            &[Field::X, Field::Y]
+        } else {
+            &[Field::X]
+        }
+    }
+
+    /// The modes of a toy distribution, where they are known.
+    fn modes(&self) -> Option<&Modes> {
+        None
+    }
+
+    /// What a person should be told about this data, such as skipped files; whole sentences.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+
+    /// Writes example `index` (from 0) into `x` ([`Shape::floats`] long) and returns its class number, 0 without labels.
+    ///
+    /// # Errors
+    /// [`DataError::NoExample`] past the end; [`DataError::BrokenPicture`] or [`DataError::Unreadable`] for a file that is
+    /// decoded on demand.
+    ///
+    /// # Panics
+    /// If `x` has another length.
+    fn read(&self, index: u64, x: &mut [f32]) -> Result<u32>;
+
+    /// Example `index` (from 0): its floats and its class number, 0 without labels.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    fn example(&self, index: u64) -> Result<(Vec<f32>, u32)> {
+        let mut x = vec![0.0; self.shape().floats()];
+        let label = self.read(index, &mut x)?;
+        Ok((x, label))
+    }
+
+    /// Writes `count` examples of the run with this seed, of which the first is the `first`-th since the run began.
+    ///
+    /// `x` takes `count` examples one after the other, `y` their class numbers as floats (0 without labels) or nothing if
+    /// it is empty. Within an epoch, a stretch of [`Dataset::len`] numbers, no example repeats; each epoch has an order of
+    /// its own (see [`order`]). A batch may reach over the end of an epoch.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    ///
+    /// # Panics
+    /// If `x` or `y` has another length.
+    fn batch(&self, seed: u64, first: u64, count: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
+        let floats = self.shape().floats();
+        check_lengths(floats, count, x, y);
+        for (i, x) in x.chunks_exact_mut(floats).enumerate() {
+            let k = first + i as u64;
+            let label = self.read(self.len().map_or(k, |len| order::nth(seed, len, k)), x)?;
+            if let Some(y) = y.get_mut(i) {
+                *y = label as f32;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_lengths(floats: usize, count: usize, x: &[f32], y: &[f32]) {
+    assert_eq!(
+        x.len(),
+        count * floats,
+        "x must take {count} examples of {floats} floats"
+    );
+    assert!(
+        y.is_empty() || y.len() == count,
+        "y must take {count} labels or none, not {}",
+        y.len()
+    );
+}
+
+/// A batch: buffers that are filled again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The examples one after the other, [`Batch::x_shape`].
+    pub x: Vec<f32>,
+    /// Their class numbers, `[count]`; zeros without labels.
+    pub y: Vec<f32>,
+    shape: Shape,
+}
+
+impl Batch {
+    /// Room for `count` examples of this data, all zeros.
+    pub fn of(data: &(impl Dataset + ?Sized), count: usize) -> Self {
+        let shape = data.shape();
+        Self {
+            x: vec![0.0; count * shape.floats()],
+            y: vec![0.0; count],
+            shape,
+        }
+    }
+
+    /// How many examples it takes.
+    pub fn count(&self) -> usize {
+        self.y.len()
+    }
+
+    /// The shape of one example.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The dimensions of `x`: `[count, height, width, channels]` or `[count, dimension]`.
+    pub fn x_shape(&self) -> Vec<usize> {
+        self.shape.of_batch(self.count())
+    }
+
+    /// Fills it by [`Dataset::batch`].
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    ///
+    /// # Panics
+    /// If the data have another shape than those it was made for.
+    pub fn fill(&mut self, data: &(impl Dataset + ?Sized), seed: u64, first: u64) -> Result<()> {
+        data.batch(seed, first, self.y.len(), &mut self.x, &mut self.y)
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256_hex(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hex(&hasher.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,308 @@
+//! From what a person writes, a name or a path, to a data set.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{DataError, Result};
+use super::registry::{self, ENTRIES, Entry, Route};
+use super::shaping::Want;
+use super::toys::{Points, Toy};
+use super::{Dataset, builtin, decode, folder, get, idx};
+
+/// Opens a data set by a name or a path.
+///
+/// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
+/// - `points:FILE`, see [`Points`]
+/// - an IDX images file, plain or gzip; its labels file is found beside it
+/// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
+/// - a folder with IDX files named as MNIST's are, with a split if wanted: `folder:test`
+///
+/// # Errors
+/// [`DataError::UnknownSet`] with the nearest name, [`DataError::NotFetched`], [`DataError::UnknownSplit`],
+/// [`DataError::NotFound`], [`DataError::NotPictures`] if a picture shape is wanted of points, and what reading the files
+/// can raise.
+pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
+    if let Some(path) = spec.strip_prefix("points:") {
+        return points_only(spec, want).and_then(|()| Ok(Arc::new(Points::open(Path::new(path))?) as _));
+    }
+    let (head, split) = match spec.rsplit_once(':') {
+        Some((head, split)) => (head, Some(split)),
+        None => (spec, None),
+    };
+    if let Some(entry) = registry::find(head) {
+        return open_entry(entry, split, want);
+    }
+    let (path, split) = existing(spec)?;
+    open_path(path, split, want)
+}
+
+/// The path that a spec names, with a split if one is written behind it; the name of a data set is not asked for.
+fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
+    if Path::new(spec).exists() {
+        return Ok((Path::new(spec), None));
+    }
+    let head = match spec.rsplit_once(':') {
+        Some((head, split)) if Path::new(head).exists() => {
+            return Ok((Path::new(head), Some(split)));
+        }
+        Some((head, _)) => head,
+        None => spec,
+    };
+    if spec.contains(['/', '\\']) || spec.starts_with('.') {
+        return Err(DataError::NotFound { path: spec.into() });
+    }
+    Err(unknown(head))
+}
+
+/// The folder of pictures and the split that a spec names; `None` for every other kind of data.
+pub(crate) fn picture_folder(spec: &str) -> Result<Option<(PathBuf, Option<&str>)>> {
+    let name = spec.split(':').next().unwrap_or(spec);
+    if registry::find(name).is_some() || spec.starts_with("points:") {
+        return Ok(None);
+    }
+    let (path, split) = existing(spec)?;
+    let pictures = path.is_dir() && idx_files(path, split)?.is_none();
+    Ok(pictures.then(|| (path.to_path_buf(), split)))
+}
+
+/// The error for a name that no row of the registry has.
+pub(crate) fn unknown(name: &str) -> DataError {
+    DataError::UnknownSet {
+        name: name.into(),
+        known: ENTRIES.iter().map(|entry| entry.id).collect::<Vec<_>>().join(", "),
+        nearest: registry::nearest(name).map(Into::into),
+    }
+}
+
+fn points_only(name: &str, want: &Want) -> Result<()> {
+    if want.size.is_some() || want.channels.is_some() {
+        return Err(DataError::NotPictures { name: name.into() });
+    }
+    Ok(())
+}
+
+fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
+    if let Some(split) = split.filter(|split| !entry.splits.iter().any(|(has, _)| has == split)) {
+        let has: Vec<String> = entry.splits.iter().map(|(has, _)| format!("`{has}`")).collect();
+        let has = if has.is_empty() {
+            "none".into()
+        } else {
+            has.join(" or ")
+        };
+        return Err(DataError::UnknownSplit {
+            name: entry.id.into(),
+            split: split.into(),
+            has,
+        });
+    }
+    let name = split.map_or(entry.id.to_string(), |split| format!("{}:{split}", entry.id));
+    match entry.route {
+        Route::Formula(formula) => {
+            points_only(entry.id, want)?;
+            Ok(Arc::new(Toy::new(formula)))
+        }
+        Route::BuiltIn => Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?)),
+        Route::Npm { .. } | Route::Debian { .. } => {
+            let folder = get::folder_of(entry);
+            let whole = |folder: &PathBuf| get::has_all(entry, folder);
+            match folder.as_ref().ok().filter(|folder| whole(folder)) {
+                Some(folder) => {
+                    let (images, labels) = idx_files(folder, split)?.ok_or_else(|| DataError::NotFetched {
+                        name: entry.id.into(),
+                        path: folder.clone(),
+                    })?;
+                    let pictures = idx::open(&name, &images, labels.as_deref(), Some(entry.classes), want)?;
+                    Ok(Arc::new(pictures))
+                }
+                // The test files of this set are those inside the program.
+                None if entry.id == "fashion-mnist" && split != Some("train") => {
+                    let note = split.is_none().then(|| {
+                        "These are the 10,000 pictures inside the program; `gany data get fashion-mnist` fetches the \
+                         60,000 of the training split."
+                            .to_string()
+                    });
+                    Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?.noting(note)))
+                }
+                None => Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder?,
+                }),
+            }
+        }
+    }
+}
+
+fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
+    let name = path.display().to_string();
+    let no_split = |split: &str, has: &str| DataError::UnknownSplit {
+        name: name.clone(),
+        split: split.into(),
+        has: has.into(),
+    };
+    if path.is_dir() {
+        if let Some((images, labels)) = idx_files(path, split)? {
+            let name = split.map_or(name.clone(), |split| format!("{name}:{split}"));
+            return Ok(Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?));
+        }
+        return folder::open(path, split, want);
+    }
+    if let Some(split) = split {
+        return Err(no_split(split, "none, as it is one file"));
+    }
+    if let Some(got) = not_idx(path)? {
+        return Err(DataError::NotData {
+            path: path.into(),
+            got: got.into(),
+        });
+    }
+    let labels = idx::labels_beside(path);
+    Ok(Arc::new(idx::open(&name, path, labels.as_deref(), None, want)?))
+}
+
+/// What a file is that is not IDX, as its first bytes say.
+fn not_idx(path: &Path) -> Result<Option<&'static str>> {
+    let (bytes, _) = decode::prefix(path)?;
+    let known: [(&[u8], &str); 8] = [
+        (b"\0\0", ""),
+        (b"\x1f\x8b", ""),
+        (b"\x89PNG", "a single picture"),
+        (b"\xff\xd8", "a single picture"),
+        (b"RIFF", "a single picture or sound"),
+        (b"GIF8", "a single picture"),
+        (b"PK", "a ZIP archive (unpack it first)"),
+        (b"%PDF", "a PDF document"),
+    ];
+    let found = known.iter().find(|(start, _)| bytes.starts_with(start));
+    let other = if bytes.is_empty() {
+        "an empty file"
+    } else {
+        "something else"
+    };
+    Ok(Some(found.map_or(other, |(_, what)| what)).filter(|what| !what.is_empty()))
+}
+
+/// The images file and the labels file of a split in a folder of IDX files; `None` if there are no IDX images.
+fn idx_files(folder: &Path, split: Option<&str>) -> Result<Option<(PathBuf, Option<PathBuf>)>> {
+    let mut images = Vec::new();
+    for entry in folder.read_dir().map_err(|e| DataError::reading(folder, e))? {
+        let path = entry.map_err(|e| DataError::reading(folder, e))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains("images") && name.contains("idx") && path.is_file() {
+            images.push(path);
+        }
+    }
+    images.sort();
+    let starts = |path: &&PathBuf, split: &str| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(split) || (split == "test" && name.starts_with("t10k"))
+    };
+    let chosen = match split {
+        Some(split) => images.iter().find(|path| starts(path, split)),
+        None => images.iter().find(|path| starts(path, "train")).or(images.first()),
+    };
+    match (chosen, split) {
+        (Some(path), _) => Ok(Some((path.clone(), idx::labels_beside(path)))),
+        (None, Some(split)) if !images.is_empty() => Err(DataError::UnknownSplit {
+            name: folder.display().to_string(),
+            split: split.into(),
+            has: "a split whose IDX files are there".into(),
+        }),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Shape;
+    use std::fs;
+
+    fn message(spec: &str) -> String {
+        open(spec, &Want::default()).unwrap_err().to_string()
+    }
+
+    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, ring, grid, spiral, moons";
+
+    #[test]
+    fn names() {
+        assert_eq!(open("ring", &Want::default()).unwrap().len(), None);
+        let small = open("fashion-mnist-10k:test", &Want::picture(16, 16, 3)).unwrap();
+        assert_eq!(
+            small.shape(),
+            Shape::Picture {
+                height: 16,
+                width: 16,
+                channels: 3
+            }
+        );
+        assert_eq!(small.name(), "fashion-mnist-10k:test");
+        let error = open("mnits", &Want::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("unknown data set `mnits`: expected {KNOWN} or a path")
+        );
+        assert_eq!(error.hint().unwrap(), "did you mean `mnist`?");
+        assert_eq!(
+            message("zebra"),
+            format!("unknown data set `zebra`: expected {KNOWN} or a path")
+        );
+        assert_eq!(
+            message("mnist:dev"),
+            "no split `dev` in `mnist`: expected `train` or `test`"
+        );
+        assert_eq!(message("ring:test"), "no split `test` in `ring`: expected none");
+        assert_eq!(message("no/such/folder"), "no such file or folder: no/such/folder");
+        let error = open("ring", &Want::picture(8, 8, 1)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`ring` holds points, not pictures: expected no picture size or channels"
+        );
+    }
+
+    #[test]
+    fn idx_by_file_and_by_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        let image = |value| [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, value];
+        put("train-images-idx3-ubyte", &image(0));
+        put("t10k-images-idx3-ubyte", &image(255));
+        put("t10k-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 2]);
+        let path = folder.path().display().to_string();
+        let first = |spec: &str| open(spec, &Want::default()).unwrap().example(0).unwrap();
+        assert_eq!(first(&path), (vec![-1.0], 0));
+        assert_eq!(first(&format!("{path}:test")), (vec![1.0], 2));
+        assert_eq!(first(&format!("{path}/t10k-images-idx3-ubyte")), (vec![1.0], 2));
+        put("a.pdf", b"%PDF-1.7");
+        put("b", b"");
+        let message = |spec: &str| message(&format!("{path}{spec}")).replace(&path, "F");
+        assert_eq!(
+            message("/a.pdf"),
+            "not a data file: expected a folder of pictures or an IDX file, got a PDF document: F/a.pdf"
+        );
+        assert!(message("/b").contains("got an empty file"));
+        assert_eq!(
+            message(":dev"),
+            "no split `dev` in `F`: expected a split whose IDX files are there"
+        );
+        assert!(message("/t10k-images-idx3-ubyte:test").contains("as it is one file"));
+    }
+
+    #[test]
+    fn points_and_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p.csv");
+        fs::write(&file, "1,2\n").unwrap();
+        let points = open(&format!("points:{}", file.display()), &Want::default()).unwrap();
+        assert_eq!(points.example(0).unwrap().0, [1.0, 2.0]);
+        image::GrayImage::new(3, 2).save(folder.path().join("a.png")).unwrap();
+        let pictures = open(&folder.path().display().to_string(), &Want::default()).unwrap();
+        assert_eq!(
+            pictures.shape(),
+            Shape::Picture {
+                height: 2,
+                width: 3,
+                channels: 1
+            }
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! Games: who moves when, and how a whole step becomes one pure function of the state.
+//!
+//! A [`System`] says who its players are, in which order they move and what each of them minimises. [`Play`] turns that
+//! into `step(state, batch, n) -> (state, scalars)`: every move's loss, gradients and updates are traced into one graph,
+//! so that work shared between moves is done once, and compiled to one program that updates the state in place.
+mod game;
+mod play;
+mod step;
+
+pub use game::{Game, Move};
+pub use play::{NonFinite, Play, StateEntry, latent_vectors};
+pub use step::Step;
+
+use crate::nn::Scope;
+use crate::optimisers::{OptimiserConfig, Schedule};
+use gany_engine::Tensor;
+
+/// A network with its optimiser: all trainable parameters under one name.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// The scope that its parameters are declared under, such as `generator`.
+    pub name: &'static str,
+    /// How its parameters follow their gradients.
+    pub optimiser: OptimiserConfig,
+    /// How its learning rate changes over the run.
+    pub schedule: Schedule,
+}
+
+impl Player {
+    /// A player with a constant learning rate.
+    pub fn new(name: &'static str, optimiser: OptimiserConfig) -> Player {
+        Player {
+            name,
+            optimiser,
+            schedule: Schedule::Constant,
+        }
+    }
+}
+
+/// One GAN: its players, its game, each move's loss, and how to sample.
+pub trait System: Send {
+    /// The state tree that the networks were declared in.
+    fn scope(&self) -> &Scope;
+
+    /// Everybody who moves.
+    fn players(&self) -> Vec<Player>;
+
+    /// Who moves when.
+    fn game(&self) -> Game;
+
+    /// What `player` minimises at this move, a scalar.
+    fn loss(&self, player: &str, step: &Step) -> Tensor;
+
+    /// What becomes of an updated parameter before anybody sees it; WGAN clips its critic here.
+    fn constrain(&self, _player: &str, value: Tensor) -> Tensor {
+        value
+    }
+
+    /// Decay of the moving average of the generator's weights, from which samples are then taken; none by default.
+    fn average_decay(&self) -> Option<f64> {
+        None
+    }
+
+    /// How many numbers a latent vector has.
+    fn z_dim(&self) -> usize;
+
+    /// How many classes samples can be asked for; `None` for unconditional systems.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Samples for latent vectors `z [n, z_dim]` and, for conditional systems, class numbers `y [n]`: `[n, ..]` as the data
+    /// are shaped, pictures in [-1, 1].
+    fn sample(&self, z: &Tensor, y: Option<&Tensor>) -> Tensor;
+}

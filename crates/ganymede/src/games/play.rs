@@ -1,0 +1,442 @@
+//! A game being played: the state tree, and the step as one program over it.
+use super::step::{Step, stream_number};
+use super::{Player, System};
+use crate::nn::{Parameter, evaluating};
+use crate::optimisers::{Optimiser, average};
+use gany_engine::{Buffer, DType, Key, Program, Tensor, concat, grad};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+
+/// A named tensor of the state tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateEntry {
+    /// Its path: `generator.0.weight`, `optimiser.generator.m.generator.0.weight`, `average.generator.0.weight`.
+    pub name: String,
+    /// Its extents.
+    pub shape: Vec<usize>,
+}
+
+/// Where the first number that is not finite came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonFinite {
+    /// Whose move it was.
+    pub player: String,
+    /// The operation, with its shapes.
+    pub operation: String,
+}
+
+/// A system being trained: its state, and its step as a program.
+///
+/// The state is all there is: two plays of one system with equal states do equal steps, bit for bit.
+pub struct Play {
+    system: Box<dyn System>,
+    players: Vec<(Player, Box<dyn Optimiser>)>,
+    entries: Vec<StateEntry>,
+    index: HashMap<String, usize>,
+    /// State tensors in the order of `entries`, then the inputs of a step.
+    buffers: Vec<Buffer>,
+    x_shape: Vec<usize>,
+    seed: u64,
+    steps: HashMap<Vec<&'static str>, CompiledStep>,
+    samplers: HashMap<(usize, bool), Program>,
+}
+
+struct CompiledStep {
+    program: Program,
+    reports: Vec<String>,
+    /// For each move, the first node that is not part of it any more, and its player.
+    moves: Vec<(u64, &'static str)>,
+}
+
+/// Places of a step's inputs behind the state.
+struct InputSlots {
+    x: Vec<usize>,
+    y: Vec<usize>,
+    key: usize,
+    rates: Vec<usize>,
+    count: usize,
+}
+
+impl Play {
+    /// Begins to play: `x_shape` is the shape of a batch, `[batch, ..]`. The initial state is the system's.
+    pub fn new(system: Box<dyn System>, x_shape: &[usize], seed: u64) -> Play {
+        let dtype = system.scope().dtype();
+        let players: Vec<_> = system
+            .players()
+            .into_iter()
+            .map(|player| (player.clone(), player.optimiser.build()))
+            .collect();
+        let mut play = Play {
+            players,
+            entries: vec![],
+            index: HashMap::new(),
+            buffers: vec![],
+            x_shape: x_shape.to_vec(),
+            seed,
+            steps: HashMap::new(),
+            samplers: HashMap::new(),
+            system,
+        };
+        let parameters = play.system.scope().parameters();
+        for parameter in &parameters {
+            play.add(
+                parameter.name().to_owned(),
+                parameter.shape(),
+                buffer_of(&parameter.get()),
+            );
+        }
+        let mut more = vec![];
+        for (player, optimiser) in &play.players {
+            more.push((format!("optimiser.{}.t", player.name), vec![]));
+            for parameter in play
+                .system
+                .scope()
+                .at(player.name)
+                .parameters()
+                .iter()
+                .filter(|p| p.is_trainable())
+            {
+                for slot in optimiser.slots() {
+                    more.push((slot_name(player, slot, parameter), parameter.shape().to_vec()));
+                }
+            }
+        }
+        for (name, shape) in more {
+            play.add(name, &shape, Buffer::zeros(dtype, shape.iter().product()));
+        }
+        if play.system.average_decay().is_some() {
+            for parameter in play.averaged() {
+                play.add(average_name(&parameter), parameter.shape(), buffer_of(&parameter.get()));
+            }
+        }
+        let slots = play.slots();
+        let numel = x_shape.iter().product();
+        play.buffers.extend(slots.x.iter().map(|_| Buffer::zeros(dtype, numel)));
+        play.buffers
+            .extend(slots.y.iter().map(|_| Buffer::zeros(dtype, x_shape[0])));
+        play.buffers.push(Buffer::zeros(dtype, Key::EXTENT));
+        play.buffers.extend(slots.rates.iter().map(|_| Buffer::zeros(dtype, 1)));
+        play
+    }
+
+    fn add(&mut self, name: String, shape: &[usize], value: Buffer) {
+        self.index.insert(name.clone(), self.entries.len());
+        self.entries.push(StateEntry {
+            name,
+            shape: shape.to_vec(),
+        });
+        self.buffers.push(value);
+    }
+
+    fn averaged(&self) -> Vec<Parameter> {
+        self.system.scope().at("generator").parameters()
+    }
+
+    fn slots(&self) -> InputSlots {
+        let (start, batches) = (self.entries.len(), self.batches());
+        let y = start + batches;
+        let key = y + batches;
+        let rates = key + 1..key + 1 + self.players.len();
+        InputSlots {
+            x: (start..y).collect(),
+            y: (y..key).collect(),
+            key,
+            count: rates.end,
+            rates: rates.collect(),
+        }
+    }
+
+    /// The system that plays.
+    pub fn system(&self) -> &dyn System {
+        &*self.system
+    }
+
+    /// How many batches of data a step takes.
+    pub fn batches(&self) -> usize {
+        self.system.game().batches()
+    }
+
+    /// The named tensors of the state, in a fixed order.
+    pub fn entries(&self) -> &[StateEntry] {
+        &self.entries
+    }
+
+    /// The state tensor at a position of [`entries`](Play::entries).
+    pub fn state(&self, position: usize) -> &Buffer {
+        &self.buffers[position]
+    }
+
+    /// The state tensor at a position of [`entries`](Play::entries), to be filled from a checkpoint.
+    pub fn state_mut(&mut self, position: usize) -> &mut Buffer {
+        &mut self.buffers[position]
+    }
+
+    /// Where the data of the step's batch number `batch` go: x, and class numbers.
+    pub fn batch_mut(&mut self, batch: usize) -> (&mut [f32], &mut [f32]) {
+        let slots = self.slots();
+        let (before, behind) = self.buffers.split_at_mut(slots.y[batch]);
+        (before[slots.x[batch]].as_f32_mut(), behind[0].as_f32_mut())
+    }
+
+    /// Does step `n`, counted from 0, on the data that were put into [`batch_mut`](Play::batch_mut).
+    pub fn step(&mut self, n: u64) {
+        self.prepare(n);
+        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let step = self.steps.get_mut(&due).expect("just prepared");
+        step.program.run(&mut self.buffers);
+    }
+
+    /// Does step `n` and looks at every result on the way: where the first number came from that is not finite.
+    pub fn step_checked(&mut self, n: u64) -> Option<NonFinite> {
+        self.prepare(n);
+        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let step = self.steps.get_mut(&due).expect("just prepared");
+        let (operation, origin) = step.program.run_checked(&mut self.buffers)?;
+        let player = step
+            .moves
+            .iter()
+            .find(|(end, _)| origin < *end)
+            .map_or("average", |(_, player)| player);
+        Some(NonFinite {
+            player: player.to_owned(),
+            operation,
+        })
+    }
+
+    /// What the step of number `n` reported, by dotted name.
+    pub fn reports(&self, n: u64) -> BTreeMap<String, f64> {
+        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let Some(step) = self.steps.get(&due) else {
+            return BTreeMap::new();
+        };
+        step.reports.iter().cloned().zip(step.program.output_f64(0)).collect()
+    }
+
+    /// The program of step `n`, to be looked at.
+    pub fn program(&mut self, n: u64) -> &mut Program {
+        self.prepare(n);
+        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        &mut self.steps.get_mut(&due).expect("just prepared").program
+    }
+
+    fn prepare(&mut self, n: u64) {
+        let slots = self.slots();
+        write(&mut self.buffers[slots.key], &Key::elements(self.seed, n));
+        for (i, (player, _)) in self.players.iter().enumerate() {
+            let rate = player.optimiser.learning_rate() * player.schedule.factor(n);
+            write(&mut self.buffers[slots.rates[i]], &[rate]);
+        }
+        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        if !self.steps.contains_key(&due) {
+            let step = self.trace(&due, &slots);
+            self.steps.insert(due, step);
+        }
+    }
+
+    /// Writes the whole step down as one graph and compiles it.
+    fn trace(&self, due: &[&'static str], slots: &InputSlots) -> CompiledStep {
+        let dtype = self.system.scope().dtype();
+        let shape_of = |slot: usize| match self.entries.get(slot) {
+            Some(entry) => entry.shape.clone(),
+            None if slots.x.contains(&slot) => self.x_shape.clone(),
+            None if slots.y.contains(&slot) => vec![self.x_shape[0]],
+            None if slot == slots.key => vec![Key::EXTENT],
+            None => vec![],
+        };
+        let inputs: Vec<Tensor> = (0..slots.count)
+            .map(|slot| Tensor::placeholder(dtype, &shape_of(slot)))
+            .collect();
+        let mut state: Vec<Tensor> = inputs[..self.entries.len()].to_vec();
+        let parameters = self.system.scope().parameters();
+        parameters
+            .iter()
+            .for_each(|parameter| parameter.set(state[self.index[parameter.name()]].clone()));
+        let mut step = Step {
+            x: inputs[slots.x[0]].clone(),
+            y: None,
+            key: Key::from_tensor(&inputs[slots.key]),
+            player: "",
+            repeat: 0,
+            due: due.to_vec(),
+            draws: Cell::new(0),
+            shared: RefCell::default(),
+            reports: RefCell::default(),
+        };
+        let mut moves = vec![];
+        for turn in self.system.game().moves() {
+            let position = self
+                .players
+                .iter()
+                .position(|(player, _)| player.name == turn.player)
+                .expect("every move has a player");
+            for repeat in 0..turn.times {
+                (step.x, step.y) = (inputs[slots.x[repeat]].clone(), Some(inputs[slots.y[repeat]].clone()));
+                (step.player, step.repeat) = (turn.player, repeat);
+                step.draws.set(0);
+                if repeat > 0 {
+                    // Another batch: nothing of the last one is shared.
+                    step.shared.borrow_mut().clear();
+                }
+                self.take_turn(position, &step, &inputs[slots.rates[position]], &mut state);
+                moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player));
+            }
+        }
+        if let Some(decay) = self.system.average_decay() {
+            let decay = Tensor::full(dtype, &[], decay);
+            for parameter in self.averaged() {
+                let slot = self.index[&average_name(&parameter)];
+                // Running statistics are averages already.
+                let value = parameter.get();
+                state[slot] = if parameter.is_trainable() {
+                    average::update(&state[slot], &value, &decay)
+                } else {
+                    value
+                };
+            }
+        }
+        for parameter in &parameters {
+            state[self.index[parameter.name()]] = parameter.get();
+        }
+        let reports = step.reports.into_inner();
+        let scalars: Vec<Tensor> = reports.values().map(|value| value.reshape(&[1])).collect();
+        let mut outputs = vec![if scalars.is_empty() {
+            Tensor::full(dtype, &[0], 0.0)
+        } else {
+            concat(&scalars, 0)
+        }];
+        let mut donations = vec![None];
+        for (slot, value) in state
+            .iter()
+            .enumerate()
+            .filter(|(slot, value)| value.id() != inputs[*slot].id())
+        {
+            outputs.push(value.clone());
+            donations.push(Some(slot));
+        }
+        let program = Program::compile(&inputs, &outputs, &donations);
+        CompiledStep {
+            program,
+            reports: reports.into_keys().collect(),
+            moves,
+        }
+    }
+
+    /// One update of one player.
+    fn take_turn(&self, position: usize, step: &Step, learning_rate: &Tensor, state: &mut [Tensor]) {
+        let (player, optimiser) = &self.players[position];
+        let loss = self.system.loss(player.name, step);
+        step.report(&format!("loss.{}", player.name), &loss);
+        let parameters: Vec<Parameter> = self
+            .system
+            .scope()
+            .at(player.name)
+            .parameters()
+            .into_iter()
+            .filter(Parameter::is_trainable)
+            .collect();
+        let values: Vec<Tensor> = parameters.iter().map(Parameter::get).collect();
+        let gradients = grad(&loss, &values.iter().collect::<Vec<_>>());
+        let t = self.index[&format!("optimiser.{}.t", player.name)];
+        state[t] = &state[t] + 1.0;
+        for ((parameter, value), gradient) in parameters.iter().zip(&values).zip(&gradients) {
+            let places: Vec<usize> = optimiser
+                .slots()
+                .iter()
+                .map(|slot| self.index[&slot_name(player, slot, parameter)])
+                .collect();
+            let mut slots: Vec<Tensor> = places.iter().map(|&place| state[place].clone()).collect();
+            let updated = optimiser.update(value, gradient, &mut slots, &state[t], learning_rate);
+            places
+                .into_iter()
+                .zip(slots)
+                .for_each(|(place, slot)| state[place] = slot);
+            parameter.set(self.system.constrain(player.name, updated));
+        }
+    }
+
+    /// Samples for latent vectors `z` (`count * z_dim` numbers) and class numbers, from the averaged weights where the
+    /// system keeps them and with the running statistics of normalisation layers: `[count, ..]`, row-major.
+    ///
+    /// # Panics
+    /// Where `z` or `y` has another length.
+    pub fn sample(&mut self, z: &[f32], y: Option<&[f32]>) -> Vec<f32> {
+        let count = z.len() / self.system.z_dim();
+        assert_eq!(
+            z.len(),
+            count * self.system.z_dim(),
+            "sample: z does not hold whole latent vectors"
+        );
+        assert!(
+            y.is_none_or(|y| y.len() == count),
+            "sample: one class number for every latent vector"
+        );
+        let dtype = self.system.scope().dtype();
+        let states = self.entries.len();
+        if !self.samplers.contains_key(&(count, y.is_some())) {
+            let mut inputs: Vec<Tensor> = self
+                .entries
+                .iter()
+                .map(|entry| Tensor::placeholder(dtype, &entry.shape))
+                .collect();
+            for parameter in self.system.scope().parameters() {
+                let name = [average_name(&parameter), parameter.name().to_owned()];
+                let slot = name
+                    .iter()
+                    .find_map(|name| self.index.get(name))
+                    .expect("every parameter is in the state");
+                parameter.set(inputs[*slot].clone());
+            }
+            inputs.push(Tensor::placeholder(dtype, &[count, self.system.z_dim()]));
+            inputs.push(Tensor::placeholder(dtype, &[count]));
+            let labels = y.map(|_| &inputs[states + 1]);
+            let x = evaluating(|| self.system.sample(&inputs[states], labels));
+            self.samplers
+                .insert((count, y.is_some()), Program::compile(&inputs, &[x], &[None]));
+        }
+        let sampler = self.samplers.get_mut(&(count, y.is_some())).expect("just compiled");
+        // The state lends its memory to the sampler's inputs and gets it back: nothing is copied.
+        let mut inputs: Vec<Buffer> = self.buffers.drain(..states).collect();
+        inputs.push(Buffer::from_f32(z));
+        inputs.push(y.map_or_else(|| Buffer::zeros(dtype, count), Buffer::from_f32));
+        sampler.run(&mut inputs);
+        let x = sampler.output(0).to_vec();
+        inputs.truncate(states);
+        self.buffers.splice(0..0, inputs);
+        x
+    }
+}
+
+/// Latent vectors number `first..first + count` of a seed, `[count, z_dim]`: vector i is the same however many are asked
+/// for.
+pub fn latent_vectors(seed: u64, first: usize, count: usize, z_dim: usize) -> Vec<f32> {
+    let numbers = Key::new(DType::F32, seed, 0)
+        .normal(stream_number("latent"), &[first + count, z_dim])
+        .to_f32();
+    numbers[first * z_dim..].to_vec()
+}
+
+fn slot_name(player: &Player, slot: &str, parameter: &Parameter) -> String {
+    format!("optimiser.{}.{slot}.{}", player.name, parameter.name())
+}
+
+fn average_name(parameter: &Parameter) -> String {
+    format!("average.{}", parameter.name())
+}
+
+fn buffer_of(tensor: &Tensor) -> Buffer {
+    match tensor.dtype() {
+        DType::F32 => Buffer::from_f32(&tensor.to_f32()),
+        DType::F64 => Buffer::from_f64(&tensor.to_f64()),
+    }
+}
+
+fn write(buffer: &mut Buffer, numbers: &[f64]) {
+    match buffer.dtype() {
+        DType::F32 => buffer
+            .as_f32_mut()
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(to, from)| *to = *from as f32),
+        DType::F64 => buffer.as_f64_mut().copy_from_slice(numbers),
+    }
+}

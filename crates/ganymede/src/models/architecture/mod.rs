@@ -1,0 +1,2 @@
+//! Bigger pictures and other shapes.
+pub mod dcgan;

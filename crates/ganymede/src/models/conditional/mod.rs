@@ -1,0 +1,2 @@
+//! Steering the output.
+pub mod cgan;

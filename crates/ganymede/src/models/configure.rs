@@ -1,0 +1,259 @@
+//! Settings by dotted key: a system's defaults, what the user sets over them, and the errors in between.
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Settings by dotted key, `generator.learning_rate`, in the order of their names.
+pub type Settings = BTreeMap<String, Value>;
+
+/// What can be wrong with the choice of a system and its settings.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No system has this name.
+    #[error("there is no system `{got}`")]
+    UnknownSystem {
+        /// The name that was given.
+        got: String,
+        /// The most similar name there is.
+        nearest: Option<String>,
+    },
+    /// The system has no such setting.
+    #[error("`{system}` has no setting `{got}`")]
+    UnknownKey {
+        /// The system.
+        system: String,
+        /// The key that was given.
+        got: String,
+        /// The most similar key there is.
+        nearest: Option<String>,
+    },
+    /// The value is of another kind than the default.
+    #[error("setting `{key}`: expected {expected} like `{default}`, got `{got}`")]
+    WrongKind {
+        /// The key.
+        key: String,
+        /// The kind of its default.
+        expected: &'static str,
+        /// Its default.
+        default: String,
+        /// The value that was given.
+        got: String,
+    },
+    /// The value is of the right kind but not one that the system takes.
+    #[error("settings of `{system}`: {reason}")]
+    Invalid {
+        /// The system.
+        system: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The system needs classes, and the data have none.
+    #[error("`{system}` needs labelled data, and these have no labels")]
+    NoLabels {
+        /// The system.
+        system: &'static str,
+    },
+    /// The system makes pictures, and the data are points.
+    #[error("`{system}` needs pictures, and these data are points")]
+    NoPictures {
+        /// The system.
+        system: &'static str,
+    },
+    /// Pictures are too small for a network that halves them.
+    #[error("expected pictures of at least {smallest}x{smallest} pixels, got {width}x{height}")]
+    TooSmall {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// The least side.
+        smallest: usize,
+    },
+}
+
+impl ConfigError {
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        let suggest = |nearest: &Option<String>, list: &str| match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`? {list}"),
+            None => list.to_owned(),
+        };
+        Some(match self {
+            ConfigError::UnknownSystem { nearest, .. } => suggest(nearest, "`gany models` lists all of them"),
+            ConfigError::UnknownKey { nearest, system, .. } => {
+                suggest(nearest, &format!("`gany models {system}` lists all settings"))
+            }
+            ConfigError::WrongKind { key, default, .. } => format!("for example `--set {key}={default}`"),
+            ConfigError::Invalid { system, .. } => {
+                format!("`gany models {system}` lists all settings and their defaults")
+            }
+            ConfigError::NoLabels { .. } => {
+                "put the pictures of each class into a sub-folder of its own, or take a labelled set: `gany data list`"
+                    .into()
+            }
+            ConfigError::NoPictures { .. } => {
+                "systems for points are `gan`, `wgan` and `wgan_gp`; `gany models` says more".into()
+            }
+            ConfigError::TooSmall { smallest, .. } => format!("ask for a larger size: `--size {}`", smallest.max(&32)),
+        })
+    }
+}
+
+/// The defaults with `changes`, pairs of dotted key and text, set over them.
+///
+/// # Errors
+/// Where a key is unknown or a value is of another kind than the default.
+pub fn resolve(system: &str, defaults: &Settings, changes: &[(String, String)]) -> Result<Settings, ConfigError> {
+    let mut settings = defaults.clone();
+    for (key, text) in changes {
+        let Some(default) = defaults.get(key) else {
+            return Err(ConfigError::UnknownKey {
+                system: system.to_owned(),
+                got: key.clone(),
+                nearest: nearest(key, defaults.keys().map(String::as_str)),
+            });
+        };
+        let value = parse_like(default, text).ok_or_else(|| ConfigError::WrongKind {
+            key: key.clone(),
+            expected: kind(default),
+            default: shown(default),
+            got: text.clone(),
+        })?;
+        settings.insert(key.clone(), value);
+    }
+    Ok(settings)
+}
+
+fn parse_like(default: &Value, text: &str) -> Option<Value> {
+    match default {
+        Value::String(_) => Some(Value::String(text.to_owned())),
+        Value::Bool(_) => text.parse().ok().map(Value::Bool),
+        Value::Number(number) if number.is_u64() => text.parse::<u64>().ok().map(Value::from),
+        Value::Number(_) => text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map(Value::from),
+        _ => serde_json::from_str(text).ok(),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a name",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_u64() => "a whole number",
+        Value::Number(_) => "a number",
+        _ => "a list",
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Objects in objects as dotted keys.
+pub(super) fn flatten(value: &Value) -> Settings {
+    fn walk(prefix: &str, value: &Value, settings: &mut Settings) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let key = if prefix.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{prefix}.{name}")
+                    };
+                    walk(&key, value, settings);
+                }
+            }
+            value => _ = settings.insert(prefix.to_owned(), value.clone()),
+        }
+    }
+    let mut settings = Settings::new();
+    walk("", value, &mut settings);
+    settings
+}
+
+/// The inverse of [`flatten`].
+pub(super) fn nest(settings: &Settings) -> Value {
+    let mut root = Value::Object(Map::new());
+    for (key, value) in settings {
+        let mut at = &mut root;
+        for name in key.split('.') {
+            at = at
+                .as_object_mut()
+                .expect("no key is a prefix of another")
+                .entry(name)
+                .or_insert_with(|| Value::Object(Map::new()));
+        }
+        *at = value.clone();
+    }
+    root
+}
+
+/// The most similar of some names, if one is similar at all.
+pub(super) fn nearest<'a>(got: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let closeness = |name: &str| {
+        // The last part of a dotted key is what people remember.
+        let last = name.rsplit('.').next().unwrap_or(name);
+        strsim::jaro_winkler(got, name).max(strsim::jaro_winkler(got, last))
+    };
+    let scored = names
+        .map(|name| (closeness(name), name))
+        .filter(|(score, _)| *score > 0.75);
+    scored
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn defaults() -> Settings {
+        flatten(&json!({"width": 64, "generator": {"name": "adam", "learning_rate": 2e-4, "betas": [0.5, 0.999]}}))
+    }
+
+    fn set(key: &str, value: &str) -> Result<Settings, ConfigError> {
+        resolve("dcgan", &defaults(), &[(key.into(), value.into())])
+    }
+
+    #[test]
+    fn settings_are_flat_and_nest_again() {
+        assert_eq!(
+            defaults().keys().collect::<Vec<_>>(),
+            ["generator.betas", "generator.learning_rate", "generator.name", "width"]
+        );
+        assert_eq!(flatten(&nest(&defaults())), defaults());
+    }
+
+    #[test]
+    fn a_change_is_parsed_like_the_default() {
+        assert_eq!(set("width", "32").unwrap()["width"], json!(32));
+        assert_eq!(
+            set("generator.learning_rate", "1e-4").unwrap()["generator.learning_rate"],
+            json!(1e-4)
+        );
+        assert_eq!(
+            set("generator.betas", "[0.0, 0.9]").unwrap()["generator.betas"],
+            json!([0.0, 0.9])
+        );
+    }
+
+    #[test]
+    fn errors_say_what_and_how() {
+        let error = set("width", "wide").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "setting `width`: expected a whole number like `64`, got `wide`"
+        );
+        assert_eq!(error.hint().unwrap(), "for example `--set width=64`");
+        let error = set("learning_rate", "1").unwrap_err();
+        assert_eq!(error.to_string(), "`dcgan` has no setting `learning_rate`");
+        assert_eq!(
+            error.hint().unwrap(),
+            "did you mean `generator.learning_rate`? `gany models dcgan` lists all settings"
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The zoo: one system, one file. A line in [`systems!`](self) declares a file and registers what it holds; the registry
+//! feeds the command line, the documents and the tests.
+pub mod architecture;
+pub mod conditional;
+mod configure;
+pub mod objective;
+
+pub use configure::{ConfigError, Settings, resolve};
+
+use crate::data::Shape;
+use crate::games::System;
+use crate::nn::Scope;
+use gany_engine::DType;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// What a system is built for: the data's examples and classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// One example.
+    pub sample: Shape,
+    /// How many classes the examples are labelled with, if they are.
+    pub classes: Option<usize>,
+}
+
+/// The chapter of the zoo that a system stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Section {
+    /// The game itself.
+    Objective,
+    /// Bigger pictures and other shapes.
+    Architecture,
+    /// Steering the output.
+    Conditional,
+}
+
+/// What a person should know of a system.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Card {
+    /// The name on the command line, of the file, and of the evidence.
+    pub id: &'static str,
+    /// The chapter.
+    pub section: Section,
+    /// The name in prose.
+    pub title: &'static str,
+    /// Authors, year, title and where to find it.
+    pub paper: &'static str,
+    /// The idea in a sentence.
+    pub idea: &'static str,
+    /// What the players minimise, as formulas, a line each.
+    pub equations: &'static [&'static str],
+    /// Whether every example must come with its class.
+    pub needs_labels: bool,
+    /// Whether points of the plane will do as well as pictures.
+    pub takes_points: bool,
+}
+
+/// A system's file: its card, its settings, its networks.
+pub trait Describe: System + Sized + 'static {
+    /// The settings with the paper's values as defaults.
+    type Config: Serialize + DeserializeOwned + Default;
+
+    /// What a person should know of it.
+    const CARD: Card;
+
+    /// Examples in a batch, as the paper has it.
+    fn batch(config: &Self::Config) -> usize;
+
+    /// Declares the networks for this data in `scope`.
+    fn build(config: Self::Config, given: &Given, scope: &Scope) -> Self;
+}
+
+/// A registered system.
+pub struct Entry {
+    /// What a person should know of it.
+    pub card: Card,
+    /// The evidence that was recorded for it: JSON, or empty.
+    pub evidence: &'static str,
+    defaults: fn() -> Value,
+    build: fn(&Value, &Given, &Scope) -> Result<(Box<dyn System>, usize), ConfigError>,
+}
+
+impl Entry {
+    fn of<S: Describe>(evidence: &'static str) -> Entry {
+        Entry {
+            card: S::CARD,
+            evidence,
+            defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
+            build: |settings, given, scope| {
+                let config: S::Config =
+                    serde_json::from_value(settings.clone()).map_err(|source| ConfigError::Invalid {
+                        system: S::CARD.id,
+                        reason: source.to_string(),
+                    })?;
+                let batch = S::batch(&config);
+                Ok((Box::new(S::build(config, given, scope)), batch))
+            },
+        }
+    }
+
+    /// Every setting with its default, as dotted keys.
+    pub fn defaults(&self) -> Settings {
+        configure::flatten(&(self.defaults)())
+    }
+
+    /// Builds the system from settings that [`resolve`] has made; also gives the batch that they name.
+    ///
+    /// # Errors
+    /// Where the settings do not fit, or the data lack what the system needs.
+    pub fn build(
+        &self,
+        settings: &Settings,
+        given: &Given,
+        seed: u64,
+    ) -> Result<(Box<dyn System>, usize), ConfigError> {
+        if self.card.needs_labels && given.classes.is_none() {
+            return Err(ConfigError::NoLabels { system: self.card.id });
+        }
+        if !self.card.takes_points && matches!(given.sample, Shape::Point { .. }) {
+            return Err(ConfigError::NoPictures { system: self.card.id });
+        }
+        if let Shape::Picture { height, width, .. } = given.sample
+            && height.min(width) < SMALLEST_SIDE
+        {
+            return Err(ConfigError::TooSmall {
+                height,
+                width,
+                smallest: SMALLEST_SIDE,
+            });
+        }
+        (self.build)(&configure::nest(settings), given, &Scope::new(DType::F32, seed))
+    }
+}
+
+/// Pictures with a shorter side leave a convolutional network nothing to halve.
+pub const SMALLEST_SIDE: usize = 8;
+
+/// Declares the files of all systems and registers what they hold: `chapter: file::Type, ...;`.
+macro_rules! systems {
+    ($($chapter:ident: $($file:ident::$type:ident),+;)+) => {
+        /// Every system there is, in the order of the chapters.
+        pub fn registry() -> &'static [Entry] {
+            static REGISTRY: std::sync::OnceLock<Vec<Entry>> = std::sync::OnceLock::new();
+            REGISTRY.get_or_init(|| vec![$($(
+                Entry::of::<$chapter::$file::$type>(include_str!(concat!("../../../../docs/results/", stringify!($file), ".json"))),
+            )+)+])
+        }
+    };
+}
+
+systems! {
+    objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
+    architecture: dcgan::Dcgan;
+    conditional: cgan::Cgan;
+}
+
+/// The system of this name.
+///
+/// # Errors
+/// Where there is none; the message suggests the nearest name.
+pub fn find(id: &str) -> Result<&'static Entry, ConfigError> {
+    registry()
+        .iter()
+        .find(|entry| entry.card.id == id)
+        .ok_or_else(|| ConfigError::UnknownSystem {
+            got: id.to_owned(),
+            nearest: configure::nearest(id, registry().iter().map(|entry| entry.card.id)),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_snake_case() {
+        let mut ids: Vec<_> = registry().iter().map(|entry| entry.card.id).collect();
+        assert!(ids.iter().all(|id| {
+            id.chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        }));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), registry().len());
+    }
+
+    #[test]
+    fn an_unknown_system_suggests_the_nearest() {
+        let error = find("dcgam").err().expect("no such system");
+        assert_eq!(error.to_string(), "there is no system `dcgam`");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("did you mean `dcgan`? `gany models` lists all of them")
+        );
+    }
+}

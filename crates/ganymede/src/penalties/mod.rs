@@ -1,0 +1,3 @@
+//! What keeps a critic smooth: penalties on its gradient, and bounds on its weights.
+pub mod gradient;
+pub mod weight_clip;

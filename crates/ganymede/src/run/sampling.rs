@@ -1,0 +1,120 @@
+//! Samples from the latest checkpoint of a run.
+use super::checkpoint;
+use super::folder::RunFolder;
+use super::grid::Stamp;
+use super::training::{Length, TrainError, order_from, restore};
+use crate::data::Shape;
+use crate::games::{Play, latent_vectors};
+use crate::models::{self, Entry, Given};
+use serde_json::Value;
+use std::path::Path;
+
+/// A trained system, ready to be asked.
+pub struct Sampler {
+    entry: &'static Entry,
+    play: Play,
+    shape: Shape,
+    run_seed: u64,
+    step: u64,
+}
+
+/// Samples are made this many at a time, whatever number is asked for.
+const BATCH: usize = 50;
+
+impl Sampler {
+    /// The system in its latest saved state.
+    ///
+    /// # Errors
+    /// Where there is no run, or no whole checkpoint in it.
+    pub fn open(path: &Path) -> Result<Sampler, TrainError> {
+        let folder = RunFolder::open(path)?;
+        let settings = folder.read_settings()?;
+        let order = order_from(&settings, Length::Steps(0), vec![])?;
+        let entry = models::find(&order.system)?;
+        let shape: Vec<usize> = settings
+            .get("data.shape")
+            .and_then(|shape| serde_json::from_value(shape.clone()).ok())
+            .unwrap_or_default();
+        let shape = match shape[..] {
+            [height, width, channels] => Shape::Picture {
+                height,
+                width,
+                channels,
+            },
+            _ => Shape::Point {
+                dimension: shape.first().copied().unwrap_or(2),
+            },
+        };
+        let classes = settings
+            .get("data.classes")
+            .and_then(Value::as_u64)
+            .map(|classes| classes as usize);
+        let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
+        let (system, batch) = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
+        let mut play = Play::new(system, &shape.of_batch(batch), order.seed);
+        let saved = checkpoint::load_latest(&folder)?;
+        restore(&mut play, &saved, &folder.checkpoint_file(saved.step))?;
+        Ok(Sampler {
+            entry,
+            play,
+            shape,
+            run_seed: order.seed,
+            step: saved.step,
+        })
+    }
+
+    /// The system's registered entry.
+    pub fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
+    /// The shape of one sample.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How many classes can be asked for, if any.
+    pub fn classes(&self) -> Option<usize> {
+        self.play.system().classes()
+    }
+
+    /// What files made from these samples say of themselves.
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            system: self.entry.card.id.to_owned(),
+            seed: self.run_seed,
+            step: self.step,
+        }
+    }
+
+    /// Samples number `first..first + count` of a seed, `[count, ..]` row-major: sample i of a seed is always the same.
+    /// Conditional systems make the asked class, or all classes in turn.
+    pub fn samples(&mut self, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
+        let z_dim = self.play.system().z_dim();
+        let mut values = Vec::with_capacity(count * self.shape.floats());
+        for start in (first..first + count).step_by(BATCH) {
+            let asked = BATCH.min(first + count - start);
+            // Always whole batches, so that a sample does not depend on how many others were asked for.
+            let z = latent_vectors(seed, start, BATCH, z_dim);
+            let y = self.classes().map(|classes| {
+                let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
+                (0..BATCH).map(class_of).collect::<Vec<f32>>()
+            });
+            values.extend_from_slice(&self.play.sample(&z, y.as_deref())[..asked * self.shape.floats()]);
+        }
+        values
+    }
+}
+
+/// Class numbers 0, 1, 2, ... again and again.
+pub(super) fn classes_in_turn(count: usize, classes: usize) -> Vec<f32> {
+    (0..count).map(|i| (i % classes) as f32).collect()
+}
+
+/// The first two coordinates of points.
+pub fn points(values: &[f32], dimension: usize) -> Vec<[f32; 2]> {
+    values
+        .chunks_exact(dimension)
+        .map(|point| [point[0], point.get(1).copied().unwrap_or(0.0)])
+        .collect()
+}

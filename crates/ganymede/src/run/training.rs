@@ -1,0 +1,618 @@
+//! Training a system on data into a run folder, from the start or from where it stopped.
+use super::checkpoint::{self, Checkpoint, FORMAT_VERSION, KEEP_LAST, NamedTensor};
+use super::error::RunError;
+use super::events::{Event, EventWriter, read_events};
+use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_utc};
+use super::grid::{Pictures, Stamp, grid_png, scatter_png};
+use super::report::write_report;
+use super::sampling::{classes_in_turn, points};
+use crate::data::prefetch::Prefetcher;
+use crate::data::{self, DataError, Dataset, Shape, Want};
+use crate::games::{NonFinite, Play, latent_vectors};
+use crate::models::{self, ConfigError, Entry, Given};
+use gany_engine::kernels::isa::Isa;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What can end a training before its time.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The choice of system or settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run folder.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A checkpoint does not hold the state that the run's settings describe.
+    #[error("expected tensor `{expected}` in the checkpoint, got {got}: {}", path.display())]
+    OtherState {
+        /// Name and shape of what is missing.
+        expected: String,
+        /// What is there instead.
+        got: String,
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// Training made a number that is not finite.
+    #[error("step {step} made a number that is not finite: first in a move of the {player}, in {operation}")]
+    NonFinite {
+        /// The step.
+        step: u64,
+        /// Whose move.
+        player: String,
+        /// Which operation.
+        operation: String,
+        /// The last checkpoint before.
+        checkpoint: Option<PathBuf>,
+    },
+}
+
+impl TrainError {
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            TrainError::Config(error) => error.hint(),
+            TrainError::Data(error) => error.hint(),
+            TrainError::Run(error) => error.hint(),
+            TrainError::OtherState { .. } => {
+                Some("the run was made by another version; begin a new one with another `--out`".into())
+            }
+            TrainError::NonFinite { checkpoint, player, .. } => {
+                let kept = checkpoint
+                    .as_ref()
+                    .map(|path| format!("; the last good state is kept in {}", path.display()));
+                Some(format!(
+                    "try a lower learning rate: `--set {player}.learning_rate=...`{}",
+                    kept.unwrap_or_default()
+                ))
+            }
+        }
+    }
+}
+
+/// How long to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// So many steps in all.
+    Steps(u64),
+    /// So many seconds of training in all; the clock stands still while the run is stopped.
+    Seconds(f64),
+}
+
+/// Everything that a training needs to know.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The system's name.
+    pub system: String,
+    /// Changes of its settings: pairs of dotted key and text.
+    pub changes: Vec<(String, String)>,
+    /// The data: a name or a path.
+    pub data: String,
+    /// Wanted size and channels; the data's own where `None`.
+    pub want: Want,
+    /// What all randomness of the run follows from.
+    pub seed: u64,
+    /// How long.
+    pub length: Length,
+    /// Steps from one checkpoint to the next; about a minute where `None`.
+    pub checkpoint_every: Option<u64>,
+    /// Steps from one sample grid to the next; ever wider apart where `None`.
+    pub sample_every: Option<u64>,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// A training that is ready to go on.
+pub struct Training {
+    order: Order,
+    entry: &'static Entry,
+    folder: RunFolder,
+    events: EventWriter,
+    data: Arc<dyn Dataset>,
+    play: Play,
+    batch: usize,
+    step: u64,
+    seconds: f64,
+    last_checkpoint: Option<(u64, PathBuf)>,
+}
+
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As ordered.
+    Finished,
+    /// By the user, after saving.
+    Stopped,
+}
+
+impl Training {
+    /// Begins a new run in `path`.
+    ///
+    /// # Errors
+    /// [`TrainError`] for an order that does not fit together, data that cannot be read, a folder that is in use.
+    pub fn begin(order: Order, path: &Path) -> Result<Training, TrainError> {
+        let entry = models::find(&order.system)?;
+        let (settings, data, play, batch) = set_up(entry, &order)?;
+        let folder = RunFolder::create(path)?;
+        folder.write_settings(&settings)?;
+        folder.write_provenance(&Provenance {
+            ganymede: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("GANYMEDE_COMMIT").unwrap_or("unknown").to_owned(),
+            command: order.command.clone(),
+            seed: order.seed,
+            data: DataSource {
+                name: data.name().to_owned(),
+                digest: format!("sha256:{}", data.digest()),
+            },
+            machine: Machine::this(Isa::current().name()),
+            started_at: now_utc(),
+        })?;
+        let mut events = EventWriter::create(&folder)?;
+        events.append(&Event::Started {
+            system: entry.card.id.to_owned(),
+            title: entry.card.title.to_owned(),
+            idea: entry.card.idea.to_owned(),
+            steps: match order.length {
+                Length::Steps(steps) => Some(steps),
+                Length::Seconds(_) => None,
+            },
+            at: now_utc(),
+        })?;
+        for note in data.notes() {
+            events.append(&Event::Warning {
+                step: 0,
+                message: note.clone(),
+            })?;
+        }
+        Ok(Training {
+            order,
+            entry,
+            folder,
+            events,
+            data,
+            play,
+            batch,
+            step: 0,
+            seconds: 0.0,
+            last_checkpoint: None,
+        })
+    }
+
+    /// Goes on with the run in `path` from its latest checkpoint, from the start if it has none.
+    ///
+    /// # Errors
+    /// As [`begin`](Training::begin); where the order's settings are not those that the run began with; where the
+    /// checkpoint is damaged.
+    pub fn resume(order: Order, path: &Path) -> Result<Training, TrainError> {
+        let entry = models::find(&order.system)?;
+        let folder = RunFolder::open_to_write(path)?;
+        let (settings, data, mut play, batch) = set_up(entry, &order)?;
+        folder.refuse_changed_settings(&settings)?;
+        let (mut step, mut seconds, mut last_checkpoint) = (0, 0.0, None);
+        if !checkpoint::list(&folder)?.is_empty() {
+            let saved = checkpoint::load_latest(&folder)?;
+            let saved_path = folder.checkpoint_file(saved.step);
+            restore(&mut play, &saved, &saved_path)?;
+            step = saved.step;
+            seconds = saved.meta.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+            last_checkpoint = Some((step, saved_path));
+        }
+        let mut events = EventWriter::resume(&folder, step)?;
+        events.append(&Event::Resumed { step, at: now_utc() })?;
+        Ok(Training {
+            order,
+            entry,
+            folder,
+            events,
+            data,
+            play,
+            batch,
+            step,
+            seconds,
+            last_checkpoint,
+        })
+    }
+
+    /// The order that began the run in `path`, to be resumed with another length.
+    ///
+    /// # Errors
+    /// Where there is no run, or its settings cannot be understood.
+    pub fn order_of(path: &Path, length: Length, command: Vec<String>) -> Result<Order, TrainError> {
+        let folder = RunFolder::open(path)?;
+        order_from(&folder.read_settings()?, length, command)
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The system's registered entry.
+    pub fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
+    /// The data that it trains on.
+    pub fn data(&self) -> &dyn Dataset {
+        &*self.data
+    }
+
+    /// The state and the step function.
+    pub fn play(&mut self) -> &mut Play {
+        &mut self.play
+    }
+
+    /// Steps done so far.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Real examples that one step takes.
+    pub fn examples_per_step(&self) -> u64 {
+        (self.batch * self.play.batches()) as u64
+    }
+
+    /// Trains to the ordered length, or until `stop` is set; either way the state is saved and the report written. `watch`
+    /// sees every event that is recorded, and steps in between at least ten times a second.
+    ///
+    /// # Errors
+    /// [`TrainError::NonFinite`], [`TrainError::Data`] for files that break meanwhile, [`TrainError::Run`] where the folder
+    /// cannot be written: what was saved before is kept.
+    pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn FnMut(&Event)) -> Result<Ending, TrainError> {
+        let batches = self.play.batches();
+        let examples = self.batch * batches;
+        let mut prefetcher = Prefetcher::new(self.data.clone(), self.order.seed, examples, 3);
+        let mut last_look = Instant::now() - Duration::from_secs(1);
+        let mut last_save = Instant::now();
+        if self.step == 0 {
+            self.write_sample(watch)?;
+        }
+        let ending = loop {
+            let is_done = match self.order.length {
+                Length::Steps(steps) => self.step >= steps,
+                Length::Seconds(seconds) => self.seconds >= seconds,
+            };
+            if is_done {
+                break Ending::Finished;
+            }
+            if stop.load(Ordering::Relaxed) {
+                break Ending::Stopped;
+            }
+            let start = Instant::now();
+            let n = self.step;
+            self.fill(prefetcher.next(n)?);
+            self.play.step(n);
+            self.seconds += start.elapsed().as_secs_f64();
+            let scalars = self.play.reports(n);
+            if scalars.values().any(|value| !value.is_finite()) {
+                return Err(self.explain(n, &mut prefetcher)?);
+            }
+            self.step += 1;
+            let step = self.step;
+            if is_logged(step) || last_look.elapsed() > Duration::from_millis(100) {
+                let event = Event::Step {
+                    step,
+                    seconds: self.seconds,
+                    images: step * self.examples_per_step(),
+                    scalars,
+                };
+                if is_logged(step) {
+                    self.events.append(&event)?;
+                }
+                watch(&event);
+                last_look = Instant::now();
+            }
+            if is_sampled(step, self.order.sample_every) {
+                self.write_sample(watch)?;
+            }
+            let is_saved = match self.order.checkpoint_every {
+                Some(period) => step.is_multiple_of(period.max(1)),
+                None => last_save.elapsed() > Duration::from_secs(60),
+            };
+            if is_saved {
+                self.save(watch)?;
+                last_save = Instant::now();
+            }
+        };
+        if self.last_checkpoint.as_ref().is_none_or(|(step, _)| *step != self.step) {
+            self.save(watch)?;
+        }
+        let event = match ending {
+            Ending::Finished => {
+                if !is_sampled(self.step, self.order.sample_every) {
+                    self.write_sample(watch)?;
+                }
+                Event::Finished { step: self.step }
+            }
+            Ending::Stopped => Event::Stopped {
+                step: self.step,
+                reason: "Ctrl-C".to_owned(),
+            },
+        };
+        self.say(event, watch)?;
+        write_report(&self.folder)?;
+        Ok(ending)
+    }
+
+    fn say(&mut self, event: Event, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        self.events.append(&event)?;
+        watch(&event);
+        Ok(())
+    }
+
+    /// Puts the examples of a step where the step reads them, a part to each of its batches.
+    fn fill(&mut self, batch: &data::Batch) {
+        let (floats, count) = (batch.x.len() / self.play.batches(), self.batch);
+        for part in 0..self.play.batches() {
+            let (x, y) = self.play.batch_mut(part);
+            x.copy_from_slice(&batch.x[part * floats..][..floats]);
+            y.copy_from_slice(&batch.y[part * count..][..count]);
+        }
+    }
+
+    /// Saves the state, unless it holds a number that is not finite: what is saved is always good to go on from.
+    fn save(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let is_finite = |position: usize| {
+            self.play
+                .state(position)
+                .to_f64()
+                .iter()
+                .all(|number| number.is_finite())
+        };
+        if !(0..self.play.entries().len()).all(is_finite) {
+            return Ok(());
+        }
+        let tensors = self.play.entries().iter().enumerate().map(|(position, entry)| {
+            let state = self.play.state(position);
+            let dtype = match state.dtype() {
+                gany_engine::DType::F32 => checkpoint::Dtype::F32,
+                gany_engine::DType::F64 => checkpoint::Dtype::F64,
+            };
+            NamedTensor {
+                name: entry.name.clone(),
+                dtype,
+                shape: entry.shape.clone(),
+                bytes: Cow::Borrowed(state.as_bytes()),
+            }
+        });
+        let checkpoint = Checkpoint {
+            format_version: FORMAT_VERSION,
+            step: self.step,
+            meta: [
+                ("seconds".to_owned(), json!(self.seconds)),
+                ("seed".to_owned(), json!(self.order.seed)),
+                // The place in the data follows from the step; it is written down for whoever looks.
+                ("examples".to_owned(), json!(self.step * self.examples_per_step())),
+            ]
+            .into(),
+            tensors: tensors.collect(),
+        };
+        self.events.sync()?;
+        let path = checkpoint::save(&self.folder, &checkpoint, KEEP_LAST)?;
+        self.last_checkpoint = Some((self.step, path));
+        self.say(
+            Event::Checkpoint {
+                step: self.step,
+                path: RunFolder::checkpoint_name(self.step),
+            },
+            watch,
+        )
+    }
+
+    fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let stamp = Stamp {
+            system: self.entry.card.id.to_owned(),
+            seed: self.order.seed,
+            step: self.step,
+        };
+        let path = self.folder.sample_file(self.step);
+        let classes = self.play.system().classes();
+        let count = match (self.data.shape(), classes) {
+            (Shape::Point { .. }, _) => 1024,
+            (Shape::Picture { .. }, Some(classes)) => classes * 8,
+            (Shape::Picture { .. }, None) => 64,
+        };
+        let z = latent_vectors(self.order.seed, 0, count, self.play.system().z_dim());
+        let y = classes.map(|classes| classes_in_turn(count, classes));
+        let values = self.play.sample(&z, y.as_deref());
+        match self.data.shape() {
+            Shape::Picture {
+                height,
+                width,
+                channels,
+            } => {
+                let columns = classes.unwrap_or(8);
+                grid_png(
+                    &Pictures {
+                        values: &values,
+                        count,
+                        height,
+                        width,
+                        channels,
+                    },
+                    columns,
+                    &stamp,
+                    &path,
+                )?;
+            }
+            Shape::Point { dimension } => {
+                let mut real = vec![0.0; count * dimension];
+                self.data.batch(self.order.seed, 0, count, &mut real, &mut [])?;
+                scatter_png(&points(&real, dimension), &points(&values, dimension), &stamp, &path)?;
+            }
+        }
+        self.say(
+            Event::Sample {
+                step: self.step,
+                path: RunFolder::sample_name(self.step),
+            },
+            watch,
+        )
+    }
+
+    /// Finds out where the first bad number came from. A step is a pure function, so the run is simply done again from
+    /// the last good state, looking at every result.
+    fn explain(&mut self, bad_step: u64, prefetcher: &mut Prefetcher) -> Result<TrainError, TrainError> {
+        let checkpoint = self.last_checkpoint.clone();
+        let first = match &checkpoint {
+            Some((step, path)) => {
+                restore(&mut self.play, &checkpoint::load(path)?, path)?;
+                *step
+            }
+            None => {
+                self.play = set_up(self.entry, &self.order)?.2;
+                0
+            }
+        };
+        let mut found = None;
+        for n in first..=bad_step {
+            self.fill(prefetcher.next(n)?);
+            if let Some(cause) = self.play.step_checked(n) {
+                found = Some((n, cause));
+                break;
+            }
+        }
+        let unknown = || {
+            (
+                bad_step,
+                NonFinite {
+                    player: "generator".into(),
+                    operation: "an unknown operation".into(),
+                },
+            )
+        };
+        let (step, NonFinite { player, operation }) = found.unwrap_or_else(unknown);
+        let error = TrainError::NonFinite {
+            step: step + 1,
+            player,
+            operation,
+            checkpoint: checkpoint.map(|(_, path)| path),
+        };
+        self.events.append(&Event::Stopped {
+            step: bad_step,
+            reason: error.to_string(),
+        })?;
+        write_report(&self.folder)?;
+        Ok(error)
+    }
+}
+
+/// Everything that follows from an order: resolved settings, data, the system in its initial state, the batch.
+fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
+    let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
+    let data = data::open(&order.data, &order.want)?;
+    let given = Given {
+        sample: data.shape(),
+        classes: data.classes().map(<[String]>::len),
+    };
+    let (system, batch) = entry.build(&resolved, &given, order.seed)?;
+    let play = Play::new(system, &data.shape().of_batch(batch), order.seed);
+    let mut settings: Settings = resolved
+        .into_iter()
+        .map(|(key, value)| (format!("settings.{key}"), value))
+        .collect();
+    settings.insert("system".into(), json!(entry.card.id));
+    settings.insert("data".into(), json!(order.data));
+    settings.insert("data.digest".into(), json!(format!("sha256:{}", data.digest())));
+    settings.insert("data.shape".into(), json!(data.shape().of_batch(1)[1..]));
+    settings.insert("data.classes".into(), json!(given.classes));
+    settings.insert(
+        "data.want".into(),
+        serde_json::to_value(&order.want).expect("a plain value"),
+    );
+    settings.insert("seed".into(), json!(order.seed));
+    settings.insert("precision".into(), json!("f32"));
+    settings.insert("checkpoint_every".into(), json!(order.checkpoint_every));
+    settings.insert("sample_every".into(), json!(order.sample_every));
+    Ok((settings, data, play, batch))
+}
+
+/// The order that these settings were resolved from.
+pub(super) fn order_from(settings: &Settings, length: Length, command: Vec<String>) -> Result<Order, TrainError> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let changes = settings
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix("settings.")?.to_owned(), text(value))));
+    Ok(Order {
+        system: text(&settings["system"]),
+        changes: changes.collect(),
+        data: text(&settings["data"]),
+        want: serde_json::from_value(settings["data.want"].clone()).unwrap_or_default(),
+        seed: settings["seed"].as_u64().unwrap_or(0),
+        length,
+        checkpoint_every: settings.get("checkpoint_every").and_then(Value::as_u64),
+        sample_every: settings.get("sample_every").and_then(Value::as_u64),
+        command,
+    })
+}
+
+/// Fills a state from a checkpoint.
+pub(super) fn restore(play: &mut Play, saved: &Checkpoint, path: &Path) -> Result<(), TrainError> {
+    for position in 0..play.entries().len() {
+        let entry = &play.entries()[position];
+        let (expected, shape, name) = (
+            format!("{} {:?}", entry.name, entry.shape),
+            entry.shape.clone(),
+            entry.name.clone(),
+        );
+        let mismatch = |got: String| TrainError::OtherState {
+            expected: expected.clone(),
+            got,
+            path: path.to_owned(),
+        };
+        let tensor = saved
+            .tensors
+            .iter()
+            .find(|tensor| tensor.name == name)
+            .ok_or_else(|| mismatch("nothing of this name".into()))?;
+        let state = play.state_mut(position);
+        if tensor.shape != shape || tensor.bytes.len() != state.as_bytes().len() {
+            return Err(mismatch(format!("{:?} of {:?}", tensor.shape, tensor.dtype)));
+        }
+        state.as_bytes_mut().copy_from_slice(&tensor.bytes);
+    }
+    Ok(())
+}
+
+/// Which steps are recorded: all at first, then ever fewer, as a function of the step alone.
+fn is_logged(step: u64) -> bool {
+    let period = match step {
+        0..=200 => 1,
+        201..=20_000 => 10,
+        _ => 100,
+    };
+    step.is_multiple_of(period)
+}
+
+/// After which steps a sample grid is written: a fixed period, or about sixty times whatever the length, as a function of
+/// the step alone.
+fn is_sampled(step: u64, every: Option<u64>) -> bool {
+    if let Some(period) = every {
+        return step.is_multiple_of(period.max(1));
+    }
+    // The period doubles with the steps: 32 of them to every doubling from 800 on.
+    let period = 25
+        << (step / 800)
+            .checked_ilog2()
+            .map_or(0, |doublings| doublings + 1)
+            .min(32);
+    step.is_multiple_of(period)
+}
+
+/// Whether the run in `path` has been stopped or killed before its end.
+///
+/// # Errors
+/// Where there is no run.
+pub fn is_unfinished(path: &Path) -> Result<bool, RunError> {
+    let folder = RunFolder::open(path)?;
+    let events = read_events(&folder.events_file())?.events;
+    Ok(!matches!(events.last(), Some(Event::Finished { .. })))
+}
