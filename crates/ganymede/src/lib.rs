@@ -11,3 +11,6 @@ pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
 pub mod run;
+
+/// The engine that all of it runs on.
+pub use gany_engine as engine;
