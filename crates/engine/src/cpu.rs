@@ -170,7 +170,8 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 let (o, i) = (flat / inner, flat % inner);
                 // SAFETY: as said above.
                 let at = |r: usize| unsafe { *source.add((o * extent + r) * inner + i) };
-                let best = (1..*extent).fold(0, |best, r| if at(r) > at(best) { r } else { best });
+                let is_larger = |x: T, than: T| x > than || (x != x && than == than);
+                let best = (1..*extent).fold(0, |best, r| if is_larger(at(r), at(best)) { r } else { best });
                 // SAFETY: as said above.
                 unsafe { *target.add(flat) = T::from_f64(best as f64) };
             }

@@ -227,6 +227,7 @@ fn binary_rule(binary: Binary, a: &Tensor, b: &Tensor, y: &Tensor, g: &Tensor, w
         ],
         Binary::Pow => vec![
             want(0, &|| match b.constant() {
+                Some(0.0) => zero.clone(),
                 Some(power) => g * (a.powf(power - 1.0) * power),
                 None => g * b * y / a,
             }),

@@ -25,9 +25,14 @@ pub fn threads() -> usize {
     pool().current_num_threads()
 }
 
-/// Runs `work` inside the pool, so that the [`for_each`] calls in it start without waking a thread first.
+/// Runs `work` inside the pool, so that the [`for_each`] calls in it start without waking a thread first. Whoever already
+/// runs in a pool stays in it.
 pub fn inside<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    pool().install(work)
+    if rayon::current_thread_index().is_some() {
+        work()
+    } else {
+        pool().install(work)
+    }
 }
 
 /// Calls `work` once for every task number below `tasks`, in any order, on any thread, and waits for all of them.

@@ -56,9 +56,14 @@ impl Program {
             .filter_map(|(output, slot)| Some((output, (*slot)?)))
         {
             assert_eq!(
-                output.shape(),
-                inputs[slot].shape(),
-                "compile: an output takes the memory of an input of another shape"
+                (output.shape(), output.dtype()),
+                (inputs[slot].shape(), inputs[slot].dtype()),
+                "compile: an output takes the memory of an input of another shape or dtype"
+            );
+            assert_eq!(
+                donations.iter().filter(|other| **other == Some(slot)).count(),
+                1,
+                "compile: input {slot} is donated twice"
             );
         }
         let Planned {

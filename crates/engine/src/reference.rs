@@ -3,7 +3,7 @@ use crate::kernels::loops::{Binary, ReduceKind, Unary};
 use crate::kernels::random;
 use crate::tensor::{ConvKind, DType, Geometry, Op, Random, Tensor};
 use crate::view::row_major;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The elements of a tensor in row-major order, computed without plan, fusion or kernels.
 ///
@@ -28,6 +28,86 @@ fn evaluate_into(tensor: &Tensor, known: &mut HashMap<u64, Vec<f64>>) {
         }
     };
     known.insert(tensor.0.id, value);
+}
+
+macro_rules! named_operations {
+    ($($name:literal: $pattern:pat,)*) => {
+        /// The names of all operations: a new one does not compile without a name, and tests ask for each of these.
+        pub fn operation_names() -> &'static [&'static str] {
+            &[$($name),*]
+        }
+
+        fn name(op: &Op) -> &'static str {
+            match op {
+                $($pattern => $name,)*
+            }
+        }
+    };
+}
+
+named_operations! {
+    "input": Op::Input,
+    "constant": Op::Constant(_),
+    "iota": Op::Iota,
+    "detach": Op::Detach,
+    "neg": Op::Unary(Unary::Neg),
+    "abs": Op::Unary(Unary::Abs),
+    "sign": Op::Unary(Unary::Sign),
+    "exp": Op::Unary(Unary::Exp),
+    "log": Op::Unary(Unary::Log),
+    "sqrt": Op::Unary(Unary::Sqrt),
+    "rsqrt": Op::Unary(Unary::Rsqrt),
+    "recip": Op::Unary(Unary::Recip),
+    "square": Op::Unary(Unary::Square),
+    "tanh": Op::Unary(Unary::Tanh),
+    "sigmoid": Op::Unary(Unary::Sigmoid),
+    "softplus": Op::Unary(Unary::Softplus),
+    "sin": Op::Unary(Unary::Sin),
+    "cos": Op::Unary(Unary::Cos),
+    "floor": Op::Unary(Unary::Floor),
+    "relu": Op::Unary(Unary::Relu),
+    "add": Op::Binary(Binary::Add),
+    "sub": Op::Binary(Binary::Sub),
+    "mul": Op::Binary(Binary::Mul),
+    "div": Op::Binary(Binary::Div),
+    "max": Op::Binary(Binary::Max),
+    "min": Op::Binary(Binary::Min),
+    "pow": Op::Binary(Binary::Pow),
+    "lt": Op::Binary(Binary::Lt),
+    "le": Op::Binary(Binary::Le),
+    "eq": Op::Binary(Binary::Eq),
+    "leaky_relu": Op::LeakyRelu(_),
+    "select": Op::Select,
+    "reshape": Op::Reshape,
+    "broadcast": Op::Broadcast,
+    "permute": Op::Permute(_),
+    "slice": Op::Slice { .. },
+    "embed": Op::Embed { .. },
+    "concat": Op::Concat(_),
+    "gather": Op::Gather,
+    "scatter_add": Op::ScatterAdd,
+    "reduce_sum": Op::Reduce(ReduceKind::Sum, _),
+    "reduce_max": Op::Reduce(ReduceKind::Max, _),
+    "reduce_min": Op::Reduce(ReduceKind::Min, _),
+    "argmax": Op::ArgMax(_),
+    "matmul": Op::MatMul,
+    "conv_forward": Op::Conv(ConvKind::Forward, _),
+    "conv_input": Op::Conv(ConvKind::Input, _),
+    "conv_weight": Op::Conv(ConvKind::Weight, _),
+    "uniform": Op::Random(Random::Uniform, _),
+    "normal": Op::Random(Random::Normal, _),
+}
+
+/// The names of the operations that a tensor is made by, directly or not.
+pub fn operations_of(tensor: &Tensor) -> BTreeSet<&'static str> {
+    let (mut names, mut seen, mut stack) = (BTreeSet::new(), BTreeSet::new(), vec![tensor]);
+    while let Some(tensor) = stack.pop() {
+        if seen.insert(tensor.0.id) {
+            names.insert(name(&tensor.0.op));
+            stack.extend(&tensor.0.inputs);
+        }
+    }
+    names
 }
 
 /// Every multi-index of a shape, in row-major order.
@@ -154,7 +234,7 @@ fn compute(tensor: &Tensor, arguments: &[&[f64]]) -> Vec<f64> {
             for (mut index, &x) in indices(inputs[0].shape()).zip(arguments[0]) {
                 let position = std::mem::replace(&mut index[*axis], 0);
                 let slot = &mut best[flat(&index, shape)];
-                if x > slot.0 {
+                if x > slot.0 || (x.is_nan() && !slot.0.is_nan()) {
                     *slot = (x, position);
                 }
             }

@@ -28,6 +28,18 @@ pub(crate) struct Node {
     pub(crate) value: OnceLock<Buffer>,
 }
 
+impl Drop for Node {
+    fn drop(&mut self) {
+        // One after the other: a chain of a hundred thousand nodes would overflow the stack if each dropped the next.
+        let mut orphans = std::mem::take(&mut self.inputs);
+        while let Some(tensor) = orphans.pop() {
+            if let Some(mut node) = Arc::into_inner(tensor.0) {
+                orphans.append(&mut node.inputs);
+            }
+        }
+    }
+}
+
 /// The closed set of operations: every gradient of one of these is written with these.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Op {

@@ -83,6 +83,9 @@ impl View {
 
     /// The same elements in the same order under another shape, where strides can express that.
     pub(crate) fn reshaped(&self, shape: &[usize]) -> Option<View> {
+        if shape.contains(&0) {
+            return Some(View::contiguous(shape));
+        }
         // Runs of old axes that lie behind one another are one axis; every new axis must divide such a run.
         let mut runs: Vec<(usize, isize)> = Vec::new();
         for (&extent, &stride) in self.shape.iter().zip(&self.strides).filter(|(extent, _)| **extent != 1) {
@@ -128,6 +131,7 @@ mod tests {
         let turned = base.permuted(&[1, 0]);
         assert_eq!(turned.reshaped(&[1, 6, 4]).unwrap().strides, [0, 1, 6]);
         assert_eq!(turned.reshaped(&[24]), None);
+        assert_eq!(View::contiguous(&[0, 3]).reshaped(&[3, 0]).unwrap().shape, [3, 0]);
         assert_eq!(turned.reshaped(&[2, 3, 2, 2]).unwrap().strides, [3, 1, 12, 6]);
         let repeated = View::contiguous(&[1, 3]).broadcast(&[5, 3]);
         assert_eq!(repeated.reshaped(&[5, 1, 3]).unwrap().strides, [0, 0, 1]);

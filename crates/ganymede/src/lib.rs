@@ -10,6 +10,8 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+#[cfg(test)]
+mod reference;
 pub mod run;
 
 /// The engine that all of it runs on.

@@ -4,6 +4,7 @@
 //! The input gradient is cut by the stride's residues: every pixel of one residue class sees the same taps, so each
 //! class is a dense convolution of its own with stride 1.
 use super::{
+    fold,
     gemm::Gemm,
     isa::Isa,
     micro::{Kernel, MAX_ROWS},
@@ -11,6 +12,7 @@ use super::{
     real::Real,
     scratch::Shared,
 };
+use crate::pool;
 use std::ops::Range;
 
 /// The shape of a convolution; one- and two-dimensional ones have leading extents of 1.
@@ -106,6 +108,16 @@ impl Conv {
         )
     }
 
+    /// Every channel is a group of its own: there is no product of matrices in it.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.c_in && self.groups == self.c_out
+    }
+
+    /// Pieces that the pixels of y are cut into for the weight gradient of a depthwise convolution.
+    fn depthwise_pieces(&self) -> usize {
+        (self.batch * count(self.output)).div_ceil(DEPTHWISE_ROWS).clamp(1, 32)
+    }
+
     fn weight_cut(&self) -> Cut {
         Cut::new(
             self.groups,
@@ -117,6 +129,9 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::forward`] needs.
     pub fn forward_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return 0;
+        }
         self.forward_product().map_or_else(
             || self.forward_cut().scratch_len(false),
             |product| product.scratch_len(),
@@ -125,8 +140,12 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::input_gradient`] needs.
     pub fn input_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return 0;
+        }
         match self.input_product() {
             Some(product) => product.scratch_len(),
+            None if fold::serves(self) => fold::scratch_len(self),
             None => self
                 .phases()
                 .map(|phase| phase.cut(self).scratch_len(false))
@@ -137,6 +156,9 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::weight_gradient`] needs.
     pub fn weight_scratch_len(&self) -> usize {
+        if self.is_depthwise() {
+            return self.depthwise_pieces() * count(self.kernel) * self.c_out;
+        }
         self.weight_product()
             .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
     }
@@ -160,6 +182,16 @@ impl Conv {
         if let Some(product) = self.forward_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, w, y, scratch, epilogue) };
+        }
+        if self.is_depthwise() {
+            let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
+            let place = |first: usize, out: &mut [usize]| {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = (first + i) * self.c_out;
+                }
+            };
+            // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
+            return unsafe { depthwise(isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -191,6 +223,19 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, dy, w, dx, scratch, None) };
         }
+        if fold::serves(self) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { fold::input_gradient(&Kernel::of(isa), self, dy, w, dx, scratch) };
+        }
+        if self.is_depthwise() {
+            for phase in self.phases() {
+                let tap = |t| phase.tap(self, t);
+                let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
+                // SAFETY: the caller vouches for the pointers; phases write different pixels.
+                unsafe { depthwise(isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
+            }
+            return;
+        }
         for phase in self.phases() {
             let cut = phase.cut(self);
             let source = Input {
@@ -215,6 +260,10 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(isa, x, dy, dw, scratch, None) };
         }
+        if self.is_depthwise() {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { self.depthwise_weight_gradient(isa, x, dy, dw, scratch) };
+        }
         let source = Weight {
             conv: self,
             windows: self.windows(),
@@ -223,6 +272,59 @@ impl Conv {
         };
         // SAFETY: the caller vouches for the pointers; groups write different columns.
         unsafe { product::product(isa, &self.weight_cut(), false, &source, dw, scratch, None) };
+    }
+
+    /// The weight gradient where every channel is a group of its own.
+    ///
+    /// # Safety
+    /// As for [`Conv::weight_gradient`].
+    unsafe fn depthwise_weight_gradient<T: Real>(
+        &self,
+        isa: Isa,
+        x: *const T,
+        dy: *const T,
+        dw: *mut T,
+        scratch: *mut T,
+    ) {
+        let kernel = Kernel::<T>::of(isa);
+        let windows = self.windows().whole_pixels();
+        let (pieces, len, channels) = (self.depthwise_pieces(), count(self.kernel) * self.c_out, self.c_out);
+        let piece = windows.rows().div_ceil(pieces);
+        let (x, dy, dw, partial) = (Shared::read(x), Shared::read(dy), Shared::new(dw), Shared::new(scratch));
+        pool::for_each(pieces, |task| {
+            let rows = (task * piece).min(windows.rows())..((task + 1) * piece).min(windows.rows());
+            // SAFETY: each task sums into its own part of the scratch; only pixels inside x are read.
+            unsafe {
+                let sums = partial.get().add(task * len);
+                std::slice::from_raw_parts_mut(sums, len).fill(T::ZERO);
+                let mut corners = [Corner::default(); DEPTHWISE_ROWS];
+                for first in rows.clone().step_by(DEPTHWISE_ROWS) {
+                    let corners = &mut corners[..DEPTHWISE_ROWS.min(rows.end - first)];
+                    windows.corners(first, corners);
+                    for number in 0..count(self.kernel) {
+                        let tap = windows.tap(number);
+                        for (i, corner) in corners.iter().enumerate() {
+                            if !windows.inside(corner, &tap).is_empty() {
+                                let x = x.get().wrapping_offset(corner.start + tap.start);
+                                let dy = dy.get().add((first + i) * channels);
+                                (kernel.multiply_add)(channels, x, dy, sums.add(number * channels));
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        // SAFETY: all pieces are finished; dw has `len` elements.
+        unsafe {
+            let dw = std::slice::from_raw_parts_mut(dw.get(), len);
+            dw.fill(T::ZERO);
+            for task in 0..pieces {
+                let sums = std::slice::from_raw_parts(partial.get().add(task * len), len);
+                for (total, &sum) in dw.iter_mut().zip(sums) {
+                    *total += sum;
+                }
+            }
+        }
     }
 
     /// The residue classes of x's pixels under the stride.
@@ -285,8 +387,13 @@ struct Axis {
 /// A window of taps at every position of a batch of images. As a matrix: a row per position, a column per tap and
 /// channel of one group.
 struct Windows {
-    axes: [Axis; 3],
     batch: usize,
+    extents: [isize; 3],
+    positions: [usize; 3],
+    steps: [isize; 3],
+    firsts: [isize; 3],
+    taps: [usize; 3],
+    tap_steps: [isize; 3],
     /// Channels of a pixel, over all groups.
     pixel: usize,
     /// Channels of one group.
@@ -303,7 +410,16 @@ const ROW_RUN: usize = 64;
 /// Where the window of a position starts; may lie outside.
 #[derive(Clone, Copy, Default)]
 struct Corner {
-    sample: usize,
+    /// Offset of the pixel from the images' start, in elements.
+    start: isize,
+    at: [isize; 3],
+    /// Every tap is inside.
+    inner: bool,
+}
+
+/// One run of a window, as offsets from the corner.
+struct Tap {
+    start: isize,
     at: [isize; 3],
 }
 
@@ -312,8 +428,13 @@ impl Windows {
         let row = axes[2].taps * channels;
         let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
         Self {
-            axes,
             batch,
+            extents: axes.map(|axis| axis.extent as isize),
+            positions: axes.map(|axis| axis.positions),
+            steps: axes.map(|axis| axis.step as isize),
+            firsts: axes.map(|axis| axis.first),
+            taps: axes.map(|axis| axis.taps),
+            tap_steps: axes.map(|axis| axis.tap_step),
             pixel,
             channels,
             run: if row_runs { row } else { channels },
@@ -321,70 +442,153 @@ impl Windows {
         }
     }
 
-    fn positions(&self) -> usize {
-        self.batch * self.axes.iter().map(|axis| axis.positions).product::<usize>()
+    /// The same windows over all channels of a pixel at once.
+    fn whole_pixels(&self) -> Self {
+        Self {
+            channels: self.pixel,
+            run: self.pixel,
+            row_runs: false,
+            ..*self
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.batch * count(self.positions)
     }
 
     fn columns(&self) -> usize {
-        self.axes.iter().map(|axis| axis.taps).product::<usize>() * self.channels
+        count(self.taps) * self.channels
     }
 
-    /// The corners of the positions from `first` on.
-    fn corners(&self, first: usize) -> impl Iterator<Item = Corner> + '_ {
-        let positions = self.axes.map(|axis| axis.positions);
-        let image = count(positions).max(1);
+    /// Writes the corners of the positions from `first` on.
+    fn corners(&self, first: usize, out: &mut [Corner]) {
+        let image = count(self.positions).max(1);
         let mut sample = first / image;
-        let mut q = split(first % image, positions);
-        std::iter::from_fn(move || {
-            let at = std::array::from_fn(|i| (q[i] * self.axes[i].step) as isize + self.axes[i].first);
-            let corner = Corner { sample, at };
+        let mut q = split(first % image, self.positions);
+        let last: [isize; 3] =
+            std::array::from_fn(|i| self.extents[i] - self.taps[i].saturating_sub(1) as isize * self.tap_steps[i]);
+        for corner in out {
+            let mut at = [0; 3];
+            let mut inner = true;
+            for i in 0..3 {
+                at[i] = q[i] as isize * self.steps[i] + self.firsts[i];
+                inner &= at[i] >= 0 && at[i] < last[i];
+            }
+            *corner = Corner {
+                start: self.start(sample, at),
+                at,
+                inner,
+            };
             q[2] += 1;
-            if q[2] == positions[2] {
+            if q[2] == self.positions[2] {
                 (q[2], q[1]) = (0, q[1] + 1);
-                if q[1] == positions[1] {
+                if q[1] == self.positions[1] {
                     (q[1], q[0]) = (0, q[0] + 1);
-                    if q[0] == positions[0] {
+                    if q[0] == self.positions[0] {
                         (q[0], sample) = (0, sample + 1);
                     }
                 }
             }
-            Some(corner)
-        })
+        }
     }
 
-    /// The offset of a run's first tap, for the run's number.
-    fn tap(&self, run: usize) -> [isize; 3] {
-        let taps = self.axes.map(|axis| axis.taps);
-        let t = if self.row_runs {
-            [run / taps[1], run % taps[1], 0]
-        } else {
-            split(run, taps)
-        };
-        std::array::from_fn(|i| t[i] as isize * self.axes[i].tap_step)
-    }
-
-    /// Where a run starts in the images (counted from the group's first channel; may lie outside where the range is cut)
-    /// and which of its elements are inside.
     #[inline(always)]
-    fn locate(&self, corner: &Corner, tap: [isize; 3]) -> (isize, Range<usize>) {
-        let at: [isize; 3] = std::array::from_fn(|i| corner.at[i] + tap[i]);
-        let [depth, height, width] = self.axes.map(|axis| axis.extent);
-        let line = (corner.sample * depth) as isize + at[0];
-        let start = ((line * height as isize + at[1]) * width as isize + at[2]) * self.pixel as isize;
-        let inside = (at[0] as usize) < depth && (at[1] as usize) < height;
-        if self.row_runs {
-            let first = (-at[2]).max(0) as usize * self.channels;
-            let end = ((width as isize - at[2]).max(0) as usize * self.channels).min(self.run);
-            (start, if inside && first < end { first..end } else { 0..0 })
+    fn start(&self, sample: usize, at: [isize; 3]) -> isize {
+        let [depth, height, width] = self.extents;
+        (((sample as isize * depth + at[0]) * height + at[1]) * width + at[2]) * self.pixel as isize
+    }
+
+    /// The first tap of a run, for the run's number.
+    #[inline(always)]
+    fn tap(&self, run: usize) -> Tap {
+        let t = if self.row_runs {
+            [run / self.taps[1], run % self.taps[1], 0]
         } else {
-            (
-                start,
-                if inside && (at[2] as usize) < width {
-                    0..self.run
-                } else {
-                    0..0
-                },
-            )
+            split(run, self.taps)
+        };
+        let mut at = [0; 3];
+        for i in 0..3 {
+            at[i] = t[i] as isize * self.tap_steps[i];
+        }
+        Tap {
+            start: self.start(0, at),
+            at,
+        }
+    }
+
+    /// Which elements of a run are inside its image.
+    #[inline(always)]
+    fn inside(&self, corner: &Corner, tap: &Tap) -> Range<usize> {
+        if corner.inner {
+            return 0..self.run;
+        }
+        let [depth, height, width] = self.extents;
+        let column = corner.at[2] + tap.at[2];
+        let inside = ((corner.at[0] + tap.at[0]) as usize) < depth as usize
+            && ((corner.at[1] + tap.at[1]) as usize) < height as usize;
+        if self.row_runs {
+            let first = (-column).max(0) as usize * self.channels;
+            let end = ((width - column).max(0) as usize * self.channels).min(self.run);
+            if inside && first < end { first..end } else { 0..0 }
+        } else if inside && (column as usize) < width as usize {
+            0..self.run
+        } else {
+            0..0
+        }
+    }
+
+    /// Calls `visit(sources, start, length)` for every run of the windows at a few corners: sources hold columns
+    /// `start..start + length` of the gathered matrix, those past the last corner zeros.
+    ///
+    /// # Safety
+    /// `images` is readable for the whole batch from the group's first channel on. The sources are valid during the call.
+    #[inline(always)]
+    unsafe fn visit_runs<T: Real>(
+        &self,
+        images: *const T,
+        corners: &[Corner],
+        columns: Range<usize>,
+        mut visit: impl FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
+        let mut column = columns.start;
+        if corners.iter().all(|corner| corner.inner) {
+            while column < columns.end {
+                let (number, start) = (column / self.run, column % self.run);
+                let end = self.run.min(start + columns.end - column);
+                let tap = self.tap(number).start + start as isize;
+                for (source, corner) in sources.iter_mut().zip(corners) {
+                    *source = images.wrapping_offset(corner.start + tap);
+                }
+                visit(&sources, column, end - start);
+                column += end - start;
+            }
+            return;
+        }
+        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
+        while column < columns.end {
+            let (number, start) = (column / self.run, column % self.run);
+            let end = self.run.min(start + columns.end - column);
+            let tap = self.tap(number);
+            for ((source, corner), border) in sources.iter_mut().zip(corners).zip(&mut border) {
+                let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
+                *source = ZEROS.0.as_ptr().cast();
+                if inside.start <= start && end <= inside.end {
+                    *source = images.wrapping_offset(from + start as isize);
+                } else if inside.start < inside.end {
+                    for (j, value) in border[..end - start].iter_mut().enumerate() {
+                        *value = if inside.contains(&(start + j)) {
+                            // SAFETY: this element of the run is inside the image.
+                            unsafe { *images.wrapping_offset(from + (start + j) as isize) }
+                        } else {
+                            T::ZERO
+                        };
+                    }
+                    *source = border.as_ptr();
+                }
+            }
+            visit(&sources, column, end - start);
+            column += end - start;
         }
     }
 
@@ -401,46 +605,39 @@ impl Windows {
         columns: Range<usize>,
         out: *mut T,
     ) {
-        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
-        let mut corners = self.corners(rows.start);
-        for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
-            let live = kernel.rows.min(rows.end - first);
-            let mut panel_corners = [Corner::default(); MAX_ROWS];
-            for (corner, next) in panel_corners.iter_mut().zip(corners.by_ref().take(live)) {
-                *corner = next;
-            }
-            // SAFETY: the caller vouches for the panels.
-            let out = unsafe { out.add(panel * kernel.rows * columns.len()) };
-            let mut column = columns.start;
-            while column < columns.end {
-                let (number, start) = (column / self.run, column % self.run);
-                let end = self.run.min(start + columns.end - column);
-                let tap = self.tap(number);
-                let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
-                for ((source, corner), border) in sources.iter_mut().zip(&panel_corners[..live]).zip(&mut border) {
-                    let (from, inside) = self.locate(corner, tap);
-                    if inside.start <= start && end <= inside.end {
-                        *source = images.wrapping_offset(from + start as isize);
-                    } else if inside.start < inside.end {
-                        for (j, value) in border[..end - start].iter_mut().enumerate() {
-                            *value = if inside.contains(&(start + j)) {
-                                // SAFETY: this element of the run is inside the image.
-                                unsafe { *images.wrapping_offset(from + (start + j) as isize) }
-                            } else {
-                                T::ZERO
-                            };
-                        }
-                        *source = border.as_ptr();
-                    }
-                }
-                // SAFETY: every source has `end - start` elements: in the image, in the border or zeros.
-                unsafe {
-                    let out = out.add((column - columns.start) * kernel.rows);
-                    (kernel.transpose)(&sources, end - start, out, kernel.rows);
-                }
-                column += end - start;
+        let mut corners = [Corner::default(); MAX_BLOCK];
+        self.corners(rows.start, &mut corners[..rows.len()]);
+        for (panel, corners) in corners[..rows.len()].chunks(kernel.rows).enumerate() {
+            // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
+            unsafe {
+                let out = out.add(panel * kernel.rows * columns.len());
+                self.visit_runs(images, corners, columns.clone(), |sources, start, length| {
+                    (kernel.transpose)(
+                        sources,
+                        length,
+                        out.add((start - columns.start) * kernel.rows),
+                        kernel.rows,
+                    );
+                });
             }
         }
+    }
+
+    /// The runs of at most eight rows, for a thin product.
+    ///
+    /// # Safety
+    /// As for `visit_runs`.
+    unsafe fn visit_rows<T: Real>(
+        &self,
+        images: *const T,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        let mut corners = [Corner::default(); MAX_ROWS];
+        self.corners(rows.start, &mut corners[..rows.len()]);
+        // SAFETY: the caller's contract is the same.
+        unsafe { self.visit_runs(images, &corners[..rows.len()], columns, visit) }
     }
 
     /// Packs rows of the gathered matrix's transpose, `out[panel][position][column in panel]`.
@@ -456,51 +653,140 @@ impl Windows {
         out: *mut T,
     ) {
         let mut corners = [Corner::default(); DEEPEST];
-        for (corner, next) in corners
-            .iter_mut()
-            .zip(self.corners(positions.start).take(positions.len()))
-        {
-            *corner = next;
-        }
-        for (panel, first) in columns.clone().step_by(kernel.rows).enumerate() {
-            let end = columns.end.min(first + kernel.rows);
-            // SAFETY: the caller vouches for the panels.
-            let out = unsafe { out.add(panel * kernel.rows * positions.len()) };
-            let mut column = first;
-            while column < end {
-                let (number, start) = (column / self.run, column % self.run);
-                let length = (self.run - start).min(end - column);
-                let tap = self.tap(number);
-                // SAFETY: only elements inside the image are read.
+        self.corners(positions.start, &mut corners[..positions.len()]);
+        let corners = &corners[..positions.len()];
+        let mut runs = [Run::default(); DEEPEST];
+        let runs = &mut runs[..positions.len()];
+        let mut column = columns.start;
+        while column < columns.end {
+            let (number, mut start) = (column / self.run, column % self.run);
+            let end = self.run.min(start + columns.end - column);
+            let tap = self.tap(number);
+            for (run, corner) in runs.iter_mut().zip(corners) {
+                let inside = self.inside(corner, &tap);
+                *run = Run {
+                    start: corner.start + tap.start,
+                    from: inside.start,
+                    to: inside.end,
+                };
+            }
+            while start < end {
+                let (panel, lane) = (
+                    (column - columns.start) / kernel.rows,
+                    (column - columns.start) % kernel.rows,
+                );
+                let length = (end - start).min(kernel.rows - lane);
+                // SAFETY: the caller vouches for the images and the panels.
                 unsafe {
-                    let mut out = out.add(column - first);
-                    for corner in &corners[..positions.len()] {
-                        let (from, inside) = self.locate(corner, tap);
-                        let from = images.wrapping_offset(from + start as isize);
-                        if inside.start <= start && start + length <= inside.end {
-                            if length == MAX_ROWS {
-                                *out.cast::<[T; MAX_ROWS]>() = *from.cast::<[T; MAX_ROWS]>();
-                            } else {
-                                for j in 0..length {
-                                    *out.add(j) = *from.add(j);
-                                }
-                            }
-                        } else {
-                            for j in 0..length {
-                                *out.add(j) = if inside.contains(&(start + j)) {
-                                    *from.add(j)
-                                } else {
-                                    T::ZERO
-                                };
-                            }
-                        }
-                        out = out.add(kernel.rows);
-                    }
+                    let out = out.add(panel * kernel.rows * positions.len() + lane);
+                    let copy = match length {
+                        8 => copy_runs::<T, 8>,
+                        7 => copy_runs::<T, 7>,
+                        6 => copy_runs::<T, 6>,
+                        5 => copy_runs::<T, 5>,
+                        4 => copy_runs::<T, 4>,
+                        3 => copy_runs::<T, 3>,
+                        2 => copy_runs::<T, 2>,
+                        _ => copy_runs::<T, 1>,
+                    };
+                    copy(runs, images, start, out, kernel.rows);
                 }
+                start += length;
                 column += length;
             }
         }
     }
+}
+
+/// A run of one window: where it starts and which of its elements are inside.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    start: isize,
+    from: usize,
+    to: usize,
+}
+
+/// Copies elements `first..first + N` of every run, or zeros where they are outside, to places `stride` apart.
+///
+/// # Safety
+/// The inside elements of the runs are readable, `out` is writable for `N` elements at every stride.
+unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, first: usize, out: *mut T, stride: usize) {
+    for (k, run) in runs.iter().enumerate() {
+        #[cfg(target_arch = "x86_64")]
+        if N == MAX_ROWS {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let ahead = images.wrapping_offset(runs[(k + 16).min(runs.len() - 1)].start + first as isize);
+            // SAFETY: a prefetch touches nothing that the program can see.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+        }
+        let from = images.wrapping_offset(run.start + first as isize);
+        // SAFETY: only elements inside are read; the caller vouches for the output.
+        unsafe {
+            let out = out.add(k * stride);
+            if run.from <= first && first + N <= run.to {
+                *out.cast::<[T; N]>() = *from.cast::<[T; N]>();
+            } else {
+                for j in 0..N {
+                    let inside = run.from <= first + j && first + j < run.to;
+                    *out.add(j) = if inside { *from.add(j) } else { T::ZERO };
+                }
+            }
+        }
+    }
+}
+
+/// Pixels that one task of a depthwise convolution computes.
+const DEPTHWISE_ROWS: usize = 64;
+
+/// Multiplies every window with the taps, channel by channel.
+///
+/// `tap` gives a tap's number in w, `place` where the rows from a number on start in `out`.
+///
+/// # Safety
+/// `images`, `w` and `out` are valid for the shapes that the windows and places describe; the machine has the
+/// instruction set.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "two call sites; a struct would only rename them"
+)]
+unsafe fn depthwise<T: Real>(
+    isa: Isa,
+    windows: &Windows,
+    images: *const T,
+    w: *const T,
+    out: *mut T,
+    tap: impl Fn([usize; 3]) -> usize + Sync + Send,
+    place: impl Fn(usize, &mut [usize]) + Sync + Send,
+    epilogue: Option<Epilogue>,
+) {
+    let kernel = Kernel::<T>::of(isa);
+    let channels = windows.pixel;
+    let (images, w, out) = (Shared::read(images), Shared::read(w), Shared::new(out));
+    pool::for_each(windows.rows().div_ceil(DEPTHWISE_ROWS), |task| {
+        let first = task * DEPTHWISE_ROWS;
+        let rows = DEPTHWISE_ROWS.min(windows.rows() - first);
+        let (mut corners, mut places) = ([Corner::default(); DEPTHWISE_ROWS], [0; DEPTHWISE_ROWS]);
+        windows.corners(first, &mut corners[..rows]);
+        place(first, &mut places[..rows]);
+        for (corner, &place) in corners[..rows].iter().zip(&places) {
+            // SAFETY: the task alone writes its rows; only pixels inside the images are read.
+            unsafe {
+                let out = out.get().add(place);
+                std::slice::from_raw_parts_mut(out, channels).fill(T::ZERO);
+                for number in 0..count(windows.taps) {
+                    let offset = windows.tap(number);
+                    if !windows.inside(corner, &offset).is_empty() {
+                        let w = w.get().add(tap(split(number, windows.taps)) * channels);
+                        let image = images.get().wrapping_offset(corner.start + offset.start);
+                        (kernel.multiply_add)(channels, image, w, out);
+                    }
+                }
+            }
+        }
+        if let Some(epilogue) = epilogue {
+            epilogue(first * channels..(first + rows) * channels);
+        }
+    });
 }
 
 /// The deepest block of a product, in elements.
@@ -547,6 +833,24 @@ impl<T: Real> Source<T> for Forward<'_, T> {
         }
     }
 
+    fn has_runs(&self) -> bool {
+        self.windows.run >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        // SAFETY: the caller vouches for x.
+        unsafe {
+            self.windows
+                .visit_rows(self.x.get().add(group * self.conv.group_in()), rows, depth, visit)
+        }
+    }
+
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
         for (offset, row) in out.iter_mut().zip(rows) {
             *offset = row * self.conv.c_out + group * self.conv.group_out();
@@ -566,10 +870,38 @@ impl Phase {
     fn cut(&self, conv: &Conv) -> Cut {
         Cut::new(
             conv.groups,
-            self.windows.positions(),
+            self.windows.rows(),
             conv.group_in(),
             self.windows.columns(),
         )
+    }
+
+    /// The number in w of a tap of this phase.
+    fn tap(&self, conv: &Conv, t: [usize; 3]) -> usize {
+        let [d, h, w] = std::array::from_fn(|i| self.first_tap[i] - self.tap_step[i] * t[i]);
+        (d * conv.kernel[1] + h) * conv.kernel[2] + w
+    }
+
+    /// Where the pixels of x that the rows from `first` on compute start.
+    fn places(&self, conv: &Conv, first: usize, out: &mut [usize]) {
+        let positions = self.windows.positions;
+        let image = count(positions).max(1);
+        let [_, height, width] = conv.input;
+        let (mut sample, mut q) = (first / image, split(first % image, positions));
+        for offset in out {
+            let at: [usize; 3] = std::array::from_fn(|i| self.residues[i] + conv.stride[i] * q[i]);
+            *offset = (((sample * conv.input[0] + at[0]) * height + at[1]) * width + at[2]) * conv.c_in;
+            q[2] += 1;
+            if q[2] == positions[2] {
+                (q[2], q[1]) = (0, q[1] + 1);
+                if q[1] == positions[1] {
+                    (q[1], q[0]) = (0, q[0] + 1);
+                    if q[0] == positions[0] {
+                        (q[0], sample) = (0, sample + 1);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -599,14 +931,12 @@ impl<T: Real> Source<T> for Input<'_, T> {
         out: *mut T,
     ) {
         let (conv, channels) = (self.conv, self.conv.group_out());
-        let taps = self.phase.windows.axes.map(|axis| axis.taps);
+        let taps = self.phase.windows.taps;
         let mut k = depth.start;
         while k < depth.end {
             let (t, channel) = (split(k / channels, taps), k % channels);
             let length = (channels - channel).min(depth.end - k);
-            let [d, h, w]: [usize; 3] =
-                std::array::from_fn(|i| self.phase.first_tap[i] - self.phase.tap_step[i] * t[i]);
-            let tap = (d * conv.kernel[1] + h) * conv.kernel[2] + w;
+            let tap = self.phase.tap(conv, t);
             // SAFETY: the caller vouches for w and the output.
             unsafe {
                 let row = tap * conv.group_in() + columns.start;
@@ -618,15 +948,29 @@ impl<T: Real> Source<T> for Input<'_, T> {
         }
     }
 
+    fn has_runs(&self) -> bool {
+        self.phase.windows.run >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        group: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        // SAFETY: the caller vouches for dy.
+        unsafe {
+            self.phase
+                .windows
+                .visit_rows(self.dy.get().add(group * self.conv.group_out()), rows, depth, visit)
+        }
+    }
+
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
-        let positions = self.phase.windows.axes.map(|axis| axis.positions);
-        let image = count(positions).max(1);
-        let [depth, height, width] = self.conv.input;
-        for (offset, row) in out.iter_mut().zip(rows) {
-            let (sample, q) = (row / image, split(row % image, positions));
-            let at: [usize; 3] = std::array::from_fn(|i| self.phase.residues[i] + self.conv.stride[i] * q[i]);
-            let pixel = ((sample * depth + at[0]) * height + at[1]) * width + at[2];
-            *offset = pixel * self.conv.c_in + group * self.conv.group_in();
+        self.phase.places(self.conv, rows.start, &mut out[..rows.len()]);
+        for offset in &mut out[..rows.len()] {
+            *offset += group * self.conv.group_in();
         }
     }
 }
@@ -665,6 +1009,20 @@ impl<T: Real> Source<T> for Weight<'_, T> {
                 .add(depth.start * c_out + group * self.conv.group_out() + columns.start);
             product::pack_columns(kernel, dy, [c_out, 1], depth.len(), columns.len(), width, out);
         }
+    }
+
+    fn has_runs(&self) -> bool {
+        false
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        _: usize,
+        _: Range<usize>,
+        _: Range<usize>,
+        _: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        unreachable!("columns of windows have no runs");
     }
 
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
@@ -823,6 +1181,31 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
         fn any_convolution(conv in any_conv()) {
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn images_of_few_channels(mut conv in any_conv(), c_in in 1usize..5, c_out in 8usize..24, spread in 1usize..3) {
+            (conv.groups, conv.c_in, conv.c_out) = (1, c_in, c_out);
+            if conv.input[0] == 1 && spread == 1 && conv.kernel[2] > 1 {
+                conv.dilation[2] = 1;
+                let span = (conv.output[2].max(1) - 1) * conv.stride[2] + conv.kernel[2];
+                conv.input[2] = span.saturating_sub(conv.padding[2]);
+            }
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn a_group_for_every_channel(mut conv in any_conv(), channels in 2usize..40) {
+            (conv.groups, conv.c_in, conv.c_out) = (channels, channels, channels);
             check::<f32>(&conv);
             check::<f64>(&conv);
         }

@@ -166,6 +166,24 @@ impl<T: Real> Source<T> for Strided<T> {
         }
     }
 
+    fn has_runs(&self) -> bool {
+        self.gemm.a_strides[1] == 1 && self.gemm.k >= 8
+    }
+
+    unsafe fn visit_runs(
+        &self,
+        item: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    ) {
+        let start = item * self.gemm.a_batch_stride + depth.start;
+        let row = |r: usize| (rows.start + r).min(rows.end - 1) * self.gemm.a_strides[0];
+        // SAFETY: the caller vouches for A; rows past the end repeat the last one.
+        let sources = std::array::from_fn(|r| unsafe { self.a.get().add(start + row(r)).cast_const() });
+        visit(&sources, depth.start, depth.len());
+    }
+
     fn offsets(&self, item: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
         for (offset, row) in out.iter_mut().zip(rows) {
             *offset = (item * self.gemm.m + row) * self.gemm.n;

@@ -1,5 +1,10 @@
 //! The innermost tile of every matrix product, one per instruction set and element type, and the transposition that
 //! packs rows for it.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers are arrays that several loops index alike"
+)]
+
 use super::{isa::Isa, real::Real};
 use std::any::TypeId;
 
@@ -44,6 +49,33 @@ pub(super) struct Kernel<T: 'static> {
     ///
     /// Safety: the machine has the instruction set; `rows` sources are readable for the count, `out` is writable.
     pub(super) transpose: unsafe fn(&[*const T; MAX_ROWS], usize, *mut T, usize),
+    /// Adds one run of a thin product to its sums.
+    ///
+    /// Safety: the machine has the instruction set; the sources, the columns and the sums are valid.
+    pub(super) dot: unsafe fn(&mut Dot<T>),
+    /// Called with a count, `a`, `b` and `out`: adds `a[i] * b[i]` to `out[i]`.
+    ///
+    /// Safety: the machine has the instruction set; the pointers are valid for the count.
+    pub(super) multiply_add: unsafe fn(usize, *const T, *const T, *mut T),
+}
+
+/// The most columns of a thin product.
+pub(super) const THIN: usize = 4;
+
+/// One run of a product with at most [`THIN`] columns: eight rows against columns that lie along the depth.
+#[repr(C, align(64))]
+pub(super) struct Dot<T> {
+    /// Sums by column, row and lane.
+    pub(super) sums: [[[T; MAX_LANES]; MAX_ROWS]; THIN],
+    /// The rows' elements; `length` of each are readable.
+    pub(super) sources: [*const T; MAX_ROWS],
+    /// The first column's elements.
+    pub(super) columns: *const T,
+    /// Elements from one column to the next.
+    pub(super) stride: usize,
+    /// How many columns, at least 1.
+    pub(super) count: usize,
+    pub(super) length: usize,
 }
 
 impl<T: Real> Kernel<T> {
@@ -86,6 +118,8 @@ impl<T: Real> Kernel<T> {
             vectors: 2,
             tile: portable_tile::<T>,
             transpose: portable_transpose::<T, 4>,
+            dot: portable_dot::<T>,
+            multiply_add: portable_multiply_add::<T>,
         }
     }
 }
@@ -148,6 +182,95 @@ unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, cons
             }
         }
     }
+}
+
+/// Adds a run to the sums of a thin product with `N` columns, `R` rows at a time.
+///
+/// # Safety
+/// As [`Kernel::dot`], with `dot.count == N`.
+#[inline(always)]
+unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot: &mut Dot<T>) {
+    for first in (0..MAX_ROWS).step_by(R) {
+        let sources = &dot.sources[first..first + R];
+        // SAFETY: the caller vouches for the pointers and the instruction set; a vector fits in a place.
+        unsafe {
+            let mut sums = [[V::zero(); N]; R];
+            for i in 0..R {
+                for j in 0..N {
+                    sums[i][j] = V::load(dot.sums[j][first + i].as_ptr());
+                }
+            }
+            let mut k = 0;
+            while k + V::LANES <= dot.length {
+                let mut columns = [V::zero(); N];
+                for (j, column) in columns.iter_mut().enumerate() {
+                    *column = V::load(dot.columns.add(j * dot.stride + k));
+                }
+                for i in 0..R {
+                    let row = V::load(sources[i].add(k));
+                    for j in 0..N {
+                        sums[i][j] = row.mul_add(columns[j], sums[i][j]);
+                    }
+                }
+                k += V::LANES;
+            }
+            let left = dot.length - k;
+            if left > 0 {
+                for i in 0..R {
+                    let row = V::load_first(sources[i].add(k), left);
+                    for j in 0..N {
+                        let column = V::load_first(dot.columns.add(j * dot.stride + k), left);
+                        sums[i][j] = row.mul_add(column, sums[i][j]);
+                    }
+                }
+            }
+            for i in 0..R {
+                for j in 0..N {
+                    sums[i][j].store(dot.sums[j][first + i].as_mut_ptr());
+                }
+            }
+        }
+    }
+}
+
+/// Adds products of elements.
+///
+/// # Safety
+/// As [`Kernel::multiply_add`].
+#[inline(always)]
+unsafe fn elements<T: Real, V: Vector<T>>(count: usize, a: *const T, b: *const T, out: *mut T) {
+    // SAFETY: the caller vouches for the pointers and the instruction set.
+    unsafe {
+        let mut i = 0;
+        while i + V::LANES <= count {
+            V::load(a.add(i))
+                .mul_add(V::load(b.add(i)), V::load(out.add(i)))
+                .store(out.add(i));
+            i += V::LANES;
+        }
+        let left = count - i;
+        if left > 0 {
+            let (a, b, out) = (a.add(i), b.add(i), out.add(i));
+            let sum = V::load_first(a, left).mul_add(V::load_first(b, left), V::load_first(out, left));
+            sum.store_first(out, left);
+        }
+    }
+}
+
+/// Picks the number of columns.
+macro_rules! choose_dot {
+    ($dot:expr, $t:ty, $v:ty, $rows:literal) => {{
+        let dot = $dot;
+        // SAFETY: the caller vouches for the run; the number of columns was compared.
+        unsafe {
+            match dot.count {
+                1 => accumulate::<$t, $v, $rows, 1>(dot),
+                2 => accumulate::<$t, $v, $rows, 2>(dot),
+                3 => accumulate::<$t, $v, $rows, 3>(dot),
+                _ => accumulate::<$t, $v, $rows, 4>(dot),
+            }
+        }
+    }};
 }
 
 /// Picks the smallest computed tile that covers what is asked for.
@@ -233,6 +356,15 @@ unsafe fn portable_transpose<T: Real, const ROWS: usize>(
     }
 }
 
+unsafe fn portable_dot<T: Real>(dot: &mut Dot<T>) {
+    choose_dot!(dot, T, [T; 4], 2);
+}
+
+unsafe fn portable_multiply_add<T: Real>(count: usize, a: *const T, b: *const T, out: *mut T) {
+    // SAFETY: the caller's contract is the same.
+    unsafe { elements::<T, [T; 4]>(count, a, b, out) }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
@@ -244,6 +376,8 @@ mod x86 {
         vectors: 3,
         tile: f32_avx2,
         transpose: transpose_f32_4,
+        dot: f32_avx2_dot,
+        multiply_add: f32_avx2_multiply_add,
     };
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
@@ -251,6 +385,8 @@ mod x86 {
         vectors: 3,
         tile: f64_avx2,
         transpose: transpose_f64_4,
+        dot: f64_avx2_dot,
+        multiply_add: f64_avx2_multiply_add,
     };
     pub(super) const F32_AVX512: Kernel<f32> = Kernel {
         rows: 8,
@@ -258,6 +394,8 @@ mod x86 {
         vectors: 2,
         tile: f32_avx512,
         transpose: transpose_f32_8,
+        dot: f32_avx512_dot,
+        multiply_add: f32_avx512_multiply_add,
     };
     pub(super) const F64_AVX512: Kernel<f64> = Kernel {
         rows: 8,
@@ -265,6 +403,8 @@ mod x86 {
         vectors: 2,
         tile: f64_avx512,
         transpose: transpose_f64_8,
+        dot: f64_avx512_dot,
+        multiply_add: f64_avx512_multiply_add,
     };
 
     #[target_feature(enable = "avx2,fma")]
@@ -282,6 +422,50 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f64_avx512(tile: &Tile<f64>) {
         choose!(tile, f64, __m512d, 8, [1, 2, 4, 8], [1, 2]);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f32_avx2_dot(dot: &mut Dot<f32>) {
+        choose_dot!(dot, f32, __m256, 2);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f64_avx2_dot(dot: &mut Dot<f64>) {
+        choose_dot!(dot, f64, __m256d, 2);
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f32_avx512_dot(dot: &mut Dot<f32>) {
+        choose_dot!(dot, f32, __m512, 4);
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f64_avx512_dot(dot: &mut Dot<f64>) {
+        choose_dot!(dot, f64, __m512d, 4);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f32_avx2_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
+        // SAFETY: the caller's contract is the same.
+        unsafe { elements::<f32, __m256>(count, a, b, out) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f32_avx512_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
+        // SAFETY: the caller's contract is the same.
+        unsafe { elements::<f32, __m512>(count, a, b, out) }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn f64_avx2_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
+        // SAFETY: the caller's contract is the same.
+        unsafe { elements::<f64, __m256d>(count, a, b, out) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+    unsafe fn f64_avx512_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
+        // SAFETY: the caller's contract is the same.
+        unsafe { elements::<f64, __m512d>(count, a, b, out) }
     }
 
     /// All ones in the first `count` of eight 32-bit lanes.

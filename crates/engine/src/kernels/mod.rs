@@ -1,5 +1,6 @@
 //! The CPU's inner loops.
 pub mod conv;
+mod fold;
 pub mod gemm;
 pub mod isa;
 pub mod loops;

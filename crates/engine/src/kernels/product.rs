@@ -4,7 +4,7 @@
 //! panels of rows. Work is cut by shape alone, so the sums are the same for any number of threads.
 use super::{
     isa::Isa,
-    micro::{Kernel, MAX_LANES, MAX_ROWS, Tile},
+    micro::{Dot, Kernel, MAX_LANES, MAX_ROWS, THIN, Tile},
     real::Real,
     scratch::{self, Shared},
 };
@@ -45,6 +45,22 @@ pub(super) trait Source<T: Real>: Sync {
         out: *mut T,
     );
 
+    /// Whether rows of A come in runs along the depth that are worth multiplying where they lie.
+    fn has_runs(&self) -> bool;
+
+    /// Calls `visit(sources, start, length)` for every run of at most eight rows; sources past the last row may be any
+    /// that are readable.
+    ///
+    /// # Safety
+    /// The operands are readable; the sources are only read during the call.
+    unsafe fn visit_runs(
+        &self,
+        item: usize,
+        rows: Range<usize>,
+        depth: Range<usize>,
+        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
+    );
+
     /// Where an item's rows start in C.
     fn offsets(&self, item: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]);
 }
@@ -68,8 +84,8 @@ impl Cut {
     /// Cuts `items` products of `[m, k]` by `[k, n]`.
     pub(super) fn new(items: usize, m: usize, n: usize, k: usize) -> Self {
         let work = m.saturating_mul(n).saturating_mul(k).saturating_mul(items);
-        let wanted = (work >> 20).clamp(1, 64).div_ceil(items.max(1));
-        let row_block = m.div_ceil(wanted).clamp(64, MAX_BLOCK);
+        let wanted = (work >> 20).clamp(1, 32).div_ceil(items.max(1));
+        let row_block = m.div_ceil(wanted).clamp(if m < 1024 { 64 } else { 96 }, MAX_BLOCK);
         let row_blocks = m.div_ceil(row_block).max(1);
         let row_block = m.div_ceil(row_blocks).next_multiple_of(MAX_ROWS);
         let wanted = wanted.min(16);
@@ -109,6 +125,11 @@ impl Cut {
         self.k * self.n.next_multiple_of(MAX_LANES)
     }
 
+    /// Columns that lie along the depth.
+    fn thin_len(&self) -> usize {
+        (self.k * self.n).next_multiple_of(MAX_LANES)
+    }
+
     /// Elements of scratch; `shared_b` says that all items have the same B.
     pub(super) fn scratch_len(&self, shared_b: bool) -> usize {
         let packed = if self.own_b() {
@@ -117,6 +138,11 @@ impl Cut {
             self.packed_len()
         } else {
             self.items * self.packed_len()
+        };
+        let packed = if self.n <= THIN {
+            packed.max(self.items * self.thin_len())
+        } else {
+            packed
         };
         packed
             + if self.pieces > 1 {
@@ -172,6 +198,10 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
         return;
     }
     let kernel = Kernel::<T>::of(isa);
+    if n <= THIN && k > 0 && source.has_runs() {
+        // SAFETY: the caller vouches for everything that a product needs.
+        return unsafe { thin_product(&kernel, cut, source, c, scratch, epilogue) };
+    }
     let deepest = DEPTH_BYTES / size_of::<T>();
     // One piece is cut evenly, so that no thin block is left over.
     let depth_block = if pieces == 1 {
@@ -309,6 +339,91 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
     } else if let (false, Some(epilogue)) = (in_task, epilogue) {
         sweep(items * m, n, epilogue);
     }
+}
+
+/// A product with at most [`THIN`] columns: rows of A are multiplied where they lie.
+///
+/// # Safety
+/// As for [`product`].
+unsafe fn thin_product<T: Real, S: Source<T>>(
+    kernel: &Kernel<T>,
+    cut: &Cut,
+    source: &S,
+    c: *mut T,
+    scratch: *mut T,
+    epilogue: Option<Epilogue>,
+) {
+    let &Cut { m, n, k, items, .. } = cut;
+    let (c, columns) = (Shared::new(c), Shared::new(scratch));
+    let step = DEPTH_BYTES / size_of::<T>();
+    let blocks = k.div_ceil(step);
+    pool::for_each(items * blocks, |task| {
+        let (item, depth) = (
+            task / blocks,
+            task % blocks * step..(task % blocks * step + step).min(k),
+        );
+        // SAFETY: each task turns its own depth of its own item's columns.
+        scratch::with(step * THIN, |panel: *mut T| unsafe {
+            source.pack_b(kernel, item, depth.clone(), 0..n, n, panel);
+            for j in 0..n {
+                let out = columns.get().add(item * cut.thin_len() + j * k + depth.start);
+                for k in 0..depth.len() {
+                    *out.add(k) = *panel.add(k * n + j);
+                }
+            }
+        });
+    });
+    let row_block = (1_048_576 / k).clamp(MAX_ROWS, MAX_BLOCK) / MAX_ROWS * MAX_ROWS;
+    let row_blocks = m.div_ceil(row_block);
+    pool::for_each(items * row_blocks, |task| {
+        let (item, block) = (task / row_blocks, task % row_blocks);
+        let rows = block * row_block..((block + 1) * row_block).min(m);
+        let mut offsets = [0; MAX_BLOCK];
+        source.offsets(item, rows.clone(), &mut offsets);
+        // SAFETY: the columns were turned by the pass before.
+        let columns = unsafe { columns.get().add(item * cut.thin_len()).cast_const() };
+        let sums = [[[T::ZERO; MAX_LANES]; MAX_ROWS]; THIN];
+        let mut dot = Dot {
+            sources: [columns; MAX_ROWS],
+            columns,
+            stride: k,
+            count: n,
+            length: 0,
+            sums,
+        };
+        for first in rows.clone().step_by(MAX_ROWS) {
+            let end = rows.end.min(first + MAX_ROWS);
+            dot.sums[..n].fill([[T::ZERO; MAX_LANES]; MAX_ROWS]);
+            for start in (0..k).step_by(step) {
+                let mut visit = |sources: &[*const T; MAX_ROWS], start: usize, length: usize| {
+                    (dot.sources, dot.length) = (*sources, length);
+                    // SAFETY: the source vouches for `length` elements of every row, the columns have `k`.
+                    unsafe {
+                        dot.columns = columns.add(start);
+                        (kernel.dot)(&mut dot);
+                    }
+                };
+                // SAFETY: the caller vouches for the operands.
+                unsafe { source.visit_runs(item, first..end, start..(start + step).min(k), &mut visit) };
+            }
+            for (j, sums) in dot.sums[..n].iter_mut().enumerate() {
+                for (row, lanes) in (first..end).zip(sums) {
+                    for half in [8, 4, 2, 1] {
+                        let (low, high) = lanes.split_at_mut(half);
+                        for (low, &high) in low.iter_mut().zip(high.iter()) {
+                            *low += high;
+                        }
+                    }
+                    let sum = lanes[0];
+                    // SAFETY: the task alone writes its rows.
+                    unsafe { *c.get().add(offsets[row - rows.start] + j) = sum };
+                }
+            }
+        }
+        if let Some(epilogue) = epilogue {
+            epilogue((item * m + rows.start) * n..(item * m + rows.end) * n);
+        }
+    });
 }
 
 /// Packs a panel of columns from a matrix of any strides.

@@ -53,19 +53,10 @@ impl ConvOptions {
 
     #[track_caller]
     fn geometry(&self, axes: usize) -> Geometry {
-        let three = |name: &str, given: &[usize], rest: usize| {
-            assert!(
-                given.len() == 1 || given.len() == axes,
-                "conv: {name} {given:?} for {axes} spatial axes"
-            );
-            let per_axis = (0..axes).map(|a| given[if given.len() == 1 { 0 } else { a }]);
-            let all: Vec<usize> = std::iter::repeat_n(rest, 3 - axes).chain(per_axis).collect();
-            [all[0], all[1], all[2]]
-        };
         let geometry = Geometry {
-            stride: three("stride", &self.stride, 1),
-            padding: three("padding", &self.padding, 0),
-            dilation: three("dilation", &self.dilation, 1),
+            stride: three("stride", &self.stride, 1, axes),
+            padding: three("padding", &self.padding, 0, axes),
+            dilation: three("dilation", &self.dilation, 1, axes),
             groups: self.groups,
         };
         let moves = geometry.stride.iter().chain(&geometry.dilation).all(|&x| x > 0) && self.groups > 0;
@@ -75,6 +66,21 @@ impl ConvOptions {
         );
         geometry
     }
+}
+
+/// Numbers for all three spatial axes, from those of the last `axes` or the one for all of them.
+#[track_caller]
+fn three(name: &str, given: &[usize], rest: usize, axes: usize) -> [usize; 3] {
+    assert!(
+        given.len() == 1 || given.len() == axes,
+        "conv: {name} {given:?} for {axes} spatial axes"
+    );
+    let first = 3 - axes;
+    std::array::from_fn(|axis| match axis.checked_sub(first) {
+        None => rest,
+        Some(_) if given.len() == 1 => given[0],
+        Some(axis) => given[axis],
+    })
 }
 
 /// One number per spatial axis, or one for all.
@@ -182,9 +188,10 @@ impl Tensor {
     /// # Panics
     /// Where the shapes do not fit.
     #[track_caller]
-    pub fn conv_transpose(&self, weight: &Tensor, options: &ConvOptions, output_padding: usize) -> Tensor {
+    pub fn conv_transpose(&self, weight: &Tensor, options: &ConvOptions, output_padding: impl Into<PerAxis>) -> Tensor {
         let spatial = self.spatial_axes("conv_transpose", weight);
         let geometry = options.geometry(spatial);
+        let output_padding = three("output padding", &output_padding.into().0, 0, spatial);
         let fits = weight.shape()[spatial + 1] == self.shape()[spatial + 1]
             && self.shape()[spatial + 1] % geometry.groups == 0;
         assert!(
@@ -199,7 +206,7 @@ impl Tensor {
         let mut shape = vec![y.shape()[0]];
         for axis in 0..3 {
             let reach = geometry.dilation[axis] * w.shape()[axis].saturating_sub(1) + 1;
-            let extra = if axis + spatial >= 3 { output_padding } else { 0 };
+            let extra = output_padding[axis];
             let full = (y.shape()[axis + 1].saturating_sub(1)) * geometry.stride[axis] + reach + extra;
             let extent = full.checked_sub(2 * geometry.padding[axis]);
             let extent =

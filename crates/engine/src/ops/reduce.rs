@@ -81,7 +81,7 @@ impl Tensor {
         self.reduce_kept(ReduceKind::Min, axes).without(axes)
     }
 
-    /// Position of the first largest element along one axis, which vanishes.
+    /// Position of the first largest element along one axis, which vanishes; NaN counts as the largest.
     #[track_caller]
     pub fn argmax(&self, axis: usize) -> Tensor {
         assert!(

@@ -3,12 +3,15 @@ use super::canonical::{Expression, Graph, Id};
 use crate::kernels::loops::{Binary, Loop, ReduceSpec, Reduction, Step, Unary, Value};
 use crate::tensor::Op;
 use crate::view::View;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// An expression costs about this many steps before it is worth a buffer instead of computing it again.
 const RECOMPUTE_STEPS: usize = 10;
 /// Longer expressions are cut, so that a loop's registers stay in the first-level cache.
 const EXPRESSION_STEPS: usize = 48;
+/// Loops with more loads or results than this are cut; the executor has room for no more.
+const MOST_LOADS: usize = 120;
+const MOST_RESULTS: usize = 64;
 
 /// What the plan executes as one unit.
 #[derive(Debug)]
@@ -146,11 +149,7 @@ impl Fusion<'_> {
             let node = self.node(id);
             let arguments = node.arguments.clone();
             match kind(node) {
-                Kind::View => self.demand_access(arguments[0]),
-                Kind::Heavy if node.op == Op::MatMul => {
-                    arguments.iter().for_each(|&argument| self.demand_access(argument))
-                }
-                Kind::Heavy => arguments.iter().for_each(|&argument| self.demand_contiguous(argument)),
+                Kind::View | Kind::Heavy => self.demand_arguments(id),
                 Kind::Input | Kind::Reduce => {}
                 Kind::Reshape => {
                     steps[id] = if self.access(arguments[0]).is_some() {
@@ -188,10 +187,51 @@ impl Fusion<'_> {
                 }
             }
         }
-        self.graph
-            .outputs
-            .iter()
-            .for_each(|&output| self.demand_contiguous(output));
+        // A node between a view and its base that gets memory changes the view, so all is asked for until nothing changes.
+        loop {
+            let before = self.has_memory.clone();
+            (0..self.graph.nodes.len()).for_each(|id| self.demand_arguments(id));
+            for (&output, &donation) in self.graph.outputs.iter().zip(&self.graph.donations) {
+                self.demand_output(output, donation);
+            }
+            if self.has_memory == before {
+                break;
+            }
+        }
+    }
+
+    /// Makes sure that a node can read its arguments.
+    fn demand_arguments(&mut self, id: Id) {
+        let node = &self.graph.nodes[id];
+        match kind(node) {
+            Kind::View => self.demand_access(node.arguments[0]),
+            Kind::Heavy if node.op == Op::MatMul => node.arguments.iter().for_each(|&a| self.demand_forward(a)),
+            Kind::Heavy => node.arguments.iter().for_each(|&a| self.demand_contiguous(a)),
+            Kind::Input | Kind::Pointwise | Kind::Reshape | Kind::Reduce => {}
+        }
+    }
+
+    /// Makes sure that an output lies in memory that its caller may keep: an input's only where that is donated to it.
+    fn demand_output(&mut self, id: Id, donation: Option<usize>) {
+        self.demand_contiguous(id);
+        let holder = self.access(id).map(|(base, _)| self.node(base));
+        if holder.is_some_and(|base| kind(base) == Kind::Input && donation != Some(base.slot)) {
+            self.has_memory[id] = true;
+        }
+    }
+
+    /// Makes sure that a node can be read through strides of which none runs backwards.
+    fn demand_forward(&mut self, id: Id) {
+        self.demand_access(id);
+        let runs_backwards = |view: &View| {
+            view.shape
+                .iter()
+                .zip(&view.strides)
+                .any(|(&extent, &stride)| extent > 1 && stride < 0)
+        };
+        if self.access(id).is_some_and(|(_, view)| runs_backwards(&view)) {
+            self.has_memory[id] = true;
+        }
     }
 
     /// Makes sure that a node can be read through strides.
@@ -272,6 +312,11 @@ impl Fusion<'_> {
             };
             let mut joined = producers(stage);
             let fits = |groups: &[Group], joined: &[usize]| {
+                let reads = joined.iter().flat_map(|&g| &groups[g].reads).chain(&member.loads);
+                let members = joined.iter().map(|&g| groups[g].members.len()).sum::<usize>();
+                if members >= MOST_RESULTS || reads.collect::<HashSet<_>>().len() > MOST_LOADS {
+                    return false;
+                }
                 let mut reduce = member.reduce;
                 joined.iter().all(|&g| match (reduce, groups[g].reduce) {
                     (Some(a), Some(b)) => a == b,
@@ -304,7 +349,7 @@ impl Fusion<'_> {
                         numel: member.numel,
                         reduce: None,
                         members: vec![],
-                        reads: vec![],
+                        reads: HashSet::new(),
                         is_alive: true,
                     });
                     groups.len() - 1
@@ -322,7 +367,7 @@ impl Fusion<'_> {
             }
             let group = &mut groups[target];
             group.members.push(id);
-            group.reads.extend(member.loads.iter().map(|(base, _)| *base));
+            group.reads.extend(member.loads);
             group.reduce = group.reduce.or(member.reduce);
             group_of.insert(id, target);
             stages[id] = stage;
@@ -376,7 +421,7 @@ struct Group {
     numel: usize,
     reduce: Option<ReduceSpec>,
     members: Vec<Id>,
-    reads: Vec<Id>,
+    reads: HashSet<(Id, View)>,
     is_alive: bool,
 }
 
@@ -432,9 +477,9 @@ impl Member {
     }
 
     fn shares_reads(&self, group: &Group) -> bool {
-        self.loads
-            .iter()
-            .any(|(base, view)| view.is_identity() && self.numel > 1 && group.reads.contains(base))
+        self.loads.iter().any(|(base, view)| {
+            view.is_identity() && self.numel > 1 && group.reads.iter().any(|(read, _)| read == base)
+        })
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Layout {
     pub(crate) scratch: Vec<usize>,
     /// Results that could not be computed in the memory that wants them: (from, to, elements).
     pub(crate) copies: Vec<(Place, Place, usize)>,
+    /// Where each output lies at last.
+    pub(crate) outputs: Vec<Place>,
     pub(crate) arena_len: usize,
 }
 
@@ -211,6 +213,23 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
         });
         scratch_blocks.push(blocks.len() - 1);
     }
+    // An output that nobody donates memory to may be one that was written into an input for another's sake.
+    let own: Vec<Option<usize>> = holders
+        .iter()
+        .zip(&graph.donations)
+        .map(|(holder, donation)| {
+            (donation.is_none() && places.contains_key(holder)).then(|| {
+                let len = graph.nodes[*holder].numel();
+                blocks.push(Block {
+                    len,
+                    first: end,
+                    last: end,
+                    offset: 0,
+                });
+                blocks.len() - 1
+            })
+        })
+        .collect();
     let arena_len = pack(&mut blocks);
     places.extend(
         block_of
@@ -218,15 +237,26 @@ pub(crate) fn lay_out(graph: &Graph, units: &[Unit], holders: &[Id]) -> Layout {
             .map(|(&id, &block)| (id, Place::Arena(blocks[block].offset))),
     );
     let scratch = scratch_blocks.into_iter().map(|block| blocks[block].offset).collect();
-    let copies = holders.iter().zip(&graph.donations).filter_map(|(holder, donation)| {
-        let to = Place::Input((*donation)?);
-        (places[holder] != to).then(|| (places[holder], to, graph.nodes[*holder].numel()))
-    });
-    let copies = copies.collect();
+    let wanted = holders.iter().zip(&graph.donations).zip(&own);
+    let outputs: Vec<Place> = wanted
+        .map(|((holder, donation), own)| match (donation, own) {
+            (Some(slot), _) => Place::Input(*slot),
+            (None, Some(block)) => Place::Arena(blocks[*block].offset),
+            (None, None) => places[holder],
+        })
+        .collect();
+    let moved = holders
+        .iter()
+        .zip(&outputs)
+        .filter(|(holder, to)| places[holder] != **to);
+    let copies = moved
+        .map(|(holder, &to)| (places[holder], to, graph.nodes[*holder].numel()))
+        .collect();
     Layout {
         places,
         scratch,
         copies,
+        outputs,
         arena_len,
     }
 }

@@ -321,15 +321,9 @@ fn build(graph: &Graph) -> Plan {
             label: "copy".into(),
         });
     }
-    let donated = |i: usize| graph.donations[i].map(Place::Input);
-    let outputs = holders
-        .iter()
-        .enumerate()
-        .map(|(i, holder)| donated(i).unwrap_or(layout.places[holder]))
-        .collect();
     Plan {
         instructions,
-        outputs,
+        outputs: layout.outputs,
         arena_len: layout.arena_len,
         dtype: graph.dtype,
     }
@@ -353,7 +347,8 @@ impl Body {
         match &node.op {
             Op::MatMul => {
                 let (a, b) = (&arguments[0].1, &arguments[1].1);
-                let stride = |stride: isize| usize::try_from(stride).expect("operands of a product run forwards");
+                // Fusion copies operands that run backwards; along an axis of extent 1 nothing runs.
+                let stride = |stride: isize| usize::try_from(stride).unwrap_or(0);
                 Body::MatMul(Gemm {
                     batch: node.shape[0],
                     m: node.shape[1],

@@ -12,11 +12,11 @@ use super::error::{DataError, Result};
 use super::shaping::Size;
 
 /// Longest side of a picture file that is decoded, in pixels.
-pub const MAX_FILE_SIDE: u32 = 32_768;
+const MAX_FILE_SIDE: u32 = 32_768;
 /// Most pixels of a picture file that is decoded.
-pub const MAX_FILE_PIXELS: u64 = 100_000_000;
+const MAX_FILE_PIXELS: u64 = 100_000_000;
 /// Largest picture file that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 512 << 20;
+const MAX_FILE_BYTES: u64 = 512 << 20;
 /// What is read of a file to know its header and its part of a folder's digest, in bytes.
 pub(crate) const PREFIX_BYTES: u64 = 256 << 10;
 

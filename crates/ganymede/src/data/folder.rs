@@ -40,6 +40,7 @@ pub(crate) struct Listing {
 /// - Without a wanted size all pictures must have one size. Without wanted channels they become grey if all are, else
 ///   red-green-blue. EXIF orientation is honoured.
 /// - Pictures are decoded once, on all cores; a set over [`Want::memory_budget_bytes`] is decoded as it is asked for.
+/// - Files over 512 MiB, 32,768 pixels a side or 100 million pixels are refused as broken, by length and header.
 /// - Broken pictures are skipped and named in [`Dataset::notes`]; in a set that is decoded on demand only those with a
 ///   broken header, and reading another raises [`DataError::BrokenPicture`].
 /// - The digest covers every picture file's relative path, length and first 256 KiB.

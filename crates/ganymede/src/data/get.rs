@@ -171,6 +171,12 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
                 let to = ready.join(file.name());
                 fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
             }
+            let notice = format!("usr/share/doc/{package}/copyright");
+            let from = work.folder.join("unpacked").join(notice);
+            if from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+                let to = ready.join("copyright");
+                fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
+            }
         }
         Route::BuiltIn | Route::Formula(_) => {}
     }
@@ -278,7 +284,7 @@ fn complaint(said: &str) -> Option<String> {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines()
         .find(|line| line.starts_with("E: ") || line.to_lowercase().contains("error"))
-        .or_else(|| lines().last())?;
+        .or_else(|| lines().next_back())?;
     Some(line.chars().take(200).collect())
 }
 

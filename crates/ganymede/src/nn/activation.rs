@@ -41,3 +41,41 @@ impl Layer for Activation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::assert_layer;
+    use gany_engine::{DType, grad};
+
+    #[test]
+    fn values_and_gradients_are_pytorchs() {
+        assert_layer("relu", |_| Activation::Relu);
+        assert_layer("leaky_relu", |_| Activation::LeakyRelu(0.2));
+        assert_layer("elu", |_| Activation::Elu);
+        assert_layer("silu", |_| Activation::Silu);
+        assert_layer("softplus", |_| Activation::Softplus);
+        assert_layer("tanh", |_| Activation::Tanh);
+        assert_layer("sigmoid", |_| Activation::Sigmoid);
+    }
+
+    #[test]
+    fn elu_does_not_overflow() {
+        let x = Tensor::from_f32(&[2], &[1e4, -1e4]);
+        let y = Activation::Elu.forward(&x);
+        assert_eq!(y.to_f64(), [1e4, -1.0]);
+        assert_eq!(grad(&y.sum(), &[&x])[0].to_f64(), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn names_are_kebab_case() {
+        let json = serde_json::to_string(&[Activation::LeakyRelu(0.2), Activation::Relu]).unwrap();
+        assert_eq!(json, r#"[{"leaky-relu":0.2},"relu"]"#);
+    }
+
+    #[test]
+    fn identity_is_the_same_node() {
+        let x = Tensor::full(DType::F32, &[2], 3.0);
+        assert_eq!(Activation::Identity.forward(&x).to_f64(), [3.0, 3.0]);
+    }
+}

@@ -250,3 +250,57 @@ impl<const N: usize> Declare for ConvTransposeConfig<N> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::assert_layer;
+    use gany_engine::DType;
+
+    #[test]
+    fn convolutions_are_pytorchs() {
+        assert_layer("conv_1d", |s| conv(2, 3, [3]).stride(2).padding(1).declare(s));
+        assert_layer("conv_2d", |s| {
+            conv(2, 3, [4, 4]).stride(2).padding(1).bias(false).declare(s)
+        });
+        assert_layer("conv_2d_grouped", |s| {
+            let config = conv(4, 4, [3, 2]).groups(2).dilation([1, 2]).padding([1, 0]);
+            config.declare(s)
+        });
+        assert_layer("conv_3d", |s| conv(1, 2, [2, 2, 2]).padding(1).declare(s));
+    }
+
+    #[test]
+    fn transposed_convolutions_are_pytorchs() {
+        assert_layer("conv_transpose_1d", |s| {
+            conv_transpose(2, 3, [4]).stride(2).padding(1).declare(s)
+        });
+        assert_layer("conv_transpose_2d", |s| {
+            let config = conv_transpose(3, 2, [4, 4]).stride(2).padding(1).bias(false);
+            config.declare(s)
+        });
+        assert_layer("conv_transpose_2d_grouped", |s| {
+            let config = conv_transpose(4, 2, [3, 3]).stride(2).padding(1);
+            config.output_padding(1).groups(2).declare(s)
+        });
+        assert_layer("conv_transpose_3d", |s| {
+            conv_transpose(1, 2, [2, 2, 2]).stride(2).declare(s)
+        });
+    }
+
+    #[test]
+    fn another_weight_can_be_lent() {
+        let layer = conv(1, 1, [1, 1]).bias(false).declare(&Scope::new(DType::F64, 0));
+        let (x, weight) = (
+            Tensor::from_f64(&[1, 1, 2, 1], &[1.0, 2.0]),
+            Tensor::full(DType::F64, &[1, 1, 1, 1], 3.0),
+        );
+        assert_eq!(layer.forward_with(&x, &weight).to_f64(), [3.0, 6.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "conv: 2 groups do not divide 3 and 4 channels")]
+    fn groups_must_divide_channels() {
+        conv(3, 4, [3, 3]).groups(2).declare(&Scope::new(DType::F32, 0));
+    }
+}

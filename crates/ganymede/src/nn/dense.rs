@@ -59,15 +59,22 @@ impl Declare for DenseConfig {
     }
 }
 
-impl Layer for Dense {
-    fn forward(&self, x: &Tensor) -> Tensor {
+impl Dense {
+    /// The layer's value at `x` with another weight of the same shape: a normalised or rescaled one.
+    pub fn forward_with(&self, x: &Tensor, weight: &Tensor) -> Tensor {
         let product = if x.rank() == 1 {
-            let row = x.reshape(&[1, x.numel()]).matmul(&self.weight.get());
+            let row = x.reshape(&[1, x.numel()]).matmul(weight);
             row.reshape(&[row.numel()])
         } else {
-            x.matmul(&self.weight.get())
+            x.matmul(weight)
         };
         with_bias(product, self.bias.as_ref())
+    }
+}
+
+impl Layer for Dense {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.forward_with(x, &self.weight.get())
     }
 }
 
@@ -87,4 +94,35 @@ pub(crate) fn bias_init(weight: Init, shape: &[usize]) -> Init {
 
 pub(crate) fn with_bias(x: Tensor, bias: Option<&Parameter>) -> Tensor {
     bias.map_or(x.clone(), |bias| x + bias.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::assert_layer;
+    use gany_engine::DType;
+
+    #[test]
+    fn values_and_gradients_are_pytorchs() {
+        assert_layer("dense", |scope| dense(3, 5).declare(scope));
+        assert_layer("dense_without_bias", |scope| dense(3, 2).bias(false).declare(scope));
+    }
+
+    #[test]
+    fn a_single_row_needs_no_batch() {
+        let layer = dense(2, 2).declare(&Scope::new(DType::F64, 0));
+        layer.weight.set(Tensor::from_f64(&[2, 2], &[1.0, 2.0, 3.0, 4.0]));
+        layer.bias.as_ref().unwrap().set(Tensor::from_f64(&[2], &[0.5, 0.0]));
+        let y = layer.forward(&Tensor::from_f64(&[2], &[1.0, 10.0]));
+        assert_eq!((y.shape(), y.to_f64()), (&[2][..], vec![31.5, 42.0]));
+    }
+
+    #[test]
+    fn the_bias_is_drawn_by_pytorchs_rule_only_with_the_weight() {
+        let scope = Scope::new(DType::F64, 0);
+        let bias = |layer: Dense| layer.bias.unwrap().get().to_f64();
+        let drawn = bias(dense(16, 32).declare(&scope.at("a")));
+        assert!(drawn.iter().all(|x| x.abs() <= 0.25) && drawn.iter().any(|x| x.abs() > 0.2));
+        assert_eq!(bias(dense(16, 2).init(Init::DCGAN).declare(&scope.at("b"))), [0.0; 2]);
+    }
 }

@@ -69,3 +69,28 @@ impl Layer for Embedding {
         self.weight.get().gather(y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::assert_layer;
+    use gany_engine::DType;
+
+    #[test]
+    fn values_and_gradients_are_pytorchs() {
+        assert_layer("embedding", |scope| embedding(4, 3).declare(scope));
+    }
+
+    #[test]
+    fn known_classes_give_the_same_vectors() {
+        let layer = embedding(3, 2).declare(&Scope::new(DType::F32, 0));
+        let numbers = Tensor::from_f32(&[3], &[2.0, 0.0, 2.0]);
+        assert_eq!(layer.of_classes(&[2, 0, 2]).to_f64(), layer.forward(&numbers).to_f64());
+    }
+
+    #[test]
+    #[should_panic(expected = "embedding: class numbers [3] of 3 classes")]
+    fn unknown_classes_are_refused() {
+        embedding(3, 2).declare(&Scope::new(DType::F32, 0)).of_classes(&[3]);
+    }
+}

@@ -169,3 +169,81 @@ fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean and standard deviation of 2^16 draws of shape `[4, 4, 64, 64]`, whose fans are both 1024.
+    fn moments(init: Init) -> (f64, f64) {
+        let elements = init.draw(&[4, 4, 64, 64], 3, "weight");
+        let mean = elements.iter().sum::<f64>() / elements.len() as f64;
+        let square = elements.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / elements.len() as f64;
+        (mean, square.sqrt())
+    }
+
+    #[test]
+    fn moments_are_those_of_the_formulas() {
+        let expected = [
+            (Init::Zeros, 0.0, 0.0),
+            (Init::Ones, 1.0, 0.0),
+            (Init::Constant(0.5), 0.5, 0.0),
+            (Init::Uniform { low: 1.0, high: 3.0 }, 2.0, 1.0 / 3_f64.sqrt()),
+            (Init::Normal { mean: 1.0, std: 0.02 }, 1.0, 0.02),
+            (Init::HeNormal, 0.0, 2_f64.sqrt() / 32.0),
+            (Init::HeUniform, 0.0, 2_f64.sqrt() / 32.0),
+            (Init::XavierNormal, 0.0, 1.0 / 32.0),
+            (Init::XavierUniform, 0.0, 1.0 / 32.0),
+            (Init::TorchDefault, 0.0, 1.0 / 3_f64.sqrt() / 32.0),
+        ];
+        for (init, mean, std) in expected {
+            let got = moments(init);
+            // Four standard errors of the mean, and of the deviation.
+            assert!((got.0 - mean).abs() <= std * 4.0 / 256.0, "{init:?}: {got:?}");
+            assert!((got.1 - std).abs() <= std * 4.0 / 362.0, "{init:?}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn uniform_draws_stay_within_their_bounds() {
+        let elements = Init::TorchDefault.draw(&[16, 9], 0, "w");
+        assert!(elements.iter().all(|x| x.abs() <= 0.25));
+        assert!(elements.iter().any(|x| x.abs() > 0.2));
+    }
+
+    #[test]
+    fn normal_draws_have_the_tails_of_a_normal() {
+        let elements = Init::Normal { mean: 0.0, std: 1.0 }.draw(&[1 << 16], 1, "w");
+        let share = |bound: f64| elements.iter().filter(|x| x.abs() > bound).count() as f64 / 65536.0;
+        assert!((share(1.0) - 0.3173).abs() < 0.0075, "{}", share(1.0));
+        assert!((share(2.0) - 0.0455).abs() < 0.0035, "{}", share(2.0));
+    }
+
+    #[test]
+    fn orthogonal_columns_or_rows_are_orthonormal_times_gain() {
+        for shape in [&[3, 3, 2, 5][..], &[4, 9], &[6, 6], &[7]] {
+            let elements = Init::Orthogonal { gain: 2.0 }.draw(shape, 0, "w");
+            let columns = *shape.last().unwrap();
+            let rows = elements.len() / columns;
+            let element = |long: usize, short: usize| {
+                let (row, column) = if rows >= columns { (long, short) } else { (short, long) };
+                elements[row * columns + column]
+            };
+            for a in 0..rows.min(columns) {
+                for b in 0..rows.min(columns) {
+                    let product: f64 = (0..rows.max(columns)).map(|i| element(i, a) * element(i, b)).sum();
+                    let expected = if a == b { 4.0 } else { 0.0 };
+                    assert!((product - expected).abs() < 1e-12, "{shape:?}: {product}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fans_count_the_taps() {
+        assert_eq!(fans(&[3, 4, 5, 6]), (60.0, 72.0));
+        assert_eq!(fans(&[7, 2]), (7.0, 2.0));
+        assert_eq!(fans(&[7]), (7.0, 7.0));
+        assert_eq!(fans(&[]), (1.0, 1.0));
+    }
+}

@@ -27,6 +27,7 @@ mod norm;
 mod residual;
 mod scope;
 mod sequential;
+mod spectral;
 
 pub use activation::Activation;
 pub use conv::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, PerAxis, conv, conv_transpose};
@@ -40,6 +41,7 @@ pub use norm::{
 pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
+pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 
 use gany_engine::Tensor;
 

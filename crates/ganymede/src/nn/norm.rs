@@ -379,3 +379,77 @@ impl Layer for AnyNorm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::{BLOCKS, assert_layer, assert_stored, bind, stored};
+    use gany_engine::DType;
+
+    #[test]
+    fn values_and_gradients_are_pytorchs() {
+        assert_layer("batch_norm", |s| batch_norm(3).declare(s));
+        assert_layer("batch_norm_of_features", |s| batch_norm(3).declare(s));
+        assert_layer("layer_norm", |s| layer_norm(3).declare(s));
+        assert_layer("layer_norm_last", |s| layer_norm(4).axes(NormAxes::Last).declare(s));
+        assert_layer("instance_norm", |s| instance_norm(2).declare(s));
+        assert_layer("instance_norm_affine", |s| instance_norm(2).affine(true).declare(s));
+        assert_layer("pixel_norm", |_| PixelNorm);
+    }
+
+    #[test]
+    fn running_statistics_follow_training_and_serve_evaluation() {
+        let case = &BLOCKS["batch_norm_running"];
+        let scope = Scope::new(DType::F64, 0);
+        let layer = batch_norm(3).declare(&scope);
+        bind(&scope, &case["parameters"]);
+        for batch in case["batches"].as_array().unwrap() {
+            layer.forward(&stored(DType::F64, batch));
+        }
+        let y = evaluating(|| layer.forward(&stored(DType::F64, &case["x"])));
+        assert_stored("output", &y, &case["output"], 1e-12);
+        for running in scope.parameters().iter().filter(|p| !p.is_trainable()) {
+            assert_stored(running.name(), &running.get(), &case["running"][running.name()], 1e-12);
+        }
+    }
+
+    #[test]
+    fn running_statistics_of_one_number_stay_finite() {
+        let layer = batch_norm(1).momentum(0.5).declare(&Scope::new(DType::F64, 0));
+        layer.forward(&Tensor::from_f64(&[1, 1], &[4.0]));
+        assert_eq!(layer.running_mean.get().to_f64(), [2.0]);
+        assert_eq!(layer.running_variance.get().to_f64(), [0.5]);
+    }
+
+    #[test]
+    fn evaluation_ends_with_its_scope_even_by_panic() {
+        assert!(!is_evaluating());
+        evaluating(|| {
+            evaluating(|| assert!(is_evaluating()));
+            assert!(is_evaluating());
+        });
+        std::panic::catch_unwind(|| evaluating(|| panic!("out"))).unwrap_err();
+        assert!(!is_evaluating());
+    }
+
+    #[test]
+    fn every_choice_of_norm_declares_under_the_scope() {
+        let names = |norm: Norm| {
+            let scope = Scope::new(DType::F32, 0);
+            norm.declare(&scope, 2);
+            let parameters = scope.parameters();
+            parameters.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(Norm::Batch),
+            ["weight", "bias", "running_mean", "running_variance"]
+        );
+        assert_eq!(names(Norm::Layer), ["weight", "bias"]);
+        assert!(
+            [Norm::None, Norm::Instance, Norm::Pixel]
+                .map(names)
+                .iter()
+                .all(Vec::is_empty)
+        );
+    }
+}

@@ -132,3 +132,21 @@ impl Layer for Residual {
         h + self.shortcut(x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::assert_layer;
+
+    #[test]
+    fn values_and_gradients_are_pytorchs() {
+        assert_layer("residual", |s| residual(2, 2).declare(s));
+        assert_layer("residual_wider", |s| residual(2, 3).declare(s));
+        assert_layer("residual_up", |s| {
+            residual(2, 3).norm(Norm::Batch).resample(Resample::Up).declare(s)
+        });
+        assert_layer("residual_down", |s| {
+            residual(2, 3).norm(Norm::Layer).resample(Resample::Down).declare(s)
+        });
+    }
+}

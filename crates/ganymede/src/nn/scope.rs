@@ -178,3 +178,70 @@ impl Debug for Scope {
         write!(f, "Scope({:?}, seed {})", self.path, self.seed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal() -> Init {
+        Init::Normal { mean: 0.0, std: 1.0 }
+    }
+
+    #[test]
+    fn parameters_are_listed_by_path_in_order_of_declaration() {
+        let scope = Scope::new(DType::F32, 0);
+        let generator = scope.at("generator");
+        let weight = generator.at(0).parameter("weight", &[2, 3], Init::Zeros);
+        scope.at("generator_b").parameter("weight", &[1], Init::Zeros);
+        let mean = generator.at(1).buffer("running_mean", &[3], 0.5);
+        assert_eq!(weight.name(), "generator.0.weight");
+        assert_eq!((weight.is_trainable(), mean.is_trainable()), (true, false));
+        assert_eq!(mean.get().to_f64(), [0.5; 3]);
+        let names = |scope: &Scope| {
+            scope
+                .parameters()
+                .iter()
+                .map(|p| p.name().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&generator), ["generator.0.weight", "generator.1.running_mean"]);
+        assert_eq!(names(&scope).len(), 3);
+    }
+
+    #[test]
+    fn values_depend_on_seed_and_name_only() {
+        let draw = |seed: u64, names: &[&str]| {
+            let scope = Scope::new(DType::F64, seed);
+            let all: Vec<Parameter> = names.iter().map(|name| scope.parameter(name, &[4], normal())).collect();
+            all.iter().map(|p| p.get().to_f64()).collect::<Vec<_>>()
+        };
+        let (forth, back) = (draw(7, &["a", "b"]), draw(7, &["b", "a"]));
+        assert_eq!(forth[0], back[1]);
+        assert_eq!(forth[1], back[0]);
+        assert_ne!(forth[0], forth[1]);
+        assert_ne!(forth, draw(8, &["a", "b"]));
+    }
+
+    #[test]
+    fn handles_share_what_is_set() {
+        let parameter = Scope::new(DType::F64, 0).parameter("w", &[2], Init::Zeros);
+        let handle = parameter.clone();
+        parameter.set(Tensor::from_f64(&[2], &[1.0, 2.0]));
+        assert_eq!(handle.get().to_f64(), [1.0, 2.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "parameter a.w is declared twice")]
+    fn a_name_is_declared_once() {
+        let scope = Scope::new(DType::F32, 0).at("a");
+        scope.parameter("w", &[1], Init::Zeros);
+        scope.buffer("w", &[1], 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "parameter w: F32 of [3] given for F32 of [2]")]
+    fn another_shape_is_refused() {
+        let parameter = Scope::new(DType::F32, 0).parameter("w", &[2], Init::Zeros);
+        parameter.set(Tensor::full(DType::F32, &[3], 0.0));
+    }
+}

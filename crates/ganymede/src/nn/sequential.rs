@@ -59,3 +59,46 @@ impl std::fmt::Debug for Sequential {
         write!(f, "Sequential({:?}, {} layers)", self.scope, self.layers.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Activation, dense};
+    use gany_engine::DType;
+
+    #[test]
+    fn layers_run_in_order_and_are_named_by_position() {
+        let scope = Scope::new(DType::F64, 0);
+        let network = Sequential::new(&scope.at("critic"))
+            .push(dense(2, 2).bias(false))
+            .push(Activation::Relu)
+            .push(|x: &Tensor| x * 2.0)
+            .push(dense(2, 1).bias(false));
+        let [first, last] = scope.parameters().try_into().unwrap();
+        assert_eq!((first.name(), last.name()), ("critic.0.weight", "critic.3.weight"));
+        first.set(Tensor::from_f64(&[2, 2], &[1.0, -1.0, 0.0, 0.0]));
+        last.set(Tensor::from_f64(&[2, 1], &[10.0, 100.0]));
+        let x = Tensor::from_f64(&[2, 2], &[1.0, 5.0, -1.0, 5.0]);
+        assert_eq!(network.forward(&x).to_f64(), [20.0, 200.0]);
+        let features = network.activations(&x);
+        assert_eq!((features.len(), network.len()), (4, 4));
+        assert_eq!(features[1].to_f64(), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(features[3].to_f64(), [20.0, 200.0]);
+    }
+
+    #[test]
+    fn a_ready_layer_shares_its_parameters() {
+        let scope = Scope::new(DType::F64, 0);
+        let shared = dense(2, 2).declare(&scope.at("shared"));
+        let network = Sequential::new(&scope.at("critic")).push(shared.clone()).push(shared);
+        assert_eq!(scope.parameters().len(), 2);
+        assert_eq!(network.forward(&Tensor::full(DType::F64, &[1, 2], 1.0)).shape(), [1, 2]);
+    }
+
+    #[test]
+    fn nothing_is_the_identity() {
+        let network = Sequential::new(&Scope::new(DType::F64, 0));
+        assert!(network.is_empty());
+        assert_eq!(network.forward(&Tensor::from_f64(&[1], &[3.0])).to_f64(), [3.0]);
+    }
+}

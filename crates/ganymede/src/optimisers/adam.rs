@@ -79,3 +79,37 @@ fn bias_correction(beta: f64, t: &Tensor) -> Tensor {
     let tanh = (t * (-0.5 * beta.ln())).tanh();
     &tanh * 2.0 / (tanh + 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bias_corrections_keep_their_digits_in_single_precision() {
+        for (beta, t) in [
+            (0.999, 1.0),
+            (0.999, 1000.0),
+            (0.5, 1.0),
+            (0.9, 3.0),
+            (0.0, 1.0),
+            (0.999, 1e6),
+        ] {
+            let got = bias_correction(beta, &Tensor::from_f32(&[], &[t])).to_f64()[0];
+            let expected = -f64::exp_m1(f64::from(t) * beta.ln());
+            assert!(
+                (got / expected - 1.0).abs() < 4e-7,
+                "{beta}, {t}: {got}, not {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_running_mean_there_is_no_slot_for_it() {
+        let adam = Adam {
+            betas: [0.0, 0.9],
+            ..Adam::default()
+        };
+        assert_eq!(adam.slots(), ["v"]);
+        assert_eq!(Adam::default().slots(), ["m", "v"]);
+    }
+}

@@ -154,3 +154,33 @@ impl OptimiserConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_flat_and_read_again() {
+        let json = r#"{"name":"adam","learning_rate":0.0002,"betas":[0.5,0.999],"epsilon":1e-8,"weight_decay":0.0}"#;
+        assert_eq!(
+            serde_json::to_string(&OptimiserConfig::adam(2e-4, [0.5, 0.999])).unwrap(),
+            json
+        );
+        for config in [
+            OptimiserConfig::adam(2e-4, [0.5, 0.999]),
+            OptimiserConfig::rmsprop(5e-5),
+            OptimiserConfig::sgd(0.1, 0.9),
+        ] {
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<OptimiserConfig>(&json).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |json: &str| serde_json::from_str::<OptimiserConfig>(json).unwrap_err().to_string();
+        assert!(error(r#"{"name": "adam", "learning_rate": 1.0, "beta": 1}"#).contains("unknown field `beta`"));
+        assert!(error(r#"{"name": "adam"}"#).contains("missing field `learning_rate`"));
+        assert!(error(r#"{"name": "adma", "learning_rate": 1.0}"#).contains("expected one of `adam`"));
+    }
+}

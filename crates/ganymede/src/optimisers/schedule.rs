@@ -45,11 +45,63 @@ impl Schedule {
         };
         match *self {
             Schedule::Constant => 1.0,
-            Schedule::Linear { from, to, start, end } => from + (to - from) * along(start, end),
+            Schedule::Linear { from, to, start, end } => {
+                let along = along(start, end);
+                from * (1.0 - along) + to * along
+            }
             Schedule::Cosine { floor, end } => {
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * along(0, end)).cos())
             }
             Schedule::Warmup { steps } => ((step + 1) as f64 / steps.max(1) as f64).min(1.0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_at_the_ends_and_in_the_middle() {
+        let linear = Schedule::Linear {
+            from: 1.0,
+            to: 0.2,
+            start: 100,
+            end: 200,
+        };
+        let factors = |schedule: Schedule, steps: &[u64]| steps.iter().map(|&s| schedule.factor(s)).collect::<Vec<_>>();
+        assert_eq!(factors(Schedule::Constant, &[0, 9]), [1.0, 1.0]);
+        assert_eq!(factors(linear, &[0, 100, 150, 200, 999]), [1.0, 1.0, 0.6, 0.2, 0.2]);
+        let cosine = factors(Schedule::Cosine { floor: 0.5, end: 6 }, &[0, 2, 3, 6, 7]);
+        let expected = [1.0, 0.875, 0.75, 0.5, 0.5];
+        assert!(
+            cosine.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15),
+            "{cosine:?}"
+        );
+        assert_eq!(
+            factors(Schedule::Warmup { steps: 4 }, &[0, 1, 3, 4]),
+            [0.25, 0.5, 1.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn ranges_without_length_are_passed_at_once() {
+        let linear = Schedule::Linear {
+            from: 1.0,
+            to: 0.0,
+            start: 5,
+            end: 5,
+        };
+        assert_eq!([4, 5].map(|step| linear.factor(step)), [1.0, 0.0]);
+        assert_eq!(Schedule::Warmup { steps: 0 }.factor(0), 1.0);
+        assert_eq!(Schedule::Cosine { floor: 0.0, end: 0 }.factor(0), 0.0);
+    }
+
+    #[test]
+    fn stored_flat_by_name() {
+        let json = r#"{"name":"warmup","steps":10}"#;
+        let schedule: Schedule = serde_json::from_str(json).unwrap();
+        assert_eq!(schedule, Schedule::Warmup { steps: 10 });
+        assert_eq!(serde_json::to_string(&schedule).unwrap(), json);
     }
 }

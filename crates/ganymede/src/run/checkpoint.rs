@@ -127,13 +127,9 @@ pub fn save(folder: &RunFolder, checkpoint: &Checkpoint, keep_last: usize) -> Re
 pub fn save_named(folder: &RunFolder, name: &str, checkpoint: &Checkpoint) -> Result<PathBuf> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
     if name.is_empty() || name.starts_with("step-") || !name.bytes().all(allowed) {
-        return Err(RunError::CheckpointName {
-            name: name.to_owned(),
-        });
+        return Err(RunError::CheckpointName { name: name.to_owned() });
     }
-    let path = folder
-        .checkpoints_folder()
-        .join(format!("{name}.{EXTENSION}"));
+    let path = folder.checkpoints_folder().join(format!("{name}.{EXTENSION}"));
     save_through(&path, checkpoint, |file| file)?;
     Ok(path)
 }
@@ -168,8 +164,7 @@ pub fn load(path: &Path) -> Result<Checkpoint<'static>> {
     let fault = match read(path) {
         Ok(checkpoint) if checkpoint.format_version == FORMAT_VERSION => return Ok(checkpoint),
         Ok(Checkpoint {
-            format_version: got,
-            ..
+            format_version: got, ..
         }) => {
             return Err(RunError::CheckpointFormat {
                 expected: FORMAT_VERSION,
@@ -209,10 +204,7 @@ fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     };
     for entry in entries {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == EXTENSION)
-        {
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
             found.extend(step_of(&path).map(|step| (step, path)));
         }
     }
@@ -223,18 +215,13 @@ fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 /// Removes what a process left that was killed while it saved. The caller holds the lock, so nobody is saving now.
 fn remove_partial(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(atomic::is_partial))
-    {
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(atomic::is_partial)) {
         // It is in nobody's way; the next save tries again.
         let _ = fs::remove_file(entry.path());
     }
 }
 
-fn save_through<W: Write>(
-    path: &Path,
-    checkpoint: &Checkpoint,
-    wrap: impl FnOnce(File) -> W,
-) -> Result<()> {
+fn save_through<W: Write>(path: &Path, checkpoint: &Checkpoint, wrap: impl FnOnce(File) -> W) -> Result<()> {
     let header = header(checkpoint)?;
     let length = (header.len() as u64).to_le_bytes();
     let mut sha256 = Sha256::new_with_prefix(length);
@@ -300,16 +287,11 @@ fn header(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
         }
         let end = begin + bytes.len();
         let (key, dtype) = (json(name), dtype.to_safetensors());
-        text += &format!(
-            r#",{key}:{{"dtype":"{dtype:?}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#
-        );
+        text += &format!(r#",{key}:{{"dtype":"{dtype:?}","shape":{shape:?},"data_offsets":[{begin},{end}]}}"#);
         begin = end;
     }
     text.push('}');
-    text.extend(std::iter::repeat_n(
-        ' ',
-        text.len().next_multiple_of(8) - text.len(),
-    ));
+    text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
     Ok(text.into_bytes())
 }
 
@@ -361,8 +343,7 @@ fn read(path: &Path) -> std::result::Result<Checkpoint<'static>, Fault> {
     sha256.update(&header);
 
     let unreadable = || damaged("its header cannot be read");
-    let layout: safetensors::tensor::Metadata =
-        serde_json::from_slice(&header).map_err(|_| unreadable())?;
+    let layout: safetensors::tensor::Metadata = serde_json::from_slice(&header).map_err(|_| unreadable())?;
     let expected = size_of_data(&layout)
         .ok_or_else(unreadable)?
         .checked_add(8 + header_size)
@@ -435,14 +416,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    const WEIGHT: [f32; 6] = [
-        0.1,
-        -0.0,
-        f32::NAN,
-        f32::INFINITY,
-        f32::MIN_POSITIVE / 2.0,
-        3.5,
-    ];
+    const WEIGHT: [f32; 6] = [0.1, -0.0, f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 2.0, 3.5];
 
     fn folder() -> (tempfile::TempDir, RunFolder) {
         let there = tempfile::tempdir().unwrap();
@@ -480,18 +454,8 @@ mod tests {
                     &[3, 2],
                     WEIGHT.iter().flat_map(|x| x.to_le_bytes()).collect(),
                 ),
-                tensor(
-                    "step \"quoted\"",
-                    Dtype::F32,
-                    &[],
-                    1.0_f32.to_le_bytes().to_vec(),
-                ),
-                tensor(
-                    "a.moment",
-                    Dtype::F64,
-                    &[1],
-                    signalling_nan.to_le_bytes().to_vec(),
-                ),
+                tensor("step \"quoted\"", Dtype::F32, &[], 1.0_f32.to_le_bytes().to_vec()),
+                tensor("a.moment", Dtype::F64, &[1], signalling_nan.to_le_bytes().to_vec()),
                 tensor(
                     "größe",
                     Dtype::U64,
@@ -530,10 +494,7 @@ mod tests {
         let first = fs::read(save(&folder, &of(1), 9).unwrap()).unwrap();
         assert_eq!(first, fs::read(save(&folder, &of(1), 9).unwrap()).unwrap());
         assert_ne!(first, fs::read(save(&folder, &of(2), 9).unwrap()).unwrap());
-        assert!(matches!(
-            load_latest(&folder).unwrap().tensors[0].bytes,
-            Cow::Owned(_)
-        ));
+        assert!(matches!(load_latest(&folder).unwrap().tensors[0].bytes, Cow::Owned(_)));
     }
 
     #[test]
@@ -542,17 +503,12 @@ mod tests {
         let bytes = fs::read(save(&folder, &checkpoint(1), KEEP_LAST).unwrap()).unwrap();
         let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         let weight = read.tensor("z.weight").unwrap();
-        assert_eq!(
-            (weight.dtype(), weight.shape()),
-            (safetensors::Dtype::F32, &[3, 2][..])
-        );
+        assert_eq!((weight.dtype(), weight.shape()), (safetensors::Dtype::F32, &[3, 2][..]));
         assert_eq!(weight.data(), &*checkpoint(1).tensors[0].bytes);
         assert_eq!(read.len(), 4);
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let digest = &header.metadata().as_ref().unwrap()["sha256"];
-        let zeroed = String::from_utf8_lossy(&bytes)
-            .find(digest.as_str())
-            .unwrap();
+        let zeroed = String::from_utf8_lossy(&bytes).find(digest.as_str()).unwrap();
         let mut bytes = bytes.clone();
         bytes[zeroed..zeroed + 64].fill(b'0');
         assert_eq!(
@@ -566,9 +522,7 @@ mod tests {
     fn the_last_ones_and_named_ones_are_kept() {
         let (_there, folder) = folder();
         fs::write(
-            folder
-                .checkpoints_folder()
-                .join(".step-0000000.safetensors.partial"),
+            folder.checkpoints_folder().join(".step-0000000.safetensors.partial"),
             "left by a kill",
         )
         .unwrap();
@@ -576,11 +530,7 @@ mod tests {
         for step in [100, 200, 10_000_000, 300] {
             save(&folder, &checkpoint(step), KEEP_LAST).unwrap();
         }
-        let steps: Vec<u64> = list(&folder)
-            .unwrap()
-            .into_iter()
-            .map(|(step, _)| step)
-            .collect();
+        let steps: Vec<u64> = list(&folder).unwrap().into_iter().map(|(step, _)| step).collect();
         assert_eq!(steps, [300, 10_000_000]);
         assert_eq!(
             load(&folder.checkpoints_folder().join("best.safetensors"))
@@ -606,10 +556,7 @@ mod tests {
         let previous = save(&folder, &checkpoint(100), KEEP_LAST).unwrap();
         let path = save(&folder, &checkpoint(200), KEEP_LAST).unwrap();
         let whole = fs::read(&path).unwrap();
-        for length in (0..whole.len())
-            .step_by(97)
-            .chain([1, 7, 8, 9, whole.len() - 1])
-        {
+        for length in (0..whole.len()).step_by(97).chain([1, 7, 8, 9, whole.len() - 1]) {
             fs::write(&path, &whole[..length]).unwrap();
             match load_latest(&folder) {
                 Err(RunError::CheckpointDamaged {
@@ -680,17 +627,10 @@ mod tests {
         next.tensors
             .push(tensor("large", Dtype::U64, &[20_000], vec![9; 160_000]));
         for room in [0, 5, 300, 70_000, 160_000] {
-            let failed =
-                save_through(&path, &next, |inner| NearlyFull { inner, room }).unwrap_err();
-            assert!(
-                failed.hint().unwrap().contains("the disk is full"),
-                "{failed}"
-            );
+            let failed = save_through(&path, &next, |inner| NearlyFull { inner, room }).unwrap_err();
+            assert!(failed.hint().unwrap().contains("the disk is full"), "{failed}");
             assert_eq!(fs::read(&path).unwrap(), before);
-            assert_eq!(
-                fs::read_dir(folder.checkpoints_folder()).unwrap().count(),
-                1
-            );
+            assert_eq!(fs::read_dir(folder.checkpoints_folder()).unwrap().count(), 1);
         }
     }
 
@@ -735,10 +675,7 @@ mod tests {
             })
         ));
         let huge = tensor("w", Dtype::F64, &[usize::MAX, 2], vec![]);
-        assert!(matches!(
-            saving(vec![huge]),
-            Err(RunError::TensorBytes { .. })
-        ));
+        assert!(matches!(saving(vec![huge]), Err(RunError::TensorBytes { .. })));
         let scalar = tensor("w", Dtype::F32, &[], vec![0; 4]);
         assert!(matches!(
             saving(vec![scalar.clone(), scalar.clone()]),
@@ -748,25 +685,16 @@ mod tests {
             name: "__metadata__".into(),
             ..scalar
         };
-        assert!(matches!(
-            saving(vec![reserved]),
-            Err(RunError::TensorName { .. })
-        ));
+        assert!(matches!(saving(vec![reserved]), Err(RunError::TensorName { .. })));
         for name in ["", "a/b", "..", "step-1", "a.b"] {
             assert!(matches!(
                 save_named(&folder, name, &checkpoint(1)),
                 Err(RunError::CheckpointName { .. })
             ));
         }
-        assert!(matches!(
-            load_latest(&folder),
-            Err(RunError::NoCheckpoint { .. })
-        ));
+        assert!(matches!(load_latest(&folder), Err(RunError::NoCheckpoint { .. })));
         fs::remove_dir(folder.checkpoints_folder()).unwrap();
-        assert!(matches!(
-            load_latest(&folder),
-            Err(RunError::NoCheckpoint { .. })
-        ));
+        assert!(matches!(load_latest(&folder), Err(RunError::NoCheckpoint { .. })));
     }
 
     #[test]

@@ -78,15 +78,8 @@ impl Machine {
 
 /// The processor's name in the text of Linux's `/proc/cpuinfo`.
 fn cpu_model(cpuinfo: &str) -> Option<String> {
-    let line = cpuinfo
-        .lines()
-        .find(|line| line.starts_with("model name"))?;
-    let name = line
-        .split_once(':')?
-        .1
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    let name = line.split_once(':')?.1.split_whitespace().collect::<Vec<_>>().join(" ");
     (!name.is_empty()).then_some(name)
 }
 
@@ -102,8 +95,7 @@ pub fn now_utc() -> String {
 fn utc(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -123,8 +115,7 @@ fn utc(seconds: u64) -> String {
 
 /// What changed between two sets of settings, one text per key, in the order of keys: `optimiser.lr: 0.0002 -> 0.0001`.
 pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
-    let shown =
-        |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
+    let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     keys.into_iter()
         .filter(|key| old.get(*key) != new.get(*key))
@@ -146,8 +137,7 @@ impl RunFolder {
     /// [`RunError::NotEmpty`] where there are files already, [`RunError::Locked`], [`RunError::Io`].
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        fs::create_dir_all(&path)
-            .map_err(|source| RunError::io("make the folder", &path, source))?;
+        fs::create_dir_all(&path).map_err(|source| RunError::io("make the folder", &path, source))?;
         refuse_files(&path)?;
         let lock = lock(&path)?;
         // Another process may have made a whole run between the first look and the lock.
@@ -191,8 +181,7 @@ impl RunFolder {
 
     fn make_inside(&self) -> Result<()> {
         for inside in [self.samples_folder(), self.checkpoints_folder()] {
-            fs::create_dir_all(&inside)
-                .map_err(|source| RunError::io("make the folder", &inside, source))?;
+            fs::create_dir_all(&inside).map_err(|source| RunError::io("make the folder", &inside, source))?;
         }
         Ok(())
     }
@@ -335,12 +324,10 @@ fn remove_after(folder: &Path, step: u64) -> Result<()> {
 fn refuse_files(path: &Path) -> Result<()> {
     let entries = fs::read_dir(path).map_err(|source| RunError::io("read", path, source))?;
     for entry in entries.flatten() {
-        let leftover = entry.file_name() == "lock"
-            || fs::read_dir(entry.path()).is_ok_and(|mut inside| inside.next().is_none());
+        let leftover =
+            entry.file_name() == "lock" || fs::read_dir(entry.path()).is_ok_and(|mut inside| inside.next().is_none());
         if !leftover {
-            return Err(RunError::NotEmpty {
-                path: path.to_owned(),
-            });
+            return Err(RunError::NotEmpty { path: path.to_owned() });
         }
     }
     Ok(())
@@ -358,9 +345,7 @@ fn lock(folder: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let process = fs::read_to_string(&path)
-                .ok()
-                .and_then(|id| id.trim().parse().ok());
+            let process = fs::read_to_string(&path).ok().and_then(|id| id.trim().parse().ok());
             return Err(RunError::Locked {
                 process,
                 path: folder.to_owned(),
@@ -368,9 +353,7 @@ fn lock(folder: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(source)) => return Err(RunError::io("lock", &path, source)),
     }
-    let noted = file
-        .set_len(0)
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     noted.map_err(|source| RunError::io("write", &path, source))?;
     Ok(file)
 }
@@ -407,13 +390,7 @@ mod tests {
     fn files_have_the_names_that_the_documentation_says() {
         let there = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(there.path().join("deep/a")).unwrap();
-        let inside = |path: PathBuf| {
-            path.strip_prefix(folder.path())
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        };
+        let inside = |path: PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
         assert_eq!(inside(folder.sample_file(400)), "samples/step-0000400.png");
         assert_eq!(
             inside(folder.checkpoint_file(12_345_678)),
@@ -429,8 +406,7 @@ mod tests {
     fn a_folder_with_files_is_refused_and_an_abandoned_one_taken() {
         let there = tempfile::tempdir().unwrap();
         drop(RunFolder::create(there.path()).unwrap());
-        let folder =
-            RunFolder::create(there.path()).expect("only a lock and empty folders are there");
+        let folder = RunFolder::create(there.path()).expect("only a lock and empty folders are there");
         folder.write_settings(&Settings::new()).unwrap();
         drop(folder);
         assert!(matches!(
@@ -455,10 +431,7 @@ mod tests {
         ));
         let file = there.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(
-            RunFolder::open(&file),
-            Err(RunError::Missing { .. })
-        ));
+        assert!(matches!(RunFolder::open(&file), Err(RunError::Missing { .. })));
         assert!(matches!(RunFolder::create(&file), Err(RunError::Io { .. })));
     }
 
@@ -517,10 +490,7 @@ mod tests {
         let folder = RunFolder::create(there.path()).unwrap();
         fs::write(folder.config_file(), "{\"a\":").unwrap();
         let error = folder.read_settings().unwrap_err().to_string();
-        assert!(
-            error.starts_with("expected settings, got something else (EOF")
-                && error.ends_with("config.json")
-        );
+        assert!(error.starts_with("expected settings, got something else (EOF") && error.ends_with("config.json"));
     }
 
     #[test]
@@ -530,12 +500,7 @@ mod tests {
         let provenance = Provenance {
             ganymede: "0.1.0".into(),
             commit: "unknown".into(),
-            command: vec![
-                "gany".into(),
-                "train".into(),
-                "--out".into(),
-                "my runs/a".into(),
-            ],
+            command: vec!["gany".into(), "train".into(), "--out".into(), "my runs/a".into()],
             seed: u64::MAX,
             data: DataSource {
                 name: "fashion-mnist".into(),
@@ -587,10 +552,7 @@ mod tests {
             names.sort();
             names
         };
-        assert_eq!(
-            names(folder.samples_folder()),
-            ["step-0000100.png", "step-0000200.png"]
-        );
+        assert_eq!(names(folder.samples_folder()), ["step-0000100.png", "step-0000200.png"]);
         assert_eq!(
             names(folder.checkpoints_folder()),
             [

@@ -205,11 +205,8 @@ impl Story {
         for event in &log.events {
             story.end = None;
             match event {
-                Event::Started {
-                    title, idea, steps, ..
-                } => {
-                    (story.title, story.idea, story.planned) =
-                        (title.clone(), idea.clone(), *steps);
+                Event::Started { title, idea, steps, .. } => {
+                    (story.title, story.idea, story.planned) = (title.clone(), idea.clone(), *steps);
                 }
                 Event::Resumed { step, .. } => story.resumed.push(*step),
                 Event::Step {
@@ -220,19 +217,13 @@ impl Story {
                 } => {
                     story.steps.push((*step, *seconds, *images));
                     for (name, value) in scalars {
-                        story
-                            .scalars
-                            .entry(name.clone())
-                            .or_default()
-                            .push((*step, *value));
+                        story.scalars.entry(name.clone()).or_default().push((*step, *value));
                     }
                 }
                 Event::Sample { step, path } => {
                     story.samples.insert(*step, path.clone());
                 }
-                Event::Warning { step, message } => {
-                    story.warnings.push((Some(*step), message.clone()))
-                }
+                Event::Warning { step, message } => story.warnings.push((Some(*step), message.clone())),
                 Event::Stopped { .. } | Event::Finished { .. } => story.end = Some(event.clone()),
                 Event::Checkpoint { .. } => {}
             }
@@ -335,9 +326,7 @@ struct Series {
 fn charts(story: &Story) -> Vec<Chart> {
     let mut groups: BTreeMap<(usize, &str), Vec<&str>> = BTreeMap::new();
     for name in story.scalars.keys() {
-        let prefix = name
-            .split_once('.')
-            .map_or(name.as_str(), |(prefix, _)| prefix);
+        let prefix = name.split_once('.').map_or(name.as_str(), |(prefix, _)| prefix);
         let known = GROUPS
             .iter()
             .position(|group| group.prefix == prefix)
@@ -351,10 +340,7 @@ fn charts(story: &Story) -> Vec<Chart> {
         } else {
             GROUPS.get(known)
         };
-        let mut series: Vec<Series> = names
-            .iter()
-            .map(|name| line(name, &story.scalars[*name]))
-            .collect();
+        let mut series: Vec<Series> = names.iter().map(|name| line(name, &story.scalars[*name])).collect();
         colour(&mut series, &names);
         // Discriminator and real first, generator and generated second, in every chart.
         series.sort_by_key(|series| series.colour);
@@ -376,9 +362,9 @@ fn charts(story: &Story) -> Vec<Chart> {
 fn in_words(name: &str) -> String {
     let words = name.replace(['_', '.'], " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn colour(series: &mut [Series], names: &[&str]) {
@@ -401,10 +387,7 @@ fn colour(series: &mut [Series], names: &[&str]) {
         .enumerate()
         .filter(|(_, series)| series.colour == usize::MAX)
     {
-        let colour = taken
-            .iter()
-            .position(|taken| !taken)
-            .unwrap_or(number % COLOUR_COUNT);
+        let colour = taken.iter().position(|taken| !taken).unwrap_or(number % COLOUR_COUNT);
         (series.colour, taken[colour]) = (colour, true);
     }
 }
@@ -435,18 +418,11 @@ fn line(name: &str, points: &[(u64, f64)]) -> Series {
             .map(|(_, value)| *value)
             .filter(|value| value.is_finite())
             .collect();
-        let mean = finite
-            .iter()
-            .map(|value| value / finite.len() as f64)
-            .sum::<f64>();
+        let mean = finite.iter().map(|value| value / finite.len() as f64).sum::<f64>();
         series.step.push(bucket[bucket.len() - 1].0);
-        series
-            .mean
-            .push(if finite.is_empty() { None } else { short(mean) });
+        series.mean.push(if finite.is_empty() { None } else { short(mean) });
         low.push(short(finite.iter().copied().fold(f64::INFINITY, f64::min)));
-        high.push(short(
-            finite.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        ));
+        high.push(short(finite.iter().copied().fold(f64::NEG_INFINITY, f64::max)));
     }
     (series.low, series.high) = (Some(low), Some(high));
     series
@@ -473,13 +449,7 @@ const SCRIPT: &str = include_str!("report/report.js");
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
-fn page(
-    settings: &Settings,
-    provenance: &Provenance,
-    story: &Story,
-    samples: &[Sample],
-    charts: &[Chart],
-) -> String {
+fn page(settings: &Settings, provenance: &Provenance, story: &Story, samples: &[Sample], charts: &[Chart]) -> String {
     let title = escape(&story.title);
     let (first, last) = (
         story.steps.first().map_or(0, |step| step.0),
@@ -534,21 +504,13 @@ fn header(provenance: &Provenance, story: &Story) -> String {
     let (steps, seconds, images) = story.steps.last().copied().unwrap_or_default();
     let (class, status) = match &story.end {
         Some(Event::Finished { .. }) => ("finished", "Finished".to_owned()),
-        Some(Event::Stopped { step, reason }) => (
-            "stopped",
-            format!("Stopped after step {}: {reason}", grouped(*step)),
-        ),
-        _ => (
-            "going",
-            "Was still going on when this page was made".to_owned(),
-        ),
+        Some(Event::Stopped { step, reason }) => {
+            ("stopped", format!("Stopped after step {}: {reason}", grouped(*step)))
+        }
+        _ => ("going", "Was still going on when this page was made".to_owned()),
     };
     let planned = story.planned.filter(|planned| *planned != steps);
-    let rate = if seconds > 0.0 {
-        images as f64 / seconds
-    } else {
-        0.0
-    };
+    let rate = if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
     let machine = &provenance.machine;
     let facts = [
         fact(
@@ -593,11 +555,7 @@ fn fact(name: &str, value: &str, small: Option<String>) -> String {
     let small = small
         .map(|text| format!("<small>{}</small>", escape(&text)))
         .unwrap_or_default();
-    let class = if value.len() > 10 {
-        " class=\"word\""
-    } else {
-        ""
-    };
+    let class = if value.len() > 10 { " class=\"word\"" } else { "" };
     format!(
         "<div><dt>{}</dt><dd{class}>{}{small}</dd></div>",
         escape(name),
@@ -608,10 +566,7 @@ fn fact(name: &str, value: &str, small: Option<String>) -> String {
 fn resumptions(story: &Story) -> Option<String> {
     match story.resumed.len() {
         0 => None,
-        1 => Some(format!(
-            "resumed once, at step {}",
-            grouped(story.resumed[0])
-        )),
+        1 => Some(format!("resumed once, at step {}", grouped(story.resumed[0]))),
         times => Some(format!("resumed {times} times")),
     }
 }
@@ -668,10 +623,7 @@ fn warnings(story: &Story) -> String {
         return String::new();
     }
     let item = |(step, message): &(Option<u64>, String)| {
-        let step = step.map_or_else(
-            || "The record".to_owned(),
-            |step| format!("Step {}", grouped(step)),
-        );
+        let step = step.map_or_else(|| "The record".to_owned(), |step| format!("Step {}", grouped(step)));
         format!("<li><b>{step}</b><span>{}</span></li>\n", escape(message))
     };
     format!(
@@ -688,9 +640,9 @@ fn chart_section(charts: &[Chart]) -> String {
             .into();
     }
     let figure = |chart: &Chart| {
-        let (unit, read) = chart.group.map_or(("", String::new()), |group| {
-            (group.unit, how_to_read(group))
-        });
+        let (unit, read) = chart
+            .group
+            .map_or(("", String::new()), |group| (group.unit, how_to_read(group)));
         format!(
             "<figure class=\"card chart\" id=\"chart-{id}\">\n\
              <figcaption><h3>{title}</h3><p class=\"unit\">{unit}</p></figcaption>\n\
@@ -751,8 +703,7 @@ fn repeat(provenance: &Provenance) -> String {
 fn settings_section(settings: &Settings) -> String {
     let mut rows = String::new();
     let mut above = "";
-    let (single, grouped): (Vec<_>, Vec<_>) =
-        settings.iter().partition(|(key, _)| !key.contains('.'));
+    let (single, grouped): (Vec<_>, Vec<_>) = settings.iter().partition(|(key, _)| !key.contains('.'));
     for (key, value) in single.into_iter().chain(grouped) {
         let (prefix, rest) = key.split_once('.').unwrap_or(("", key));
         if prefix != above {
@@ -794,12 +745,7 @@ fn origin(provenance: &Provenance, story: &Story) -> String {
         ("Instruction set", machine.instruction_set.clone()),
         ("Operating system", machine.os.clone()),
     ];
-    rows.extend(
-        machine
-            .accelerator
-            .iter()
-            .map(|name| ("Accelerator", name.clone())),
-    );
+    rows.extend(machine.accelerator.iter().map(|name| ("Accelerator", name.clone())));
     if !story.resumed.is_empty() {
         let steps: Vec<String> = story.resumed.iter().map(|step| grouped(*step)).collect();
         rows.push(("Resumed at step", steps.join(", ")));
@@ -875,11 +821,7 @@ fn duration(seconds: f64) -> String {
         s if s < 10.0 => format!("{s:.1} s"),
         s if s < 90.0 => format!("{s:.0} s"),
         s if s < 5_400.0 => format!("{:.1} min", s / 60.0),
-        s => format!(
-            "{} h {} min",
-            (s / 3_600.0).floor(),
-            (s % 3_600.0 / 60.0).round()
-        ),
+        s => format!("{} h {} min", (s / 3_600.0).floor(), (s % 3_600.0 / 60.0).round()),
     }
 }
 
@@ -897,13 +839,7 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(there.path().join("run")).unwrap();
         folder
-            .write_settings(
-                &[
-                    (format!("a.{NASTY}"), json!(NASTY)),
-                    ("batch".into(), json!(64)),
-                ]
-                .into(),
-            )
+            .write_settings(&[(format!("a.{NASTY}"), json!(NASTY)), ("batch".into(), json!(64))].into())
             .unwrap();
         let machine = Machine {
             cpu: NASTY.into(),
@@ -926,9 +862,7 @@ mod tests {
         };
         folder.write_provenance(&provenance).unwrap();
         let mut writer = EventWriter::create(&folder).unwrap();
-        events
-            .iter()
-            .for_each(|event| writer.append(event).unwrap());
+        events.iter().for_each(|event| writer.append(event).unwrap());
         (there, folder)
     }
 
@@ -1006,9 +940,7 @@ mod tests {
     fn a_run_that_said_nothing_yet_has_a_report() {
         let (_there, folder) = run(&[]);
         let page = report_html(&folder).unwrap();
-        assert!(
-            page.contains("No samples were drawn yet") && page.contains("Nothing was measured yet")
-        );
+        assert!(page.contains("No samples were drawn yet") && page.contains("Nothing was measured yet"));
     }
 
     #[test]
@@ -1043,11 +975,7 @@ mod tests {
         let mut text = fs::read_to_string(folder.events_file()).unwrap();
         text.push_str("{\"event\":\"st");
         fs::write(folder.events_file(), text).unwrap();
-        assert!(
-            report_html(&folder)
-                .unwrap()
-                .contains("is incomplete and was left out")
-        );
+        assert!(report_html(&folder).unwrap().contains("is incomplete and was left out"));
     }
 
     #[test]
@@ -1072,11 +1000,7 @@ mod tests {
             .map(|chart| {
                 (
                     chart.title,
-                    chart
-                        .series
-                        .into_iter()
-                        .map(|s| (s.label, s.colour))
-                        .collect(),
+                    chart.series.into_iter().map(|s| (s.label, s.colour)).collect(),
                 )
             })
             .collect();
@@ -1131,26 +1055,18 @@ mod tests {
 
     #[test]
     fn values_that_are_not_finite_are_gaps_and_counted() {
-        let short = line(
-            "loss.generator",
-            &[(1, 0.5), (2, f64::NAN), (3, f64::INFINITY)],
-        );
+        let short = line("loss.generator", &[(1, 0.5), (2, f64::NAN), (3, f64::INFINITY)]);
         assert_eq!(
             (short.mean, short.bad, short.bad_first),
             (vec![Some(0.5), None, None], 2, Some(2))
         );
-        let long: Vec<(u64, f64)> = (1..=1_200)
-            .map(|n| (n, if n > 600 { f64::NAN } else { 1.0 }))
-            .collect();
+        let long: Vec<(u64, f64)> = (1..=1_200).map(|n| (n, if n > 600 { f64::NAN } else { 1.0 })).collect();
         let long = line("loss.generator", &long);
         assert_eq!(
             (long.mean[299], long.mean[300], long.bad, long.bad_first),
             (Some(1.0), None, 600, Some(601))
         );
-        assert_eq!(
-            (long.low.unwrap()[300], long.high.unwrap()[300]),
-            (None, None)
-        );
+        assert_eq!((long.low.unwrap()[300], long.high.unwrap()[300]), (None, None));
     }
 
     #[test]
@@ -1174,29 +1090,14 @@ mod tests {
         (0..200).for_each(|step| fs::write(folder.sample_file(step), png).unwrap());
         let story = Story::of(&read_events(&folder.events_file()).unwrap());
         let found = samples(&folder, &story);
-        assert_eq!(
-            (found.len(), found[0].step, found[FRAMES - 1].step),
-            (FRAMES, 0, 199)
-        );
+        assert_eq!((found.len(), found[0].step, found[FRAMES - 1].step), (FRAMES, 0, 199));
         assert!(found.is_sorted_by(|a, b| a.step < b.step));
-        assert!(
-            found[0]
-                .src
-                .starts_with("data:image/png;base64,iVBORw0KGgo")
-        );
+        assert!(found[0].src.starts_with("data:image/png;base64,iVBORw0KGgo"));
     }
 
     #[test]
     fn commands_survive_a_shell() {
-        let words = [
-            "gany",
-            "--set",
-            "optimiser.lr=1e-4",
-            "my runs/a",
-            "it's",
-            "",
-        ]
-        .map(shell_word);
+        let words = ["gany", "--set", "optimiser.lr=1e-4", "my runs/a", "it's", ""].map(shell_word);
         assert_eq!(
             words.join(" "),
             r"gany --set optimiser.lr=1e-4 'my runs/a' 'it'\''s' ''"

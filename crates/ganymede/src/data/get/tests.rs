@@ -161,7 +161,7 @@ fn both_routes_for_real() {
     for id in ["mnist", "fashion-mnist"] {
         let entry = registry::find(id).unwrap();
         let folder = cache.path().join("data").join(id);
-        let mut get = || get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
+        let get = || get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
         assert!(!get().already);
         assert!(get().already);
         assert!(has_all(entry, &folder));
