@@ -1,2 +1,74 @@
-//! `gany`, the command.
-fn main() {}
+//! `gany`, the command: train, watch and sample generative adversarial networks.
+//!
+//! A file a verb. Nothing is computed here: the verbs say what the library's public API gives them, and what a run's
+//! events say while it goes on.
+mod bench;
+mod data;
+mod failure;
+mod models;
+mod output;
+mod picture;
+mod progress;
+mod sample;
+mod train;
+mod welcome;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Train, watch and sample generative adversarial networks.
+#[derive(Parser)]
+#[command(name = "gany", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gany train                                       DCGAN on clothes, three minutes
+  gany train wgan_gp --data photos/ --size 64      your own pictures
+  gany sample runs/dcgan-fashion-mnist -o new.png  new pictures from a run
+  gany models dcgan                                what a system does, and its settings
+
+`gany VERB --help` teaches a verb.";
+
+#[derive(Subcommand)]
+enum Verb {
+    Train(Box<train::Args>),
+    Sample(sample::Args),
+    Models(models::Args),
+    Data(data::Args),
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    failure::report_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe is no reason to complain.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Failure::EXIT_CODE } else { 0 });
+        }
+    };
+    let done = std::panic::catch_unwind(|| {
+        failure::check_environment()?;
+        match cli.verb {
+            None => welcome::run(),
+            Some(Verb::Train(args)) => train::run(*args),
+            Some(Verb::Sample(args)) => sample::run(args),
+            Some(Verb::Models(args)) => models::run(&args),
+            Some(Verb::Data(args)) => data::run(args),
+            Some(Verb::Bench(args)) => bench::run(args, started),
+        }
+    });
+    match done {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => failure.show(),
+        Err(_) => ExitCode::from(1),
+    }
+}

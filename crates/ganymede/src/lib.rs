@@ -13,3 +13,6 @@ pub mod penalties;
 #[cfg(test)]
 mod reference;
 pub mod run;
+
+/// The engine that all of it runs on.
+pub use gany_engine as engine;

@@ -124,7 +124,7 @@ pub fn grid_png(pictures: &Pictures, columns: usize, stamp: &Stamp, path: &Path)
     canvas.write(stamp, path)
 }
 
-/// Writes picture `index` alone and in its own size.
+/// Writes picture `index` alone and in its own size, without waiting for the disk: a sample can be made again.
 ///
 /// # Errors
 /// As [`grid_png`]; [`RunError::NoPicture`] where there is no such picture.
@@ -143,7 +143,8 @@ pub fn png_of_one(pictures: &Pictures, index: usize, stamp: &Stamp, path: &Path)
         .iter_mut()
         .zip(values)
         .for_each(|(to, from)| *to = level(*from));
-    canvas.write(stamp, path)
+    let bytes = canvas.encode(stamp, path)?;
+    std::fs::write(path, bytes).map_err(|source| RunError::io("write", path, source))
 }
 
 /// Side of a scatter plot in pixels.
@@ -301,6 +302,12 @@ impl Canvas {
     }
 
     fn write(&self, stamp: &Stamp, path: &Path) -> Result<()> {
+        let bytes = self.encode(stamp, path)?;
+        atomic::replace(path, |file| file.write_all(&bytes))
+    }
+
+    /// The bytes of the PNG; `path` is for errors.
+    fn encode(&self, stamp: &Stamp, path: &Path) -> Result<Vec<u8>> {
         let failed = |error: png::EncodingError| RunError::Png {
             reason: error.to_string(),
             path: path.to_owned(),
@@ -323,7 +330,7 @@ impl Canvas {
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&self.levels).map_err(failed)?;
         writer.finish().map_err(failed)?;
-        atomic::replace(path, |file| file.write_all(&bytes))
+        Ok(bytes)
     }
 }
 

@@ -6,7 +6,6 @@ use super::training::{Length, TrainError, order_from, restore};
 use crate::data::Shape;
 use crate::games::{Play, latent_vectors};
 use crate::models::{self, Entry, Given};
-use serde_json::Value;
 use std::path::Path;
 
 /// A trained system, ready to be asked.
@@ -14,6 +13,7 @@ pub struct Sampler {
     entry: &'static Entry,
     play: Play,
     shape: Shape,
+    class_names: Vec<String>,
     run_seed: u64,
     step: u64,
 }
@@ -45,10 +45,10 @@ impl Sampler {
                 dimension: shape.first().copied().unwrap_or(2),
             },
         };
-        let classes = settings
+        let class_names: Option<Vec<String>> = settings
             .get("data.classes")
-            .and_then(Value::as_u64)
-            .map(|classes| classes as usize);
+            .and_then(|names| serde_json::from_value(names.clone()).ok());
+        let classes = class_names.as_ref().map(Vec::len);
         let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
         let (system, batch) = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
         let mut play = Play::new(system, &shape.of_batch(batch), order.seed);
@@ -58,6 +58,7 @@ impl Sampler {
             entry,
             play,
             shape,
+            class_names: class_names.unwrap_or_default(),
             run_seed: order.seed,
             step: saved.step,
         })
@@ -78,6 +79,11 @@ impl Sampler {
         self.play.system().classes()
     }
 
+    /// The names of the data's classes, by class number; none where the data had no labels.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
     /// What files made from these samples say of themselves.
     pub fn stamp(&self) -> Stamp {
         Stamp {
@@ -92,15 +98,16 @@ impl Sampler {
     pub fn samples(&mut self, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
         let z_dim = self.play.system().z_dim();
         let mut values = Vec::with_capacity(count * self.shape.floats());
+        let latents = latent_vectors(seed, first, count.next_multiple_of(BATCH), z_dim);
         for start in (first..first + count).step_by(BATCH) {
             let asked = BATCH.min(first + count - start);
             // Always whole batches, so that a sample does not depend on how many others were asked for.
-            let z = latent_vectors(seed, start, BATCH, z_dim);
+            let z = &latents[(start - first) * z_dim..][..BATCH * z_dim];
             let y = self.classes().map(|classes| {
                 let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
                 (0..BATCH).map(class_of).collect::<Vec<f32>>()
             });
-            values.extend_from_slice(&self.play.sample(&z, y.as_deref())[..asked * self.shape.floats()]);
+            values.extend_from_slice(&self.play.sample(z, y.as_deref())[..asked * self.shape.floats()]);
         }
         values
     }

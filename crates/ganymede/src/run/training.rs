@@ -87,6 +87,25 @@ pub enum Length {
     Seconds(f64),
 }
 
+impl Length {
+    const KEYS: [&'static str; 2] = ["length.steps", "length.seconds"];
+
+    /// As a run's settings have it.
+    fn setting(self) -> (String, Value) {
+        let (key, value) = match self {
+            Length::Steps(steps) => (Self::KEYS[0], json!(steps)),
+            Length::Seconds(seconds) => (Self::KEYS[1], json!(seconds)),
+        };
+        (key.to_owned(), value)
+    }
+
+    fn of(settings: &Settings) -> Option<Length> {
+        let [steps, seconds] = Self::KEYS.map(|key| settings.get(key));
+        let steps = steps.and_then(Value::as_u64).map(Length::Steps);
+        steps.or_else(|| seconds?.as_f64().map(Length::Seconds))
+    }
+}
+
 /// Everything that a training needs to know.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -140,7 +159,8 @@ impl Training {
     /// [`TrainError`] for an order that does not fit together, data that cannot be read, a folder that is in use.
     pub fn begin(order: Order, path: &Path) -> Result<Training, TrainError> {
         let entry = models::find(&order.system)?;
-        let (settings, data, play, batch) = set_up(entry, &order)?;
+        let (mut settings, data, play, batch) = set_up(entry, &order)?;
+        settings.extend([order.length.setting()]);
         let folder = RunFolder::create(path)?;
         folder.write_settings(&settings)?;
         folder.write_provenance(&Provenance {
@@ -194,8 +214,17 @@ impl Training {
     pub fn resume(order: Order, path: &Path) -> Result<Training, TrainError> {
         let entry = models::find(&order.system)?;
         let folder = RunFolder::open_to_write(path)?;
-        let (settings, data, mut play, batch) = set_up(entry, &order)?;
+        let (mut settings, data, mut play, batch) = set_up(entry, &order)?;
+        // How long a run goes on is the one thing that may change.
+        let began_with = folder.read_settings()?;
+        let length = |(key, _): &(&String, &Value)| Length::KEYS.contains(&key.as_str());
+        settings.extend(began_with.iter().filter(length).map(|(key, value)| (key.clone(), value.clone())));
         folder.refuse_changed_settings(&settings)?;
+        if Length::of(&settings) != Some(order.length) {
+            settings.retain(|key, _| !Length::KEYS.contains(&key.as_str()));
+            settings.extend([order.length.setting()]);
+            folder.write_settings(&settings)?;
+        }
         let (mut step, mut seconds, mut last_checkpoint) = (0, 0.0, None);
         if !checkpoint::list(&folder)?.is_empty() {
             let saved = checkpoint::load_latest(&folder)?;
@@ -221,13 +250,14 @@ impl Training {
         })
     }
 
-    /// The order that began the run in `path`, to be resumed with another length.
+    /// The order that began the run in `path`, to be resumed, for another length if one is given.
     ///
     /// # Errors
     /// Where there is no run, or its settings cannot be understood.
-    pub fn order_of(path: &Path, length: Length, command: Vec<String>) -> Result<Order, TrainError> {
-        let folder = RunFolder::open(path)?;
-        order_from(&folder.read_settings()?, length, command)
+    pub fn order_of(path: &Path, length: Option<Length>, command: Vec<String>) -> Result<Order, TrainError> {
+        let settings = RunFolder::open(path)?.read_settings()?;
+        let length = length.or_else(|| Length::of(&settings)).unwrap_or(Length::Steps(0));
+        order_from(&settings, length, command)
     }
 
     /// The run's folder.
@@ -248,6 +278,16 @@ impl Training {
     /// The state and the step function.
     pub fn play(&mut self) -> &mut Play {
         &mut self.play
+    }
+
+    /// Pictures in a row of the run's sample grids: a column a class where classes can be asked for.
+    pub fn sample_columns(&self) -> usize {
+        self.play.system().classes().unwrap_or(8)
+    }
+
+    /// How long it is to go on, over all parts of a resumed run.
+    pub fn length(&self) -> Length {
+        self.order.length
     }
 
     /// Steps done so far.
@@ -414,7 +454,7 @@ impl Training {
             step: self.step,
         };
         let path = self.folder.sample_file(self.step);
-        let classes = self.play.system().classes();
+        let (classes, columns) = (self.play.system().classes(), self.sample_columns());
         let count = match (self.data.shape(), classes) {
             (Shape::Point { .. }, _) => 1024,
             (Shape::Picture { .. }, Some(classes)) => classes * 8,
@@ -429,7 +469,6 @@ impl Training {
                 width,
                 channels,
             } => {
-                let columns = classes.unwrap_or(8);
                 grid_png(
                     &Pictures {
                         values: &values,
@@ -523,7 +562,7 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
     settings.insert("data".into(), json!(order.data));
     settings.insert("data.digest".into(), json!(format!("sha256:{}", data.digest())));
     settings.insert("data.shape".into(), json!(data.shape().of_batch(1)[1..]));
-    settings.insert("data.classes".into(), json!(given.classes));
+    settings.insert("data.classes".into(), json!(data.classes()));
     settings.insert(
         "data.want".into(),
         serde_json::to_value(&order.want).expect("a plain value"),

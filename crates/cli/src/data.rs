@@ -1,0 +1,209 @@
+//! `gany data`: the data sets there are, fetching them, and a look at data before training.
+use crate::failure::Failure;
+use crate::output::{COMMAND, DIM, STRONG, WARNING, aligned, grouped, print, print_json};
+use clap::Subcommand;
+use ganymede::data::registry::{ENTRIES, Entry, Route};
+use ganymede::data::{Report, Shape, check, get};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// List data sets, fetch one, or check pictures before training
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gany data list
+  gany data get mnist         fetch it, check it, keep it for `--data mnist`
+  gany data check photos/     sizes, classes, broken and repeated files")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// List the data sets that have a name
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a data set into the cache folder and check it
+    Get {
+        /// Its name
+        name: String,
+    },
+    /// Look for broken files, mixed sizes and unbalanced classes
+    Check {
+        /// A data set's name, or a path as `gany train --data` takes it
+        data: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    match args.what {
+        What::List { json: true } => print_json(&ENTRIES.iter().map(described).collect::<Vec<_>>()),
+        What::List { json: false } => print(&list()),
+        What::Get { name } => {
+            let fetched = get(&name, &mut |text| eprintln_softly(text))?;
+            let already = if fetched.already {
+                "already there"
+            } else {
+                "fetched and checked"
+            };
+            print(&format!(
+                "{name} is {already}: {}\nlicence: {}\n{DIM}try{DIM:#} {COMMAND}gany train --data {name}{COMMAND:#}",
+                fetched.folder.display(),
+                fetched.licence
+            ));
+        }
+        What::Check { data, json } => {
+            let report = check(&data)?;
+            if json {
+                print_json(&report)
+            } else {
+                print(&told(&report))
+            }
+            if !report.is_sound() {
+                return Ok(ExitCode::from(Failure::EXIT_CODE));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn eprintln_softly(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Where a data set comes from, in a word.
+fn source(entry: &Entry) -> &'static str {
+    match entry.route {
+        Route::BuiltIn => "built in",
+        Route::Formula(_) => "computed",
+        Route::Npm { .. } | Route::Debian { .. } if is_here(entry) => "here",
+        Route::Npm { .. } | Route::Debian { .. } => "to fetch",
+    }
+}
+
+fn is_here(entry: &Entry) -> bool {
+    ganymede::data::get::folder_of(entry).is_ok_and(|folder| folder.is_dir())
+}
+
+fn described(entry: &Entry) -> Value {
+    let splits: serde_json::Map<String, Value> = entry
+        .splits
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), json!(count)))
+        .collect();
+    json!({
+        "id": entry.id,
+        "title": entry.title,
+        "licence": entry.licence,
+        "shape": entry.shape,
+        "has": entry.has,
+        "splits": splits,
+        "classes": entry.classes,
+        "source": source(entry),
+    })
+}
+
+fn list() -> String {
+    let mut rows = vec![
+        ["name", "what", "shape", "source", "licence"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(ENTRIES.iter().map(|entry| {
+        [entry.id, entry.title, entry.shape, source(entry), entry.licence]
+            .map(str::to_owned)
+            .to_vec()
+    }));
+    let table = aligned(&rows);
+    let (head, body) = table.split_once('\n').unwrap_or((&table, ""));
+    format!(
+        "{STRONG}{head}{STRONG:#}\n{body}\n{DIM}`gany data get NAME` fetches one; your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"
+    )
+}
+
+/// At most so many broken or repeated files are named.
+const MOST_NAMED: usize = 20;
+
+fn told(report: &Report) -> String {
+    let shape = match report.shape {
+        Some(Shape::Picture {
+            height,
+            width,
+            channels,
+        }) => format!("{width}x{height}, channels: {channels}"),
+        Some(Shape::Point { dimension }) => format!("{dimension}-D points"),
+        None => "different sizes; choose one with `--size`".into(),
+    };
+    let count = report.count.map_or_else(|| "as many as are asked for".into(), grouped);
+    let mut text = format!(
+        "{STRONG}{}{STRONG:#}\n  examples  {count}\n  shape     {shape}\n",
+        report.name
+    );
+    if report.sizes.len() > 1 {
+        let sizes: Vec<String> = report
+            .sizes
+            .iter()
+            .take(6)
+            .map(|size| format!("{}x{} ({})", size.width, size.height, size.count))
+            .collect();
+        let more = if report.sizes.len() > 6 { " and more" } else { "" };
+        text += &format!("  sizes     {}{more}\n", sizes.join(", "));
+    }
+    if !report.classes.is_empty() {
+        let classes: Vec<String> = report
+            .classes
+            .iter()
+            .map(|class| format!("{} ({})", class.name, grouped(class.count)))
+            .collect();
+        text += &format!("  classes   {}\n", classes.join(", "));
+    }
+    if let Some(imbalance) = report.imbalance().filter(|imbalance| *imbalance > 3.0) {
+        text += &format!(
+            "{WARNING}warning:{WARNING:#} the most frequent class has {imbalance:.1} times as many examples as the rarest\n"
+        );
+    }
+    for note in &report.notes {
+        text += &format!("{WARNING}note:{WARNING:#} {note}\n");
+    }
+    let named = |title: &str, lines: Vec<String>| {
+        let more = lines.len().saturating_sub(MOST_NAMED);
+        let mut text = format!("{WARNING}{title}:{WARNING:#} {}\n", lines.len());
+        lines
+            .iter()
+            .take(MOST_NAMED)
+            .for_each(|line| text += &format!("  {line}\n"));
+        if more > 0 {
+            text += &format!("  and {more} more; `--json` names them all\n");
+        }
+        text
+    };
+    if !report.repeated.is_empty() {
+        let pairs = report.repeated.iter();
+        text += &named(
+            "repeated",
+            pairs
+                .map(|(later, first)| format!("{} is {}", later.display(), first.display()))
+                .collect(),
+        );
+    }
+    if report.is_sound() {
+        text += "no broken files";
+    } else {
+        let files = report.broken.iter();
+        text += &named(
+            "broken",
+            files
+                .map(|file| format!("{}: {}", file.path.display(), file.why))
+                .collect(),
+        );
+    }
+    text
+}

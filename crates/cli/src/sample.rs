@@ -1,0 +1,241 @@
+//! `gany sample`: new pictures or points from a run.
+use crate::failure::Failure;
+use crate::output::{grouped, print};
+use crate::picture::{Grid, Screen};
+use clap::builder::TypedValueParser;
+use ganymede::data::Shape;
+use ganymede::run::sampling::points;
+use ganymede::run::{Pictures, RunError, Sampler, grid_png, png_of_one, scatter_png};
+use rayon::prelude::*;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Make new pictures or points from the latest checkpoint of a run
+///
+/// The same seed gives the same samples every time, and sample 7 is the same however many are asked for.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gany sample runs/dcgan-fashion-mnist                       64 of them as one picture
+  gany sample runs/cgan-fashion-mnist --class sandal         of one class
+  gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png")]
+pub(crate) struct Args {
+    /// The run's folder
+    run: PathBuf,
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
+    count: usize,
+    /// Only this class: its name, or its number from 0
+    #[arg(long, value_name = "NAME|NUMBER")]
+    class: Option<String>,
+    /// What the samples follow from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A `.png` for one grid (for points: a plot), any other name for a folder with a file each (for points:
+    /// `points.csv`); by default NAME.png, after the run
+    #[arg(short, long, value_name = "FILE.png|FOLDER")]
+    output: Option<PathBuf>,
+    /// Pictures in a row of the grid
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
+    columns: Option<usize>,
+    /// Print what was made as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// So many pictures are made and written at a time.
+const PORTION: usize = 1000;
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let mut sampler = Sampler::open(&args.run)?;
+    let class = match &args.class {
+        Some(wanted) => Some(class_number(wanted, &sampler)?),
+        None => None,
+    };
+    let output = args.output.clone().unwrap_or_else(|| {
+        let full = args.run.canonicalize().unwrap_or_else(|_| args.run.clone());
+        PathBuf::from(full.file_name().unwrap_or("samples".as_ref())).with_added_extension("png")
+    });
+    let is_png = output
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if is_png {
+        one_file(&mut sampler, &args, class, &output)?;
+    } else {
+        folder(&mut sampler, &args, class, &output)?;
+    }
+    if args.json {
+        crate::output::print_json(&serde_json::json!({
+            "output": output, "count": args.count, "seed": args.seed, "class": class, "step": sampler.stamp().step,
+        }));
+    } else {
+        let what = if matches!(sampler.shape(), Shape::Picture { .. }) {
+            "pictures"
+        } else {
+            "points"
+        };
+        print(&format!(
+            "{} {what} in {}",
+            grouped(args.count as u64),
+            output.display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
+    let (system, names) = (sampler.entry().card.id, sampler.class_names());
+    let Some(classes) = sampler.classes() else {
+        return Err(Failure::new(
+            format!("cannot ask for a class: `{system}` was trained without being told the classes"),
+            "leave out `--class`, or train a conditional system such as `cgan`",
+        ));
+    };
+    let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+    by_name
+        .or_else(|| wanted.parse().ok().filter(|number| *number < classes))
+        .ok_or_else(|| {
+            Failure::new(
+                format!("expected a class of this run, got `{wanted}`"),
+                format!(
+                    "its classes are {}, or a number from 0 to {}",
+                    names.join(", "),
+                    classes - 1
+                ),
+            )
+        })
+}
+
+fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let values = sampler.samples(args.seed, 0, args.count, class);
+    match sampler.shape() {
+        Shape::Picture {
+            height,
+            width,
+            channels,
+        } => {
+            let pictures = Pictures {
+                values: &values,
+                count: args.count,
+                height,
+                width,
+                channels,
+            };
+            let in_turn = sampler.classes().filter(|classes| class.is_none() && *classes <= 16);
+            let square = (args.count as f64).sqrt().ceil() as usize;
+            let columns = args.columns.or(in_turn).unwrap_or(square).min(args.count);
+            grid_png(&pictures, columns, &sampler.stamp(), path)?;
+            show(
+                path,
+                &Grid {
+                    columns: columns as u32,
+                    aspect: height as f64 / width as f64,
+                },
+                args.json,
+            );
+        }
+        Shape::Point { dimension } => {
+            scatter_png(&[], &points(&values, dimension), &sampler.stamp(), path)?;
+            show(
+                path,
+                &Grid {
+                    columns: 1,
+                    aspect: 1.0,
+                },
+                args.json,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Shows the picture where standard output is a terminal.
+fn show(path: &Path, grid: &Grid, is_json: bool) {
+    if is_json || !std::io::stdout().is_terminal() {
+        return;
+    }
+    let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
+    let drawn = Screen::detect(|name| std::env::var(name).ok()).and_then(|screen| screen.draw(path, grid, columns));
+    if let Some(text) = drawn {
+        print(&text);
+    }
+}
+
+fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    make_folder(path)?;
+    let digits = (args.count - 1).to_string().len().max(5);
+    let name = |index: usize| format!("{index:0digits$}.png");
+    let (shape, stamp) = (sampler.shape(), sampler.stamp());
+    let ours: std::collections::HashSet<String> = match shape {
+        Shape::Picture { .. } => (0..args.count).map(name).collect(),
+        Shape::Point { .. } => ["points.csv".to_owned()].into(),
+    };
+    let listed = path.read_dir().map_err(|error| cannot_write(path, &error))?;
+    let other = listed
+        .flatten()
+        .map(|entry| entry.file_name())
+        .find(|name| !ours.contains(&*name.to_string_lossy()));
+    if let Some(other) = other {
+        return Err(Failure::new(
+            format!(
+                "expected a folder for the samples alone, got one with `{}` in it: {}",
+                other.display(),
+                path.display()
+            ),
+            "choose a new folder with `-o`, or a name that ends in `.png` for one grid",
+        ));
+    }
+    let mut csv = String::from("x,y\n");
+    for first in (0..args.count).step_by(PORTION) {
+        let count = PORTION.min(args.count - first);
+        let values = sampler.samples(args.seed, first, count, class);
+        match shape {
+            Shape::Picture {
+                height,
+                width,
+                channels,
+            } => {
+                let pictures = Pictures {
+                    values: &values,
+                    count,
+                    height,
+                    width,
+                    channels,
+                };
+                let write = |i| png_of_one(&pictures, i, &stamp, &path.join(name(first + i)));
+                (0..count).into_par_iter().try_for_each(write)?;
+            }
+            Shape::Point { dimension } => {
+                for [x, y] in points(&values, dimension) {
+                    let _ = writeln!(csv, "{x},{y}");
+                }
+            }
+        }
+    }
+    if matches!(shape, Shape::Point { .. }) {
+        let file = path.join("points.csv");
+        std::fs::write(&file, csv).map_err(|error| cannot_write(&file, &error))?;
+    }
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    let failed = RunError::Io {
+        doing: "write",
+        source: std::io::Error::from(error.kind()),
+        path: path.to_owned(),
+    };
+    Failure::new(failed.to_string(), "choose another place with `-o`")
+}

@@ -1,0 +1,483 @@
+//! `gany train`: a system on data into a run folder.
+use crate::failure::Failure;
+use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, quoted, try_print};
+use crate::picture::Grid;
+use crate::progress::{Progress, warning};
+use clap::ValueEnum;
+use clap::builder::TypedValueParser;
+use ganymede::data::{Dataset, Fit, Shape, Want};
+use ganymede::engine::pool;
+use ganymede::run::training::is_unfinished;
+use ganymede::run::{Ending, Length, Order, Training};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Train a system on pictures or points
+///
+/// Everything goes into one folder: settings, events, sample grids, checkpoints and `report.html`. Ctrl-C saves and says
+/// how to go on; a run that is resumed ends bit for bit as if it had never been stopped.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gany train                                            DCGAN on clothes, three minutes
+  gany train gan --data ring --minutes 1                the first GAN of all, on points
+  gany train --data photos/ --size 64 --minutes 60      your own pictures
+  gany train cgan --data digits/ --steps 20000          a sub-folder a class
+  gany train wgan_gp --set n_critic=3 --set critic.learning_rate=2e-4
+  gany train --resume runs/dcgan-fashion-mnist          go on after Ctrl-C
+  gany train --resume runs/dcgan-fashion-mnist --minutes 10
+
+`gany models` lists the systems, `gany models NAME` a system's settings, `gany data list` the data sets.")]
+pub(crate) struct Args {
+    /// The system [default: dcgan]
+    system: Option<String>,
+    /// A data set, a folder of pictures (with a sub-folder a class, if labelled), an IDX file, or points:FILE
+    /// [default: fashion-mnist]
+    #[arg(long, value_name = "NAME|PATH")]
+    data: Option<String>,
+    /// Size of the pictures: a square's side, or WIDTHxHEIGHT [default: as they are]
+    #[arg(long, value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// 1 grey, 3 colours, 4 colours and transparency [default: as they are]
+    #[arg(long, value_parser = ["1", "3", "4"], hide_possible_values = true, value_name = "1|3|4")]
+    channels: Option<String>,
+    /// How pictures of another aspect are made to fit [default: center-crop]
+    #[arg(long, value_enum)]
+    fit: Option<FitName>,
+    /// How long to train, in minutes [default: 3]
+    #[arg(long, value_parser = minutes, conflicts_with = "steps")]
+    minutes: Option<f64>,
+    /// How long to train, in steps
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Examples in a batch [default: the paper's]; the same as --set batch=N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    batch: Option<u64>,
+    /// Arithmetic of the networks
+    #[arg(long, value_enum, default_value_t = Precision::Auto)]
+    precision: Precision,
+    /// What all randomness follows from [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Change a setting of the system; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    changes: Vec<(String, String)>,
+    /// The run's folder [default: runs/SYSTEM-DATA, numbered if taken]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Go on with a run, for its own length or the one given; without RUN, with the latest of this system and data
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    resume: Option<Option<PathBuf>>,
+    /// Steps from one checkpoint to the next [default: about a minute's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_every: Option<u64>,
+    /// Steps from one sample grid to the next [default: ever wider apart]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sample_every: Option<u64>,
+    /// Threads to compute with [default: one a core]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024).map(|n| n as usize))]
+    threads: Option<usize>,
+    /// Print the run's events as JSON, one a line, and a summary as the last line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    /// The fastest one that is good enough: f32 in this version
+    Auto,
+    /// 32-bit floats
+    F32,
+    /// 16-bit brain floats
+    Bf16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FitName {
+    /// Cut off what stands over
+    CenterCrop,
+    /// Distort
+    Stretch,
+    /// Add borders
+    Pad,
+}
+
+/// What `gany train` alone does: pictures that can be recognised within three minutes on two cores. The paper's width
+/// is meant for larger pictures.
+const MAIN_JOB: [(&str, &str); 1] = [("width", "32")];
+const MAIN_SYSTEM: &str = "dcgan";
+const MAIN_DATA: &str = "fashion-mnist";
+const MAIN_MINUTES: f64 = 3.0;
+
+/// Where runs go by themselves.
+const RUNS: &str = "runs";
+
+/// Exit code of a training that Ctrl-C has stopped, as shells have it, so that what follows `&&` is not done.
+const STOPPED: u8 = 130;
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    if args.precision == Precision::Bf16 {
+        return Err(Failure::new(
+            "precision `bf16` is not in this version: expected `auto` or `f32`",
+            "leave out `--precision`",
+        ));
+    }
+    if args.system.as_deref() == Some("classifier") {
+        return train_classifier();
+    }
+    if let Some(threads) = args.threads {
+        pool::set_threads(threads);
+    }
+    let mut training = match &args.resume {
+        Some(run) => resume(&args, run.as_deref())?,
+        None => begin(&args)?,
+    };
+    let is_resumed = args.resume.is_some();
+    if !args.json {
+        print(&heading(&training, is_resumed));
+        // Those of a resumed run were shown when it began.
+        training
+            .data()
+            .notes()
+            .iter()
+            .filter(|_| !is_resumed)
+            .for_each(|note| print(&warning(note)));
+    }
+    let grid = match training.data().shape() {
+        Shape::Picture { height, width, .. } => Grid {
+            columns: training.sample_columns() as u32,
+            aspect: height as f64 / width as f64,
+        },
+        Shape::Point { .. } => Grid {
+            columns: 1,
+            aspect: 1.0,
+        },
+    };
+    let folder = training.folder().path().to_owned();
+    let mut progress = Progress::new(training.length(), folder, grid, args.json);
+    stop_on_ctrl_c(&progress);
+    let ended = training.run(&STOP, &mut |event| progress.see(event));
+    progress.end();
+    let ending = ended?;
+    if args.json {
+        let _ = try_print(&summary(&training, &progress, ending).to_string());
+    } else {
+        let _ = try_print(&closing(&training, &progress, ending));
+    }
+    Ok(match ending {
+        Ending::Finished => ExitCode::SUCCESS,
+        Ending::Stopped => ExitCode::from(STOPPED),
+    })
+}
+
+/// `gany train classifier` makes the project's own classifier of a labelled set.
+fn train_classifier() -> Result<ExitCode, Failure> {
+    Err(Failure::new(
+        "`classifier` is not in this version: expected a system",
+        "`gany models` lists the systems",
+    ))
+}
+
+fn begin(args: &Args) -> Result<Training, Failure> {
+    let is_main_job = args.system.is_none() && args.data.is_none();
+    let system = args.system.clone().unwrap_or_else(|| MAIN_SYSTEM.to_owned());
+    let data = args.data.clone().unwrap_or_else(|| MAIN_DATA.to_owned());
+    let defaults = MAIN_JOB.iter().filter(|_| is_main_job);
+    let mut changes: Vec<(String, String)> = defaults.map(|&(key, value)| (key.into(), value.into())).collect();
+    changes.extend(wanted_changes(args));
+    let order = Order {
+        system,
+        changes,
+        data,
+        want: want(args, Want::default()),
+        seed: args.seed.unwrap_or(0),
+        length: length(args).unwrap_or(Length::Seconds(MAIN_MINUTES * 60.0)),
+        checkpoint_every: args.checkpoint_every,
+        sample_every: args.sample_every,
+        command: command(),
+    };
+    let path = args.out.clone().unwrap_or_else(|| {
+        let names = names(&order.system, &order.data);
+        names
+            .into_iter()
+            .find(|path| !is_taken(path))
+            .expect("the names do not end")
+    });
+    Ok(Training::begin(order, &path)?)
+}
+
+fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
+    let path = match run.or(args.out.as_deref()) {
+        Some(path) => path.to_owned(),
+        None => latest(args)?,
+    };
+    let length = length(args);
+    let mut order = Training::order_of(&path, length, command())?;
+    if length.is_none() && !is_unfinished(&path)? {
+        let longer = match order.length {
+            Length::Steps(steps) => format!("--steps {}", steps * 2),
+            Length::Seconds(seconds) => format!("--minutes {}", seconds / 30.0),
+        };
+        let path = quoted(&path.to_string_lossy());
+        return Err(Failure::new(
+            format!("the run has reached its end: {path}"),
+            format!("train it for longer, counted from its beginning: `gany train --resume {path} {longer}`"),
+        ));
+    }
+    if let Some(system) = args.system.as_ref().filter(|system| **system != order.system) {
+        // The settings of another system mean nothing to this one.
+        order.changes.clear();
+        order.system.clone_from(system);
+    }
+    order.changes.extend(wanted_changes(args));
+    order.data = args.data.clone().unwrap_or(order.data);
+    order.want = want(args, order.want);
+    order.seed = args.seed.unwrap_or(order.seed);
+    order.checkpoint_every = args.checkpoint_every.or(order.checkpoint_every);
+    order.sample_every = args.sample_every.or(order.sample_every);
+    Ok(Training::resume(order, &path)?)
+}
+
+/// The last of the folders that runs of this system and data go into by themselves.
+fn latest(args: &Args) -> Result<PathBuf, Failure> {
+    let system = args.system.as_deref().unwrap_or(MAIN_SYSTEM);
+    let data = args.data.as_deref().unwrap_or(MAIN_DATA);
+    let mut known = names(system, data).into_iter().take_while(|path| is_taken(path));
+    let first = known.next().ok_or_else(|| {
+        let path = default_name(system, data);
+        Failure::new(
+            format!("nothing to resume: there is no run in {}", path.display()),
+            "say which run, as in `gany train --resume runs/NAME`",
+        )
+    })?;
+    Ok(known.last().unwrap_or(first))
+}
+
+fn default_name(system: &str, data: &str) -> PathBuf {
+    let last = data
+        .trim_end_matches(['/', '\\'])
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or(data);
+    let mut name = String::new();
+    for c in last.to_lowercase().chars() {
+        let kept = if c.is_alphanumeric() || c == '_' || c == '.' {
+            c
+        } else {
+            '-'
+        };
+        if kept != '-' || !name.ends_with('-') {
+            name.push(kept);
+        }
+    }
+    let name = name.trim_matches(['-', '.']);
+    let data = if name.is_empty() { "data" } else { name };
+    Path::new(RUNS).join(format!("{system}-{data}"))
+}
+
+/// `runs/SYSTEM-DATA`, `runs/SYSTEM-DATA-2`, `runs/SYSTEM-DATA-3` and so on.
+fn names(system: &str, data: &str) -> impl IntoIterator<Item = PathBuf> + use<> {
+    let first = default_name(system, data);
+    std::iter::once(first.clone()).chain((2..).map(move |n| {
+        let mut name = first.clone().into_os_string();
+        name.push(format!("-{n}"));
+        name.into()
+    }))
+}
+
+fn is_taken(path: &Path) -> bool {
+    path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn wanted_changes(args: &Args) -> impl Iterator<Item = (String, String)> {
+    let batch = args.batch.map(|batch| ("batch".to_owned(), batch.to_string()));
+    args.changes.iter().cloned().chain(batch)
+}
+
+fn want(args: &Args, otherwise: Want) -> Want {
+    Want {
+        size: args.size.or(otherwise.size),
+        channels: args
+            .channels
+            .as_ref()
+            .map_or(otherwise.channels, |text| text.parse().ok()),
+        fit: args.fit.map_or(otherwise.fit, |fit| match fit {
+            FitName::CenterCrop => Fit::CenterCrop,
+            FitName::Stretch => Fit::Stretch,
+            FitName::Pad => Fit::Pad,
+        }),
+        ..otherwise
+    }
+}
+
+fn length(args: &Args) -> Option<Length> {
+    let seconds = args.minutes.map(|minutes| Length::Seconds(minutes * 60.0));
+    args.steps.map(Length::Steps).or(seconds)
+}
+
+/// The command line as a person would type it.
+fn command() -> Vec<String> {
+    std::iter::once("gany".to_owned())
+        .chain(std::env::args().skip(1))
+        .collect()
+}
+
+/// `64` or `WIDTHxHEIGHT`, as height and width.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
+    let sides = match text.split_once(['x', 'X']) {
+        Some((width, height)) => side(height).zip(side(width)),
+        None => side(text).map(|side| (side, side)),
+    };
+    sides.ok_or_else(|| "expected a side such as `64`, or width and height such as `96x128`".into())
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|minutes: &f64| minutes.is_finite() && *minutes > 0.0);
+    number.ok_or_else(|| "expected a number above 0, such as `3` or `0.5`".into())
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let parts = parts.ok_or("expected KEY=VALUE, such as `batch=32`")?;
+    Ok((parts.0.trim().to_owned(), parts.1.trim().to_owned()))
+}
+
+/// Set by the first Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn stop_on_ctrl_c(progress: &Progress) {
+    let bar = progress.bar();
+    let handler = move || {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(STOPPED.into());
+        }
+        let text = "Saving after this step; Ctrl-C again quits at once.";
+        match &bar {
+            Some(bar) => bar.println(format!("  {text}")),
+            None => {
+                use std::io::Write;
+                _ = writeln!(anstream::stderr(), "{text}");
+            }
+        }
+    };
+    // Where no handler can be set, Ctrl-C ends the program at once, and the last checkpoint is there.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// What is about to be trained on what.
+fn heading(training: &Training, is_resumed: bool) -> String {
+    let (card, data) = (training.entry().card, training.data());
+    let verb = if is_resumed {
+        format!(
+            "Going on with {STRONG}{}{STRONG:#} from step {}",
+            card.title,
+            grouped(training.step())
+        )
+    } else {
+        format!("Training {STRONG}{}{STRONG:#}", card.title)
+    };
+    let threads = match pool::threads() {
+        1 => "1 thread".to_owned(),
+        threads => format!("{threads} threads"),
+    };
+    let length = match training.length() {
+        Length::Steps(steps) => format!("{} steps", grouped(steps)),
+        Length::Seconds(seconds) => format!("{} minutes", seconds / 60.0),
+    };
+    let folder = training.folder().path().display();
+    format!(
+        "{verb} on {}, {length}, {threads}, in {folder}\n{DIM}{}{DIM:#}",
+        described(data),
+        card.idea
+    )
+}
+
+/// A data set in a phrase.
+fn described(data: &dyn Dataset) -> String {
+    let shape = match data.shape() {
+        Shape::Picture {
+            height,
+            width,
+            channels,
+        } => {
+            let colours = match channels {
+                1 => "grey",
+                2 => "grey and alpha",
+                3 => "colour",
+                _ => "colour and alpha",
+            };
+            format!("{width}x{height} {colours}")
+        }
+        Shape::Point { dimension } => format!("{dimension}-D points"),
+    };
+    let count = data
+        .len()
+        .map_or_else(String::new, |count| format!("{} times ", grouped(count)));
+    format!("{} ({count}{shape})", data.name())
+}
+
+/// What was made, and what can be done now.
+fn closing(training: &Training, progress: &Progress, ending: Ending) -> String {
+    let folder = training.folder();
+    let path = quoted(&folder.path().to_string_lossy());
+    let did = format!("{} steps in {}", grouped(training.step()), clock(progress.seconds));
+    let mut text = match ending {
+        Ending::Finished => format!("{STRONG}Done:{STRONG:#} {did}.\n\n"),
+        Ending::Stopped => format!("{STRONG}Stopped{STRONG:#} and saved: {did}.\n\n"),
+    };
+    if let Some(sample) = &progress.latest_sample {
+        text += &format!("  samples  {}\n", folder.path().join(sample).display());
+    }
+    text += &format!("  report   {}\n", folder.report_file().display());
+    text += &format!("  more     {COMMAND}gany sample {path}{COMMAND:#}\n");
+    let go_on = match (ending, training.length()) {
+        (Ending::Stopped, _) => format!("gany train --resume {path}"),
+        (Ending::Finished, Length::Steps(steps)) => format!("gany train --resume {path} --steps {}", steps * 2),
+        (Ending::Finished, Length::Seconds(seconds)) => {
+            format!("gany train --resume {path} --minutes {}", seconds / 30.0)
+        }
+    };
+    text + &format!("  go on    {COMMAND}{go_on}{COMMAND:#}")
+}
+
+fn summary(training: &Training, progress: &Progress, ending: Ending) -> serde_json::Value {
+    let folder = training.folder();
+    json!({
+        "summary": match ending { Ending::Finished => "finished", Ending::Stopped => "stopped" },
+        "run": folder.path(),
+        "step": training.step(),
+        "seconds": progress.seconds,
+        "images": progress.images,
+        "report": folder.report_file(),
+        "sample": progress.latest_sample.as_ref().map(|sample| folder.path().join(sample)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_width_by_height() {
+        assert_eq!(size("64"), Ok((64, 64)));
+        assert_eq!(size("96x128"), Ok((128, 96)));
+        for wrong in ["", "0", "64x", "x64", "-3", "64*64", "0x5"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn folders_are_named_after_system_and_data() {
+        let name = |data| default_name("dcgan", data).to_string_lossy().replace('\\', "/");
+        assert_eq!(name("fashion-mnist"), "runs/dcgan-fashion-mnist");
+        assert_eq!(name("mnist:test"), "runs/dcgan-mnist-test");
+        assert_eq!(name("../My Photos/"), "runs/dcgan-my-photos");
+        assert_eq!(name("."), "runs/dcgan-data");
+    }
+}
