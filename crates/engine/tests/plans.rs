@@ -755,3 +755,22 @@ fn a_missing_placeholder_is_named() {
 fn on_every_instruction_set() {
     instruction_sets::run_the_others();
 }
+
+#[test]
+fn a_checked_run_names_what_was_first_not_finite() {
+    let x = Tensor::placeholder(DType::F64, &[3]);
+    let (fine, bad) = (x.sum(), x.log());
+    let folded = bad.sum();
+    let outputs = [fine, &folded * 2.0, &x * 0.5];
+    let mut program = Program::compile(std::slice::from_ref(&x), &outputs, &[None, None, Some(0)]);
+    let mut buffers = [Buffer::from_f64(&[1.0, 2.0, 3.0])];
+    assert_eq!(program.run_checked(&mut buffers), None);
+    assert_eq!(buffers[0].as_f64(), [0.5, 1.0, 1.5]);
+    buffers[0].as_f64_mut()[1] = -1.0;
+    let (_, id) = program.run_checked(&mut buffers).expect("the logarithm of -1");
+    assert!(
+        id >= bad.id() && id <= folded.id(),
+        "{id} is not the logarithm or its sum"
+    );
+    assert_eq!(buffers[0].as_f64(), [0.25, -0.5, 0.75]);
+}
