@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn zero_times_something_stays_as_it_may_be_nan() {
         let x = placeholder(&[2]);
-        assert_eq!(ops(&[&x * 0.0], &[x.clone()]).len(), 3);
+        assert_eq!(ops(&[&x * 0.0], std::slice::from_ref(&x)).len(), 3);
     }
 
     #[test]
@@ -342,7 +342,7 @@ mod tests {
     fn an_input_is_no_output_unless_it_stays_where_it_is() {
         let (x, y) = (placeholder(&[2]), placeholder(&[2]));
         let outputs = |donation| {
-            canonicalise(&[x.clone()], &[donation], &[x.clone(), y.clone()])
+            canonicalise(std::slice::from_ref(&x), &[donation], &[x.clone(), y.clone()])
                 .graph
                 .nodes
                 .len()
