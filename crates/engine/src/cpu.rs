@@ -170,7 +170,7 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 let (o, i) = (flat / inner, flat % inner);
                 // SAFETY: as said above.
                 let at = |r: usize| unsafe { *source.add((o * extent + r) * inner + i) };
-                let is_larger = |x: T, than: T| x > than || (x != x && than == than);
+                let is_larger = |x: T, than: T| x > than || (x.to_f64().is_nan() && !than.to_f64().is_nan());
                 let best = (1..*extent).fold(0, |best, r| if is_larger(at(r), at(best)) { r } else { best });
                 // SAFETY: as said above.
                 unsafe { *target.add(flat) = T::from_f64(best as f64) };
@@ -185,11 +185,8 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
         } => {
             let (key, target) = (memory.at(*key), memory.at(*target));
             // SAFETY: a key has eight elements.
-            let piece = |from: usize| {
-                (0..4).fold(0, |sum, i| {
-                    sum | (unsafe { *key.add(from + i) }.to_f64() as u64) << (16 * i)
-                })
-            };
+            let at = |i: usize| unsafe { *key.add(i) }.to_f64() as u64;
+            let piece = |from: usize| (0..4).fold(0, |sum, i| sum | at(from + i) << (16 * i));
             let key = random::Key {
                 seed: piece(0),
                 stream: *stream,

@@ -20,8 +20,9 @@ fn evaluate_into(tensor: &Tensor, known: &mut HashMap<u64, Vec<f64>>) {
         return;
     }
     let value = match tensor.0.value.get() {
-        Some(buffer) => buffer.to_f64(),
-        None => {
+        // Only leaves: what a plan has computed is not believed.
+        Some(buffer) if tensor.0.op == Op::Input => buffer.to_f64(),
+        _ => {
             tensor.0.inputs.iter().for_each(|input| evaluate_into(input, known));
             let arguments: Vec<&[f64]> = tensor.0.inputs.iter().map(|input| &known[&input.0.id][..]).collect();
             compute(tensor, &arguments)

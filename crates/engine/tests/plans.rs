@@ -127,7 +127,7 @@ impl Growth<'_> {
             6 => {
                 // Split an axis in two, or join it with the next.
                 let mut shape = x.shape().to_vec();
-                match (2..=shape[axis]).find(|divisor| shape[axis] % divisor == 0) {
+                match (2..=shape[axis]).find(|divisor| shape[axis].is_multiple_of(*divisor)) {
                     Some(divisor) if rank < 5 => {
                         shape[axis] /= divisor;
                         shape.insert(axis + 1, divisor);
@@ -469,13 +469,11 @@ fn random_graphs_in_f32() {
     (10_000..11_000).for_each(|seed| check_random(seed, DType::F32, 2e-3, false));
 }
 
+/// An output, and the input whose memory it takes.
+type Donated = (Tensor, Option<usize>);
+
 /// A graph over inputs of one shape, whose donations are written beside its outputs.
-fn check_donations(
-    name: &str,
-    count: usize,
-    shape: &[usize],
-    graph: impl Fn(&[Tensor]) -> Vec<(Tensor, Option<usize>)>,
-) {
+fn check_donations(name: &str, count: usize, shape: &[usize], graph: impl Fn(&[Tensor]) -> Vec<Donated>) {
     let numel = shape.iter().product::<usize>();
     let values = (0..count)
         .map(|k| {
@@ -497,79 +495,77 @@ fn check_donations(
 #[test]
 fn donated_memory() {
     for shape in [&[1usize, 1][..], &[3, 4], &[1, 7], &[70, 40]] {
-        let check = |name, count, graph: &dyn Fn(&[Tensor]) -> Vec<(Tensor, Option<usize>)>| {
+        let check = |name, count, graph: fn(&[Tensor]) -> Vec<Donated>| {
             check_donations(&format!("{name} of {shape:?}"), count, shape, graph)
         };
-        check("in place", 1, &|x| vec![(&x[0] * 2.0 + 1.0, Some(0))]);
-        check("swap", 2, &|x| vec![(x[1].clone(), Some(0)), (x[0].clone(), Some(1))]);
-        check("swap with sums", 2, &|x| {
+        check("in place", 1, |x| vec![(&x[0] * 2.0 + 1.0, Some(0))]);
+        check("swap", 2, |x| vec![(x[1].clone(), Some(0)), (x[0].clone(), Some(1))]);
+        check("swap with sums", 2, |x| {
             vec![(&x[1] + 1.0, Some(0)), (&x[0] + 2.0, Some(1))]
         });
-        check("rotation", 3, &|x| {
+        check("rotation", 3, |x| {
             vec![
                 (x[1].clone(), Some(0)),
                 (x[2].clone(), Some(1)),
                 (x[0].clone(), Some(2)),
             ]
         });
-        check("swap of views", 2, &|x| {
+        check("swap of views", 2, |x| {
             vec![(x[1].flip(1), Some(0)), (x[0].flip(0).permute(&[0, 1]), Some(1))]
         });
-        check("unchanged", 2, &|x| {
-            vec![(x[0].clone(), Some(0)), (&x[0] + &x[1], None)]
-        });
-        check("unchanged under another shape", 1, &|x| {
+        check("unchanged", 2, |x| vec![(x[0].clone(), Some(0)), (&x[0] + &x[1], None)]);
+        check("unchanged under another shape", 1, |x| {
             vec![
                 (x[0].reshape(&[x[0].numel()]).reshape(x[0].shape()), Some(0)),
                 (x[0].transpose(), None),
             ]
         });
-        check("an input as it is", 1, &|x| {
+        check("an input as it is", 1, |x| {
             vec![(x[0].clone(), None), (x[0].flip(0).flip(0), None)]
         });
-        check("an input kept and changed", 1, &|x| {
+        check("an input kept and changed", 1, |x| {
             vec![(x[0].clone(), None), (&x[0] + 1.0, Some(0))]
         });
-        check("a result kept and donated", 1, &|x| {
+        check("a result kept and donated", 1, |x| {
             let y = x[0].square() + 1.0;
             vec![(y.clone(), None), (y.clone(), Some(0)), (y.reshape(&[y.numel()]), None)]
         });
-        check("a result donated twice", 3, &|x| {
+        check("a result donated twice", 3, |x| {
             let y = &x[0] * 0.5 + &x[1];
             vec![(y.clone(), Some(0)), (y.clone(), Some(1)), (&x[2] + &y, Some(2))]
         });
-        check("read after the donated output is made", 2, &|x| {
+        check("read after the donated output is made", 2, |x| {
             let y = &x[0] * 2.0;
             let later = (y.sum() + x[0].flip(1).sin()).flip(0) * &x[1];
             vec![(y, Some(0)), (later, None)]
         });
-        check("read shifted", 1, &|x| vec![(x[0].flip(1) + &x[0], Some(0))]);
-        check("read turned", 1, &|x| {
+        check("read shifted", 1, |x| vec![(x[0].flip(1) + &x[0], Some(0))]);
+        check("read turned", 1, |x| {
             let turned = x[0].transpose().reshape(x[0].shape());
             vec![(&x[0] + turned, Some(0))]
         });
-        check("read as a sum of rows", 1, &|x| {
+        check("read as a sum of rows", 1, |x| {
             vec![(&x[0] - x[0].mean_axes_kept(&[0]), Some(0))]
         });
-        check("read by a later product", 2, &|x| {
+        check("read by a later product", 2, |x| {
             let y = &x[0] + &x[1];
             vec![(y.clone(), Some(0)), (x[0].transpose().matmul(&x[1]), None)]
         });
-        check("written by a product's epilogue", 2, &|x| {
+        check("written by a product's epilogue", 2, |x| {
             let product = x[0].matmul(&x[0].transpose()).matmul(&x[1]);
             vec![(product * 0.01 + &x[1], Some(1)), (x[0].clone(), Some(0))]
         });
-        check("written by the epilogue of a product of itself", 2, &|x| {
+        check("written by the epilogue of a product of itself", 2, |x| {
             let product = x[0].matmul(&x[1].transpose()).matmul(&x[0]);
             vec![(product * 0.01 + &x[0], Some(0)), (&x[1] * 0.9, Some(1))]
         });
-        check("states that depend on one another", 3, &|x| {
+        check("states that depend on one another", 3, |x| {
             let mean = &x[1] * 0.9 + &x[0] * 0.1;
             let variance = &x[2] * 0.99 + x[0].square() * 0.01;
             let weight = &x[0] - &mean / (variance.abs().sqrt() + 1e-3);
             vec![(weight, Some(0)), (mean, Some(1)), (variance, Some(2))]
         });
-        check("a fold into an input", 1, &|x| {
+        check("a fold into an input", 1, |x| {
             vec![(x[0].sum_axes_kept(&[0]).broadcast_to(x[0].shape()) * 0.1, Some(0))]
         });
     }
@@ -589,17 +585,25 @@ fn one_input_is_not_donated_to_two_outputs() {
     Program::compile(std::slice::from_ref(&x), &[&x + 1.0, &x + 2.0], &[Some(0), Some(0)]);
 }
 
+/// Evaluates tensors in one plan.
+fn check_together(what: &str, tensors: &[Tensor]) {
+    let wanted: Vec<Vec<f64>> = tensors.iter().map(reference::evaluate).collect();
+    evaluate(&tensors.iter().collect::<Vec<_>>());
+    for (tensor, wanted) in tensors.iter().zip(&wanted) {
+        compare(what, wanted, &tensor.to_f64(), 1e-12);
+    }
+}
+
 #[test]
 fn a_view_whose_base_gets_memory_later() {
     let x = Tensor::from_f64(&[4, 3, 2], &(0..24).map(f64::from).collect::<Vec<_>>());
     let turned = x.permute(&[2, 0, 1]);
     let back = turned.permute(&[1, 2, 0]);
     // Both are wanted in row-major order; first the view of the view, which x holds as it is, then the view between.
-    let outputs = [concat(&[back.clone(), back], 0), concat(&[turned.clone(), turned], 0)];
-    evaluate(&outputs.iter().collect::<Vec<_>>());
-    outputs
-        .iter()
-        .for_each(|y| assert_eq!(y.to_f64(), reference::evaluate(y)));
+    check_together(
+        "a view",
+        &[concat(&[back.clone(), back], 0), concat(&[turned.clone(), turned], 0)],
+    );
 }
 
 #[test]
@@ -632,19 +636,11 @@ fn loops_wider_than_the_executor() {
     let sum = many.iter().skip(1).fold(many[0].clone(), |sum, x| sum + x);
     compare("a long sum", &reference::evaluate(&sum), &sum.to_f64(), 1e-12);
     let pairs: Vec<Tensor> = many.windows(2).map(|pair| (&pair[0] * &pair[1]).exp()).collect();
-    let (all, total) = (
-        concat(&pairs, 0),
-        pairs.iter().skip(1).fold(pairs[0].clone(), |sum, x| sum * 0.5 + x),
-    );
-    evaluate(&[&all, &total]);
-    compare("many results", &reference::evaluate(&all), &all.to_f64(), 1e-12);
-    compare("their sum", &reference::evaluate(&total), &total.to_f64(), 1e-12);
+    let total = pairs.iter().skip(1).fold(pairs[0].clone(), |sum, x| sum * 0.5 + x);
+    check_together("many results, and their sum", &[concat(&pairs, 0), total]);
     let x = draw.tensor(&[50]);
     let scaled: Vec<Tensor> = (0..300).map(|k| (&x * f64::from(k)).tanh()).collect();
-    evaluate(&scaled.iter().collect::<Vec<_>>());
-    scaled
-        .iter()
-        .for_each(|y| compare("results of one input", &reference::evaluate(y), &y.to_f64(), 1e-12));
+    check_together("results of one input", &scaled);
 }
 
 #[test]
@@ -754,4 +750,23 @@ fn a_missing_placeholder_is_named() {
 #[test]
 fn on_every_instruction_set() {
     instruction_sets::run_the_others();
+}
+
+#[test]
+fn a_checked_run_names_what_was_first_not_finite() {
+    let x = Tensor::placeholder(DType::F64, &[3]);
+    let (fine, bad) = (x.sum(), x.log());
+    let folded = bad.sum();
+    let outputs = [fine, &folded * 2.0, &x * 0.5];
+    let mut program = Program::compile(std::slice::from_ref(&x), &outputs, &[None, None, Some(0)]);
+    let mut buffers = [Buffer::from_f64(&[1.0, 2.0, 3.0])];
+    assert_eq!(program.run_checked(&mut buffers), None);
+    assert_eq!(buffers[0].as_f64(), [0.5, 1.0, 1.5]);
+    buffers[0].as_f64_mut()[1] = -1.0;
+    let (_, id) = program.run_checked(&mut buffers).expect("the logarithm of -1");
+    assert!(
+        id >= bad.id() && id <= folded.id(),
+        "{id} is not the logarithm or its sum"
+    );
+    assert_eq!(buffers[0].as_f64(), [0.25, -0.5, 0.75]);
 }

@@ -193,7 +193,7 @@ impl Tensor {
         let geometry = options.geometry(spatial);
         let output_padding = three("output padding", &output_padding.into().0, 0, spatial);
         let fits = weight.shape()[spatial + 1] == self.shape()[spatial + 1]
-            && self.shape()[spatial + 1] % geometry.groups == 0;
+            && self.shape()[spatial + 1].is_multiple_of(geometry.groups);
         assert!(
             fits,
             "conv_transpose: input {:?}, weight {:?}, groups {}",
@@ -204,9 +204,8 @@ impl Tensor {
         let y = self.reshape(&with_three_axes(self.shape(), 1));
         let w = weight.reshape(&with_three_axes(weight.shape(), 0));
         let mut shape = vec![y.shape()[0]];
-        for axis in 0..3 {
+        for (axis, &extra) in output_padding.iter().enumerate() {
             let reach = geometry.dilation[axis] * w.shape()[axis].saturating_sub(1) + 1;
-            let extra = output_padding[axis];
             let full = (y.shape()[axis + 1].saturating_sub(1)) * geometry.stride[axis] + reach + extra;
             let extent = full.checked_sub(2 * geometry.padding[axis]);
             let extent =

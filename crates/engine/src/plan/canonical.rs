@@ -258,3 +258,105 @@ impl Graph {
         (Graph { nodes, outputs, ..self }, kept_origins)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::loops::Unary;
+
+    fn placeholder(shape: &[usize]) -> Tensor {
+        Tensor::placeholder(DType::F32, shape)
+    }
+
+    /// The operations that are left of some outputs, in order.
+    fn ops(outputs: &[Tensor], inputs: &[Tensor]) -> Vec<Op> {
+        let Canonical { graph, origins, .. } = canonicalise(outputs, &vec![None; outputs.len()], inputs);
+        assert_eq!(graph.nodes.len(), origins.len());
+        for (id, node) in graph.nodes.iter().enumerate() {
+            assert!(
+                node.arguments.iter().all(|&argument| argument < id),
+                "arguments come first"
+            );
+        }
+        graph.nodes.into_iter().map(|node| node.op).collect()
+    }
+
+    #[test]
+    fn what_changes_nothing_is_gone() {
+        let x = placeholder(&[2, 3]);
+        let same = ((&x + 0.0) * 1.0 / 1.0 - 0.0)
+            .detach()
+            .reshape(&[6])
+            .reshape(&[3, 2])
+            .reshape(&[2, 3]);
+        let y = 0.0 + (1.0 * same).exp();
+        assert_eq!(ops(&[y], &[x]), [Op::Input, Op::Unary(Unary::Exp)]);
+    }
+
+    #[test]
+    fn zero_times_something_stays_as_it_may_be_nan() {
+        let x = placeholder(&[2]);
+        assert_eq!(ops(&[&x * 0.0], std::slice::from_ref(&x)).len(), 3);
+    }
+
+    #[test]
+    fn constants_are_folded() {
+        let two = Tensor::full(DType::F32, &[2], 2.0);
+        let bits = |number: f64| Op::Constant(number.to_bits());
+        assert_eq!(
+            ops(&[(two.square() + 3.0).sqrt() * two], &[]),
+            [bits(7f64.sqrt() * 2.0)]
+        );
+    }
+
+    #[test]
+    fn equal_expressions_are_one() {
+        let (a, b) = (placeholder(&[2]), placeholder(&[2]));
+        let y = (&a + &b).exp() * (&a + &b).exp();
+        assert_eq!(ops(&[y], &[a, b]).len(), 5);
+    }
+
+    #[test]
+    fn what_no_output_needs_is_gone() {
+        let (a, b) = (placeholder(&[2]), placeholder(&[2]));
+        let _unused = (&a * &b).exp();
+        assert_eq!(ops(&[a.exp()], &[a, b]).len(), 2);
+    }
+
+    #[test]
+    fn folds_of_axes_that_lie_apart_are_several() {
+        let x = placeholder(&[2, 3, 1, 4, 5]);
+        let folds = |axes: &[usize]| {
+            let ops = ops(&[x.sum_axes_kept(axes)], std::slice::from_ref(&x));
+            ops.iter().filter(|op| matches!(op, Op::Reduce(..))).count()
+        };
+        assert_eq!(folds(&[0, 1]), 1);
+        assert_eq!(folds(&[1, 3]), 1);
+        assert_eq!(folds(&[1, 2, 3]), 1);
+        assert_eq!(folds(&[0, 3]), 2);
+        assert_eq!(folds(&[0, 1, 4]), 2);
+        assert_eq!(folds(&[2]), 0);
+    }
+
+    #[test]
+    fn an_input_is_no_output_unless_it_stays_where_it_is() {
+        let (x, y) = (placeholder(&[2]), placeholder(&[2]));
+        let outputs = |donation| {
+            canonicalise(std::slice::from_ref(&x), &[donation], &[x.clone(), y.clone()])
+                .graph
+                .nodes
+                .len()
+        };
+        assert_eq!([outputs(Some(0)), outputs(Some(1)), outputs(None)], [1, 2, 2]);
+    }
+
+    #[test]
+    fn structure_is_the_key_and_values_are_not() {
+        let graph = |shape: &[usize], power: f64| {
+            let x = Tensor::from_f32(shape, &vec![power as f32; shape.iter().product()]);
+            canonicalise(&[(&x * 2.0).exp() + &x], &[None], &[]).graph
+        };
+        assert_eq!(graph(&[2, 3], 1.0), graph(&[2, 3], 2.0));
+        assert_ne!(graph(&[2, 3], 1.0), graph(&[3, 2], 1.0));
+    }
+}

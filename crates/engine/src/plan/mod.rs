@@ -433,3 +433,195 @@ impl memory::Unit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConvOptions, concat, grad};
+
+    fn placeholder(shape: &[usize]) -> Tensor {
+        Tensor::placeholder(DType::F32, shape)
+    }
+
+    /// What is run for these outputs, an instruction a line.
+    fn labels(inputs: &[Tensor], outputs: &[Tensor], donations: &[Option<usize>]) -> Vec<String> {
+        let plan = build(&canonical::canonicalise(outputs, donations, inputs).graph);
+        plan.instructions
+            .into_iter()
+            .map(|instruction| instruction.label)
+            .collect()
+    }
+
+    #[test]
+    fn a_dense_layer_is_one_unit() {
+        let inputs = [placeholder(&[64, 100]), placeholder(&[100, 32]), placeholder(&[32])];
+        let [x, w, b] = &inputs;
+        let labels = labels(&inputs, &[(x.matmul(w) + b).leaky_relu(0.2)], &[None]);
+        assert_eq!(
+            labels,
+            [
+                "matmul [1, 64, 100] x [1, 100, 32] -> [1, 64, 32], then loop of 8 steps, 2 loads, 1 stores, 0 folds over 2048"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_convolution_with_bias_and_activation_is_one_unit() {
+        let inputs = [
+            placeholder(&[2, 8, 8, 3]),
+            placeholder(&[4, 4, 3, 16]),
+            placeholder(&[16]),
+        ];
+        let [x, w, b] = &inputs;
+        let y = (x.conv(w, &ConvOptions::new().stride(2).padding(1)) + b).relu();
+        let labels = labels(&inputs, &[y], &[None]);
+        assert_eq!(labels.len(), 1, "{labels:#?}");
+        assert!(
+            labels[0].contains("conv forward") && labels[0].contains("then loop"),
+            "{labels:#?}"
+        );
+    }
+
+    #[test]
+    fn adam_is_one_loop_in_place() {
+        let inputs: Vec<Tensor> = (0..4)
+            .map(|_| placeholder(&[40, 50]))
+            .chain([placeholder(&[])])
+            .collect();
+        let [w, m, v, g, rate] = [0, 1, 2, 3, 4].map(|i| &inputs[i]);
+        let m = m * 0.9 + g * 0.1;
+        let v = v * 0.999 + g.square() * 0.001;
+        let w = w - rate * &m / (v.sqrt() + 1e-8);
+        let donations = [Some(0), Some(1), Some(2)];
+        let plan = build(&canonical::canonicalise(&[w, m, v], &donations, &inputs).graph);
+        let [
+            Instruction {
+                work: Work::Loop(call),
+                label,
+                ..
+            },
+        ] = &plan.instructions[..]
+        else {
+            panic!("{} instructions", plan.instructions.len())
+        };
+        assert!(label.contains("5 loads, 3 stores"), "{label}");
+        let mut outputs = call.outputs.clone();
+        outputs.sort_by_key(|place| format!("{place:?}"));
+        assert_eq!(outputs, [0, 1, 2].map(Place::Input));
+        assert_eq!(plan.arena_len, 0);
+    }
+
+    #[test]
+    fn adam_on_a_dense_layer_runs_behind_the_product_of_its_gradient() {
+        let inputs = [
+            placeholder(&[64, 30]),
+            placeholder(&[30, 20]),
+            placeholder(&[30, 20]),
+            placeholder(&[64, 20]),
+        ];
+        let [x, w, m, g] = &inputs;
+        let slope = x.transpose().matmul(g);
+        let m = m * 0.9 + slope * 0.1;
+        let labels = labels(&inputs, &[w - &m * 1e-3, m], &[Some(1), Some(2)]);
+        assert_eq!(labels.len(), 1, "{labels:#?}");
+    }
+
+    /// How many instructions run over this many elements; the others must be smaller.
+    fn passes(labels: &[String], numel: usize) -> usize {
+        let over = |label: &String| {
+            label
+                .rsplit(' ')
+                .next()
+                .and_then(|n| n.parse::<usize>().ok())
+                .expect("a loop")
+        };
+        assert!(labels.iter().all(|label| over(label) <= numel), "{labels:#?}");
+        labels.iter().filter(|label| over(label) == numel).count()
+    }
+
+    #[test]
+    fn batch_norm_reads_its_input_three_times() {
+        let inputs = [placeholder(&[8, 16, 16, 24]), placeholder(&[24]), placeholder(&[24])];
+        let [x, scale, shift] = &inputs;
+        let centred = x - x.mean_axes_kept(&[0, 1, 2]);
+        let variance = centred.square().mean_axes_kept(&[0, 1, 2]);
+        let y = (centred * (variance + 1e-5).rsqrt() * scale + shift).relu();
+        let labels = labels(&inputs, &[y], &[None]);
+        assert_eq!(passes(&labels, x.numel()), 3, "{labels:#?}");
+        assert!(labels.len() <= 5, "{labels:#?}");
+    }
+
+    #[test]
+    fn softmax_reads_its_input_three_times() {
+        let x = placeholder(&[64, 10]);
+        let labels = labels(std::slice::from_ref(&x), &[x.softmax(1)], &[None]);
+        assert_eq!(passes(&labels, 640), 3, "{labels:#?}");
+        assert!(labels.len() <= 4, "{labels:#?}");
+    }
+
+    #[test]
+    fn two_losses_of_the_same_logits_are_one_loop() {
+        let inputs = [placeholder(&[64, 1]), placeholder(&[64, 1])];
+        let [real, fake] = &inputs;
+        let loss = (-real).softplus().sum() + fake.softplus().sum();
+        let labels = labels(&inputs, &[loss, real.sigmoid().sum(), real.sum()], &[None; 3]);
+        assert!(labels.len() <= 3, "{labels:#?}");
+    }
+
+    #[test]
+    fn views_cost_nothing() {
+        let inputs = [placeholder(&[6, 4]), placeholder(&[4, 10])];
+        let [a, b] = &inputs;
+        let y = a
+            .transpose()
+            .slice(1, 1, 5)
+            .transpose()
+            .matmul(&b.slice_step(1, 1, 4, 2))
+            .reshape(&[2, 2, 4]);
+        let labels = labels(&inputs, &[y], &[None]);
+        assert_eq!(labels.len(), 1, "{labels:#?}");
+    }
+
+    #[test]
+    fn long_chains_are_one_loop() {
+        let x = placeholder(&[100]);
+        let y = (0..200).fold(x.clone(), |y, _| y * 1.01 + 0.5);
+        let labels = labels(&[x], &[y], &[None]);
+        assert_eq!(labels.len(), 1, "{labels:#?}");
+    }
+
+    #[test]
+    fn the_generators_loss_makes_no_gradient_of_the_discriminators_weights() {
+        let inputs = [placeholder(&[8, 5]), placeholder(&[5, 7]), placeholder(&[7, 1])];
+        let [z, generator, discriminator] = &inputs;
+        let loss = (-z.matmul(generator).tanh().matmul(discriminator)).softplus().mean();
+        let labels = labels(&inputs, &grad(&loss, &[generator]), &[None]);
+        let products = labels.iter().filter(|label| label.contains("matmul")).count();
+        assert_eq!(products, 4, "{labels:#?}");
+    }
+
+    #[test]
+    fn big_graphs_have_no_circles_and_wide_loops_are_cut() {
+        let inputs: Vec<Tensor> = (0..300).map(|_| placeholder(&[3, 5])).collect();
+        let mut layer = inputs.clone();
+        for round in 0..6 {
+            // Neighbours meet elementwise, through a fold, and through a view in turn.
+            let pairs = layer.windows(2).map(|pair| match round % 3 {
+                0 => (&pair[0] * &pair[1]).tanh(),
+                1 => &pair[0] - pair[1].mean_axes_kept(&[round % 2]),
+                _ => &pair[0] + pair[1].flip(1).exp(),
+            });
+            layer = pairs.collect();
+        }
+        let plan = build(&canonical::canonicalise(&[concat(&layer, 0)], &[None], &inputs).graph);
+        for instruction in &plan.instructions {
+            if let Work::Loop(call) = &instruction.work {
+                assert!(
+                    call.inputs.len() <= 128 && call.outputs.len() <= 128,
+                    "{}",
+                    instruction.label
+                );
+            }
+        }
+    }
+}
