@@ -149,7 +149,7 @@ fn main() {
             y.get().as_ptr() as usize,
         );
         let (out, scratch) = (out.get().as_mut_ptr() as usize, scratch.get().as_mut_ptr() as usize);
-        // SAFETY (of all three): the buffers have the lengths that the shape asks for.
+        // SAFETY: the buffers have the lengths that the shape asks for, here and below.
         let forward = best(|| unsafe { conv.forward::<f32>(isa, x as _, w as _, out as _, scratch as _, None) });
         // SAFETY: as above.
         let input = best(|| unsafe { conv.input_gradient::<f32>(isa, y as _, w as _, out as _, scratch as _) });

@@ -3,6 +3,7 @@
 //! Each order is a function L of the inputs x; the next is its derivative along a random direction u, `sum(grad(L, x) * u)`,
 //! which must be the slope of `L(x + t u)` at t = 0. All in f64, with x far from kinks.
 mod draw;
+mod instruction_sets;
 use draw::Draw;
 use gany_engine::{Buffer, ConvOptions, DType, Key, PadMode, Program, Tensor, concat, grad, reference, select};
 use std::collections::BTreeSet;
@@ -478,4 +479,9 @@ fn equal_extremes_share_the_gradient() {
     let x = Tensor::from_f64(&[4], &[1.0, 3.0, 3.0, 0.0]);
     assert_eq!(grad(&x.max_axes(&[0]), &[&x])[0].to_f64(), [0.0, 0.5, 0.5, 0.0]);
     assert_eq!(grad(&x.maximum(&(&x * 1.0)).sum(), &[&x])[0].to_f64(), [1.0; 4]);
+}
+
+#[test]
+fn on_every_instruction_set() {
+    instruction_sets::run_the_others();
 }

@@ -1,4 +1,5 @@
 //! Values, first gradients and gradients of gradients of single operations are PyTorch's (`reference/ops.json`).
+mod instruction_sets;
 use gany_engine::{ConvOptions, DType, PadMode, Tensor, concat, evaluate, grad, select};
 use serde_json::Value;
 
@@ -221,4 +222,9 @@ fn in_f64() {
 #[test]
 fn in_f32() {
     check(DType::F32, 1e-4);
+}
+
+#[test]
+fn on_every_instruction_set() {
+    instruction_sets::run_the_others();
 }

@@ -675,6 +675,16 @@ impl Windows {
                     (column - columns.start) / kernel.rows,
                     (column - columns.start) % kernel.rows,
                 );
+                if lane == 0 && kernel.rows == MAX_ROWS && end - start >= PANELS * MAX_ROWS {
+                    // SAFETY: the caller vouches for the images and the panels.
+                    unsafe {
+                        let out = out.add(panel * MAX_ROWS * positions.len());
+                        copy_panels(runs, images, start, out);
+                    }
+                    start += PANELS * MAX_ROWS;
+                    column += PANELS * MAX_ROWS;
+                    continue;
+                }
                 let length = (end - start).min(kernel.rows - lane);
                 // SAFETY: the caller vouches for the images and the panels.
                 unsafe {
@@ -712,13 +722,6 @@ struct Run {
 /// The inside elements of the runs are readable, `out` is writable for `N` elements at every stride.
 unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, first: usize, out: *mut T, stride: usize) {
     for (k, run) in runs.iter().enumerate() {
-        #[cfg(target_arch = "x86_64")]
-        if N == MAX_ROWS {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let ahead = images.wrapping_offset(runs[(k + 16).min(runs.len() - 1)].start + first as isize);
-            // SAFETY: a prefetch touches nothing that the program can see.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
-        }
         let from = images.wrapping_offset(run.start + first as isize);
         // SAFETY: only elements inside are read; the caller vouches for the output.
         unsafe {
@@ -729,6 +732,47 @@ unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, fir
                 for j in 0..N {
                     let inside = run.from <= first + j && first + j < run.to;
                     *out.add(j) = if inside { *from.add(j) } else { T::ZERO };
+                }
+            }
+        }
+    }
+}
+
+/// Panels that are filled at once, so that whole cache lines are read.
+const PANELS: usize = 4;
+
+/// Copies elements `first..first + PANELS * MAX_ROWS` of every run, or zeros where the run is outside, to as many panels.
+///
+/// # Safety
+/// The inside elements of the runs are readable, `out` is writable for `PANELS` panels of `MAX_ROWS` elements a run.
+unsafe fn copy_panels<T: Real>(runs: &[Run], images: *const T, first: usize, out: *mut T) {
+    for (k, run) in runs.iter().enumerate() {
+        let from = images.wrapping_offset(run.start + first as isize);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let ahead = images.wrapping_offset(runs[(k + 8).min(runs.len() - 1)].start + first as isize);
+            for line in 0..PANELS * MAX_ROWS * size_of::<T>() / 64 {
+                // SAFETY: a prefetch touches nothing that the program can see.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast::<i8>().wrapping_add(line * 64)) };
+            }
+        }
+        for panel in 0..PANELS {
+            // SAFETY: only elements inside are read; the caller vouches for the output.
+            unsafe {
+                let out = out.add((panel * runs.len() + k) * MAX_ROWS);
+                let at = first + panel * MAX_ROWS;
+                if run.from <= at && at + MAX_ROWS <= run.to {
+                    *out.cast::<[T; MAX_ROWS]>() = *from.add(panel * MAX_ROWS).cast::<[T; MAX_ROWS]>();
+                } else {
+                    for j in 0..MAX_ROWS {
+                        let inside = run.from <= at + j && at + j < run.to;
+                        *out.add(j) = if inside {
+                            *from.add(panel * MAX_ROWS + j)
+                        } else {
+                            T::ZERO
+                        };
+                    }
                 }
             }
         }

@@ -116,7 +116,24 @@ impl<T: Real> Source<T> for Strided<T> {
                 .a
                 .get()
                 .add(item * self.gemm.a_batch_stride + depth.start * column_stride);
+            let mut done = rows.start;
+            if row_stride == 1 && kernel.rows == MAX_ROWS {
+                // Four panels at once read whole cache lines.
+                while done + 4 * MAX_ROWS <= rows.end {
+                    for k in 0..depth.len() {
+                        let from = a.add(done + k * column_stride).cast_const();
+                        for panel in 0..4 {
+                            let out = out.add((done - rows.start + panel * MAX_ROWS) * depth.len() + k * MAX_ROWS);
+                            *out.cast::<[T; MAX_ROWS]>() = *from.add(panel * MAX_ROWS).cast::<[T; MAX_ROWS]>();
+                        }
+                    }
+                    done += 4 * MAX_ROWS;
+                }
+            }
             for (panel, first) in rows.clone().step_by(kernel.rows).enumerate() {
+                if first < done {
+                    continue;
+                }
                 let out = out.add(panel * kernel.rows * depth.len());
                 let row = |r: usize| a.add((first + r).min(rows.end - 1) * row_stride).cast_const();
                 if column_stride == 1 {

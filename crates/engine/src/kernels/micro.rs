@@ -308,8 +308,12 @@ impl<T: Real> Vector<T> for [T; 4] {
     }
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self {
-        // SAFETY: the first `count` elements are readable by contract.
-        std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO })
+        let mut values = [T::ZERO; 4];
+        for (i, value) in values.iter_mut().enumerate().take(count) {
+            // SAFETY: the first `count` elements are readable by contract.
+            *value = unsafe { *from.add(i) };
+        }
+        values
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -325,16 +329,25 @@ impl<T: Real> Vector<T> for [T; 4] {
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        std::array::from_fn(|i| self[i] + other[i])
+        [
+            self[0] + other[0],
+            self[1] + other[1],
+            self[2] + other[2],
+            self[3] + other[3],
+        ]
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
         // Without the instruction, a fused product is a slow library call.
-        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
-            std::array::from_fn(|i| self[i].mul_add(factor[i], sum[i]))
-        } else {
-            std::array::from_fn(|i| self[i] * factor[i] + sum[i])
-        }
+        let fused = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+        let term = |i: usize| {
+            if fused {
+                self[i].mul_add(factor[i], sum[i])
+            } else {
+                self[i] * factor[i] + sum[i]
+            }
+        };
+        [term(0), term(1), term(2), term(3)]
     }
 }
 
@@ -373,7 +386,7 @@ mod x86 {
     pub(super) const F32_AVX2: Kernel<f32> = Kernel {
         rows: 4,
         lanes: 8,
-        vectors: 3,
+        vectors: 2,
         tile: f32_avx2,
         transpose: transpose_f32_4,
         dot: f32_avx2_dot,
@@ -382,7 +395,7 @@ mod x86 {
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
         lanes: 4,
-        vectors: 3,
+        vectors: 2,
         tile: f64_avx2,
         transpose: transpose_f64_4,
         dot: f64_avx2_dot,
@@ -409,11 +422,11 @@ mod x86 {
 
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f32_avx2(tile: &Tile<f32>) {
-        choose!(tile, f32, __m256, 4, [1, 2, 4], [1, 2, 3]);
+        choose!(tile, f32, __m256, 4, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f64_avx2(tile: &Tile<f64>) {
-        choose!(tile, f64, __m256d, 4, [1, 2, 4], [1, 2, 3]);
+        choose!(tile, f64, __m256d, 4, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f32_avx512(tile: &Tile<f32>) {

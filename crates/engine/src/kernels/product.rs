@@ -85,11 +85,24 @@ impl Cut {
     pub(super) fn new(items: usize, m: usize, n: usize, k: usize) -> Self {
         let work = m.saturating_mul(n).saturating_mul(k).saturating_mul(items);
         let wanted = (work >> 20).clamp(1, 32).div_ceil(items.max(1));
-        let row_block = m.div_ceil(wanted).clamp(if m < 1024 { 64 } else { 96 }, MAX_BLOCK);
+        // A deep product is cut along its depth, so that what is packed serves whole rows and columns.
+        let deep = k >= 8 * m.max(n);
+        let smallest = if deep {
+            MAX_BLOCK
+        } else if m < 1024 {
+            64
+        } else {
+            96
+        };
+        let row_block = m.div_ceil(wanted).clamp(smallest, MAX_BLOCK);
         let row_blocks = m.div_ceil(row_block).max(1);
         let row_block = m.div_ceil(row_blocks).next_multiple_of(MAX_ROWS);
         let wanted = wanted.min(16);
-        let column_blocks = wanted.div_ceil(row_blocks).min(n / COLUMN_STEP).max(1);
+        let column_blocks = if deep {
+            1
+        } else {
+            wanted.div_ceil(row_blocks).min(n / COLUMN_STEP).max(1)
+        };
         let column_block = n.div_ceil(column_blocks).next_multiple_of(COLUMN_STEP).max(COLUMN_STEP);
         let column_blocks = n.div_ceil(column_block).max(1);
         let pieces = wanted

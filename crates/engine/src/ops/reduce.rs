@@ -122,8 +122,9 @@ impl Tensor {
     #[track_caller]
     pub fn norm(&self, axis: usize) -> Tensor {
         let squared = self.square().sum_axes(&[axis]);
-        let is_long = squared.positive();
-        let safe = crate::select(&is_long, &squared, &squared.ones_like());
-        safe.sqrt() * is_long
+        // Equal to 0 rather than not above it: NaN must stay NaN.
+        let is_zero = squared.equals(&squared.zeros_like());
+        let safe = crate::select(&is_zero, &squared.ones_like(), &squared);
+        safe.sqrt() * (1.0 - is_zero)
     }
 }

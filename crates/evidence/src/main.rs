@@ -1,0 +1,45 @@
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims. Writes `docs/results/NAME.json` and
+//! pictures beside it, and prints a table. A bar that is missed is recorded as `short`, with its figure.
+mod cgan;
+mod dcgan;
+mod gan;
+mod judge;
+mod record;
+mod training;
+mod wgan;
+mod wgan_gp;
+
+use record::Evidence;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const SYSTEMS: &[(&str, fn() -> Result<Evidence>)] = &[
+    ("gan", gan::evidence),
+    ("wgan", wgan::evidence),
+    ("wgan_gp", wgan_gp::evidence),
+    ("dcgan", dcgan::evidence),
+    ("cgan", cgan::evidence),
+];
+
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let find = |name: &String| SYSTEMS.iter().find(|(id, _)| id == name);
+    let chosen: Option<Vec<_>> = names.iter().map(find).collect();
+    let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {
+        let ids: Vec<&str> = SYSTEMS.iter().map(|(id, _)| *id).collect();
+        eprintln!("usage: cargo xtask evidence NAME...\n\nsystems: {}", ids.join(", "));
+        return ExitCode::FAILURE;
+    };
+    for (id, measure) in chosen {
+        let start = Instant::now();
+        let outcome = measure().and_then(|evidence| evidence.write(id, start.elapsed()));
+        if let Err(error) = outcome {
+            eprintln!("error: {id}: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
