@@ -1,5 +1,5 @@
 //! The generated parts of README.md and docs/: whatever stands between `<!-- generated: KIND -->` and
-//! `<!-- /generated -->`. KIND is `models` (the whole zoo) or `models FAMILY`; the facts come from `gany models --json`.
+//! `<!-- /generated -->`. KIND is `models` (the whole zoo) or `models SECTION`; the facts come from `gany models --json`.
 use std::{ffi::OsStr, fs, io, path::PathBuf, process::Command};
 
 use serde_json::Value;
@@ -117,7 +117,7 @@ fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
             .split_once(CLOSE)
             .ok_or_else(|| format!("`{OPEN}{kind} -->` has no `{CLOSE}`"))?;
         let generated = match kind.split_once(' ').unwrap_or((kind, "")) {
-            ("models", family) => table(models, family)?,
+            ("models", section) => table(models, section)?,
             _ => return Err(format!("nothing generates `{kind}`")),
         };
         fresh += &format!("{before}{OPEN}{kind} -->\n{generated}{CLOSE}");
@@ -126,22 +126,22 @@ fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
     Ok(fresh + rest)
 }
 
-/// A line for each model, of one family or, where that is empty, of all.
-fn table(models: &[Value], family: &str) -> Result<String, String> {
-    let mut lines = String::from("| system | family | idea | paper |\n|---|---|---|---|\n");
+/// A line for each model, of one section or, where that is empty, of all.
+fn table(models: &[Value], section: &str) -> Result<String, String> {
+    let mut lines = String::from("| system | section | idea | paper |\n|---|---|---|---|\n");
     let mut found = false;
     for model in models {
-        let [name, of, idea, paper] = ["name", "family", "idea", "paper"].map(|field| cell(model, field));
+        let [id, of, idea, paper] = ["id", "section", "idea", "paper"].map(|field| cell(model, field));
         let of = of?;
-        if family.is_empty() || of == family {
+        if section.is_empty() || of == section {
             found = true;
-            lines += &format!("| `{}` | {of} | {} | {} |\n", name?, idea?, paper?);
+            lines += &format!("| `{}` | {of} | {} | {} |\n", id?, idea?, paper?);
         }
     }
     if found {
         Ok(lines)
     } else {
-        Err(format!("`gany models --json` has nothing of the family `{family}`"))
+        Err(format!("`gany models --json` has nothing of the section `{section}`"))
     }
 }
 
@@ -159,8 +159,8 @@ mod tests {
     use super::*;
 
     fn zoo() -> Vec<Value> {
-        let dcgan = json!({"name": "dcgan", "family": "architecture", "idea": "convolutions all the way", "paper": "Radford 2015"});
-        let cgan = json!({"name": "cgan", "family": "conditional", "idea": "learn p(x|y)", "paper": "Mirza 2014"});
+        let dcgan = json!({"id": "dcgan", "section": "architecture", "idea": "convolutions all the way", "paper": "Radford 2015"});
+        let cgan = json!({"id": "cgan", "section": "conditional", "idea": "learn p(x|y)", "paper": "Mirza 2014"});
         vec![dcgan, cgan]
     }
 
@@ -169,7 +169,7 @@ mod tests {
         let page = "before\n<!-- generated: models conditional -->\nold\n<!-- /generated -->\nafter\n";
         let fresh = regenerate(page, &zoo()).unwrap();
         let expected = "before\n<!-- generated: models conditional -->\n\
-            | system | family | idea | paper |\n|---|---|---|---|\n\
+            | system | section | idea | paper |\n|---|---|---|---|\n\
             | `cgan` | conditional | learn p(x\\|y) | Mirza 2014 |\n\
             <!-- /generated -->\nafter\n";
         assert_eq!(fresh, expected);
@@ -195,13 +195,13 @@ mod tests {
             ),
             (
                 "<!-- generated: models none --><!-- /generated -->",
-                "`gany models --json` has nothing of the family `none`",
+                "`gany models --json` has nothing of the section `none`",
             ),
         ] {
             assert_eq!(regenerate(page, &zoo()).unwrap_err(), why);
         }
-        let nameless = [json!({"family": "f", "idea": "i", "paper": "p"})];
+        let nameless = [json!({"section": "f", "idea": "i", "paper": "p"})];
         let why = regenerate("<!-- generated: models --><!-- /generated -->", &nameless).unwrap_err();
-        assert!(why.starts_with("`gany models --json` has no string `name`"), "{why}");
+        assert!(why.starts_with("`gany models --json` has no string `id`"), "{why}");
     }
 }

@@ -1,12 +1,86 @@
-//! `gany bench`.
+//! `gany bench`: what this machine can do, and how fast a training step is on it.
+mod step;
+
 use crate::failure::Failure;
+use crate::output::{STRONG, aligned, print, print_json};
+use ganymede::engine::kernels::isa::Isa;
+use ganymede::engine::{kernels::peak, pool};
+use ganymede::run::Machine;
+use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Measure this machine, or a training step
+/// Measure this machine, or a training step on it
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  gany bench                                what this machine can do, at most and really
+  gany bench step dcgan                     a step of DCGAN with pictures of 64x64
+  gany bench step wgan_gp --width 32 --profile"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Threads to compute with [default: one a core]
+    #[arg(long, value_name = "N", value_parser = crate::train::threads)]
+    threads: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub(crate) fn run(_: Args, _: Instant) -> Result<ExitCode, Failure> {
-    Err(Failure::new("not yet", "wait"))
+#[derive(clap::Subcommand)]
+enum What {
+    Step(step::Args),
+}
+
+/// Rows of the square matrices whose product is timed.
+const PRODUCT_SIDE: usize = 2048;
+
+/// `started` is when the program began.
+pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
+    if let Some(What::Step(args)) = args.what {
+        return step::run(args, started);
+    }
+    if let Some(threads) = args.threads {
+        pool::set_threads(threads);
+    }
+    let machine = Machine::this(Isa::current().name());
+    let (fma, copy) = (peak::multiply_add_gflops(), peak::copy_gbytes_per_s());
+    let product = peak::product_gflops(PRODUCT_SIDE);
+    if args.json {
+        print_json(&json!({
+            "cpu": machine.cpu,
+            "cores": machine.cores,
+            "threads": pool::threads(),
+            "instruction_set": machine.instruction_set,
+            "multiply_add_gflops": fma,
+            "copy_gbytes_per_s": copy,
+            "product_gflops": product,
+            "product_share": product / fma,
+        }));
+    } else {
+        let row = |name: &str, value: String| vec![name.to_owned(), value];
+        print(&format!(
+            "{STRONG}{}{STRONG:#}\n{}",
+            machine.cpu,
+            aligned(&[
+                row("cores", machine.cores.to_string()),
+                row("threads", pool::threads().to_string()),
+                row("instruction set", machine.instruction_set),
+                row("multiply-add", format!("{fma:.0} GFLOP/s, the most there is")),
+                row(
+                    "matrix product",
+                    format!(
+                        "{product:.0} GFLOP/s, {:.0}% of it ({PRODUCT_SIDE}^3)",
+                        product / fma * 100.0
+                    )
+                ),
+                row("memory copy", format!("{copy:.1} GB/s, read and written")),
+            ])
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `gany data`: the data sets there are, fetching them, and a look at data before training.
 use crate::failure::Failure;
-use crate::output::{COMMAND, DIM, STRONG, WARNING, aligned, grouped, print, print_json};
+use crate::output::{COMMAND, DIM, STRONG, WARNING, grouped, print, print_json};
 use clap::Subcommand;
 use ganymede::data::registry::{ENTRIES, Entry, Route};
 use ganymede::data::{Report, Shape, check, get};
@@ -112,20 +112,25 @@ fn described(entry: &Entry) -> Value {
 }
 
 fn list() -> String {
-    let mut rows = vec![
-        ["name", "what", "shape", "source", "licence"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    rows.extend(ENTRIES.iter().map(|entry| {
-        [entry.id, entry.title, entry.shape, source(entry), entry.licence]
-            .map(str::to_owned)
-            .to_vec()
-    }));
-    let table = aligned(&rows);
-    let (head, body) = table.split_once('\n').unwrap_or((&table, ""));
-    format!(
-        "{STRONG}{head}{STRONG:#}\n{body}\n{DIM}`gany data get NAME` fetches one; your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"
+    let widest = ENTRIES.iter().map(|entry| entry.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in ENTRIES {
+        let splits = entry
+            .splits
+            .iter()
+            .map(|(name, count)| format!(", {} {name}", grouped(*count)));
+        let splits: String = splits.collect();
+        text += &format!("{COMMAND}{:<widest$}{COMMAND:#}  {}\n", entry.id, entry.title);
+        text += &format!(
+            "{:widest$}  {DIM}{}{splits}, {}, licence: {}{DIM:#}\n",
+            "",
+            entry.shape,
+            source(entry),
+            entry.licence
+        );
+    }
+    text + &format!(
+        "\n{DIM}Fetch one with `gany data get NAME`. Your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"
     )
 }
 

@@ -4,7 +4,6 @@ use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, quoted, try_pri
 use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use clap::ValueEnum;
-use clap::builder::TypedValueParser;
 use ganymede::data::{Dataset, Fit, Shape, Want};
 use ganymede::engine::pool;
 use ganymede::run::training::is_unfinished;
@@ -38,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|PATH")]
     data: Option<String>,
     /// Size of the pictures: a square's side, or WIDTHxHEIGHT [default: as they are]
-    #[arg(long, value_parser = size)]
+    #[arg(long, value_parser = size, value_name = "SIDE|WIDTHxHEIGHT")]
     size: Option<(usize, usize)>,
     /// 1 grey, 3 colours, 4 colours and transparency [default: as they are]
     #[arg(long, value_parser = ["1", "3", "4"], hide_possible_values = true, value_name = "1|3|4")]
@@ -47,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     fit: Option<FitName>,
     /// How long to train, in minutes [default: 3]
-    #[arg(long, value_parser = minutes, conflicts_with = "steps")]
+    #[arg(long, value_parser = minutes, allow_negative_numbers = true, conflicts_with = "steps")]
     minutes: Option<f64>,
     /// How long to train, in steps
     #[arg(long, value_name = "N")]
@@ -77,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample_every: Option<u64>,
     /// Threads to compute with [default: one a core]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024).map(|n| n as usize))]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
@@ -85,13 +84,26 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Precision {
+pub(crate) enum Precision {
     /// The fastest one that is good enough: f32 in this version
     Auto,
     /// 32-bit floats
     F32,
     /// 16-bit brain floats
     Bf16,
+}
+
+impl Precision {
+    /// Refuses what this version cannot do.
+    pub(crate) fn check(self) -> Result<(), Failure> {
+        match self {
+            Precision::Auto | Precision::F32 => Ok(()),
+            Precision::Bf16 => Err(Failure::new(
+                "precision `bf16` is not in this version: expected `auto` or `f32`",
+                "leave out `--precision`",
+            )),
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -118,12 +130,7 @@ const RUNS: &str = "runs";
 const STOPPED: u8 = 130;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
-    if args.precision == Precision::Bf16 {
-        return Err(Failure::new(
-            "precision `bf16` is not in this version: expected `auto` or `f32`",
-            "leave out `--precision`",
-        ));
-    }
+    args.precision.check()?;
     if args.system.as_deref() == Some("classifier") {
         return train_classifier();
     }
@@ -215,7 +222,7 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     };
     let length = length(args);
     let mut order = Training::order_of(&path, length, command())?;
-    if length.is_none() && !is_unfinished(&path)? {
+    if length.is_none() && !asks_for_changes(args) && !is_unfinished(&path)? {
         let longer = match order.length {
             Length::Steps(steps) => format!("--steps {}", steps * 2),
             Length::Seconds(seconds) => format!("--minutes {}", seconds / 30.0),
@@ -238,6 +245,23 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     order.checkpoint_every = args.checkpoint_every.or(order.checkpoint_every);
     order.sample_every = args.sample_every.or(order.sample_every);
     Ok(Training::resume(order, &path)?)
+}
+
+/// Whether the order is to be another one than the run's; the library says which changes it refuses.
+fn asks_for_changes(args: &Args) -> bool {
+    let any = [
+        args.system.is_some(),
+        args.data.is_some(),
+        args.size.is_some(),
+        args.channels.is_some(),
+    ];
+    let other = [
+        args.fit.is_some(),
+        args.seed.is_some(),
+        args.checkpoint_every.is_some(),
+        args.sample_every.is_some(),
+    ];
+    any.contains(&true) || other.contains(&true) || wanted_changes(args).next().is_some()
 }
 
 /// The last of the folders that runs of this system and data go into by themselves.
@@ -334,6 +358,12 @@ fn size(text: &str) -> Result<(usize, usize), String> {
     sides.ok_or_else(|| "expected a side such as `64`, or width and height such as `96x128`".into())
 }
 
+/// A number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|threads| (1..=1024).contains(threads));
+    number.ok_or_else(|| "expected a number from 1 to 1024".into())
+}
+
 fn minutes(text: &str) -> Result<f64, String> {
     let number = text
         .parse()
@@ -388,7 +418,7 @@ fn heading(training: &Training, is_resumed: bool) -> String {
     };
     let length = match training.length() {
         Length::Steps(steps) => format!("{} steps", grouped(steps)),
-        Length::Seconds(seconds) => format!("{} minutes", seconds / 60.0),
+        Length::Seconds(seconds) => format!("{} of training", clock(seconds)),
     };
     let folder = training.folder().path().display();
     format!(
@@ -400,26 +430,21 @@ fn heading(training: &Training, is_resumed: bool) -> String {
 
 /// A data set in a phrase.
 fn described(data: &dyn Dataset) -> String {
-    let shape = match data.shape() {
+    let (things, shape) = match data.shape() {
         Shape::Picture {
             height,
             width,
             channels,
         } => {
-            let colours = match channels {
-                1 => "grey",
-                2 => "grey and alpha",
-                3 => "colour",
-                _ => "colour and alpha",
-            };
-            format!("{width}x{height} {colours}")
+            let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
+            ("pictures", format!("{width}x{height} {colours}"))
         }
-        Shape::Point { dimension } => format!("{dimension}-D points"),
+        Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
     };
-    let count = data
-        .len()
-        .map_or_else(String::new, |count| format!("{} times ", grouped(count)));
-    format!("{} ({count}{shape})", data.name())
+    match data.len() {
+        Some(count) => format!("{}: {} {things}, {shape}", data.name(), grouped(count)),
+        None => format!("{}: {things} {shape}", data.name()),
+    }
 }
 
 /// What was made, and what can be done now.
@@ -428,8 +453,8 @@ fn closing(training: &Training, progress: &Progress, ending: Ending) -> String {
     let path = quoted(&folder.path().to_string_lossy());
     let did = format!("{} steps in {}", grouped(training.step()), clock(progress.seconds));
     let mut text = match ending {
-        Ending::Finished => format!("{STRONG}Done:{STRONG:#} {did}.\n\n"),
-        Ending::Stopped => format!("{STRONG}Stopped{STRONG:#} and saved: {did}.\n\n"),
+        Ending::Finished => format!("\n{STRONG}Done:{STRONG:#} {did}.\n\n"),
+        Ending::Stopped => format!("\n{STRONG}Stopped{STRONG:#} and saved: {did}.\n\n"),
     };
     if let Some(sample) = &progress.latest_sample {
         text += &format!("  samples  {}\n", folder.path().join(sample).display());

@@ -1,8 +1,8 @@
 //! Times the matrix product and the convolutions, as shares of what the processor's multipliers could do.
 //!
 //! `cargo run --release -p gany-engine --example kernels [name]`
+use gany_engine::kernels::peak::{best, multiply_add_gflops};
 use gany_engine::kernels::{conv::Conv, gemm::Gemm, isa::Isa};
-use std::time::{Duration, Instant};
 
 /// Columns: name, batch, c_in, c_out, input extents, kernel, stride, padding, dilation, groups, transposed.
 type Case = (
@@ -78,21 +78,6 @@ fn conv(&(name, batch, c_in, c_out, size, k, s, p, d, groups, up): &Case) -> Con
     }
 }
 
-/// The best of several runs, in seconds.
-fn best(mut work: impl FnMut() + Send) -> f64 {
-    gany_engine::pool::inside(move || {
-        work();
-        let (start, mut best, mut runs) = (Instant::now(), f64::MAX, 0);
-        while runs < 5 || start.elapsed() < Duration::from_millis(150) {
-            let once = Instant::now();
-            work();
-            best = best.min(once.elapsed().as_secs_f64());
-            runs += 1;
-        }
-        best
-    })
-}
-
 /// Elements that start on a 64-byte boundary.
 struct Buffer(Vec<f32>, usize);
 
@@ -108,56 +93,10 @@ impl Buffer {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn peak() -> f64 {
-    use std::arch::x86_64::*;
-    /// # Safety
-    /// The machine has AVX-512.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512(turns: usize) -> f32 {
-        let mut sums = [_mm512_set1_ps(1e-30); 12];
-        let factor = _mm512_set1_ps(0.999);
-        for _ in 0..turns {
-            for sum in &mut sums {
-                *sum = _mm512_fmadd_ps(*sum, factor, factor);
-            }
-        }
-        sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
-    }
-    /// # Safety
-    /// The machine has AVX2 and fused products.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2(turns: usize) -> f32 {
-        let mut sums = [_mm256_set1_ps(1e-30); 12];
-        let factor = _mm256_set1_ps(0.999);
-        for _ in 0..turns {
-            for sum in &mut sums {
-                *sum = _mm256_fmadd_ps(*sum, factor, factor);
-            }
-        }
-        sums.iter().map(|&sum| _mm256_cvtss_f32(sum)).sum()
-    }
-    let threads = gany_engine::pool::threads();
-    let turns = 2_000_000;
-    let lanes = if Isa::current() == Isa::Avx512 { 16 } else { 8 };
-    let seconds = best(|| {
-        gany_engine::pool::for_each(threads, |_| {
-            // SAFETY: the instruction set was asked for.
-            std::hint::black_box(unsafe { if lanes == 16 { avx512(turns) } else { avx2(turns) } });
-        });
-    });
-    (threads * turns * 12 * 2 * lanes) as f64 / seconds / 1e9
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn peak() -> f64 {
-    f64::NAN
-}
-
 fn main() {
     let isa = Isa::current();
     let only = std::env::args().nth(1).unwrap_or_default();
-    let peak = peak();
+    let peak = multiply_add_gflops();
     println!(
         "{}, {} threads: peak {peak:.0} GFLOP/s",
         isa.name(),

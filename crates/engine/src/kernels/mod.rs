@@ -6,6 +6,7 @@ pub mod isa;
 pub mod loops;
 pub mod math;
 mod micro;
+pub mod peak;
 mod product;
 pub mod random;
 pub mod real;

@@ -189,7 +189,7 @@ impl RunError {
             }
             RunError::NoCheckpoint { .. } => "begin a new run with another `--out`".into(),
             RunError::CheckpointDamaged { previous: Some(previous), .. } => {
-                format!("go on from the checkpoint before it: {}", previous.display())
+                format!("remove it, and `--resume` goes on from the checkpoint before it: {}", previous.display())
             }
             RunError::CheckpointDamaged { previous: None, .. } => {
                 "there is no checkpoint before it; restore the file from a copy, or begin a new run with another `--out`".into()
@@ -360,7 +360,7 @@ mod tests {
         says(
             damaged(Some("c/step-0000001.safetensors".into())),
             "the checkpoint is damaged (cut short: expected 80 bytes, got 79): c/step-0000002.safetensors\n\n\
-             hint: go on from the checkpoint before it: c/step-0000001.safetensors",
+             hint: remove it, and `--resume` goes on from the checkpoint before it: c/step-0000001.safetensors",
         );
         says(
             damaged(None),

@@ -1,0 +1,119 @@
+//! A folder to run the command in.
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// An empty folder that is removed at the end.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+/// What a run of the command came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        Place {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gany"));
+        command
+            .args(words(line))
+            .current_dir(self.folder.path())
+            .env("GANY_CACHE", self.path("cache"))
+            .env_remove("GANY_ISA")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `gany` with these words; quotes hold words together.
+    pub(crate) fn gany(&self, line: &str) -> Ran {
+        self.command(line).output().unwrap().into()
+    }
+
+    pub(crate) fn gany_with(&self, variable: (&str, &str), line: &str) -> Ran {
+        self.command(line).env(variable.0, variable.1).output().unwrap().into()
+    }
+
+    /// Starts `gany`, to be talked to while it runs.
+    pub(crate) fn start(&self, line: &str) -> Child {
+        let mut command = self.command(line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs `gany` where it must do what it is told.
+    pub(crate) fn does(&self, line: &str) -> String {
+        let ran = self.gany(line);
+        assert_eq!(ran.code, 0, "{line}\n{}", ran.err);
+        ran.out
+    }
+
+    /// Runs `gany` where it must refuse with exactly this message, on standard error and without colours.
+    #[track_caller]
+    pub(crate) fn refuses(&self, line: &str, message: &str) {
+        let ran = self.gany(line);
+        assert_eq!(ran.err.trim_end(), message, "{line}");
+        assert_eq!(ran.code, 2, "{line}");
+    }
+
+    pub(crate) fn write(&self, inside: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(inside);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, inside: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.folder.path().join(inside);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{error}: {}", path.display()))
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn names(&self, inside: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(inside)).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Writes so many different pictures with this side into a folder.
+    pub(crate) fn pictures(&self, folder: &str, count: u32, side: u32) {
+        std::fs::create_dir_all(self.path(folder)).unwrap();
+        for i in 0..count {
+            let level = |x: u32, y: u32| image::Luma([(x * 7 + y * 13 + i * 29) as u8]);
+            let picture = image::GrayImage::from_fn(side, side, level);
+            picture.save(self.path(&format!("{folder}/{i:03}.png"))).unwrap();
+        }
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    let quoted = line.split('\'').enumerate();
+    let parts = quoted.flat_map(|(i, part)| match i % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    parts.collect()
+}

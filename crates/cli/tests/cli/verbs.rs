@@ -1,0 +1,197 @@
+//! What the verbs do when all is well.
+use crate::place::Place;
+use serde_json::Value;
+use std::io::Read;
+
+#[test]
+fn alone_it_says_what_can_be_done() {
+    let place = Place::new();
+    let out = place.does("");
+    assert!(out.lines().count() <= 15, "{out}");
+    for command in ["gany train\n", "gany train --data FOLDER --size 64\n", "gany models\n"] {
+        assert!(out.contains(command), "{out}");
+    }
+    for verb in ["train", "sample", "models", "data", "bench"] {
+        let help = place.does(&format!("{verb} --help"));
+        assert!(help.contains("Examples:"), "{help}");
+    }
+}
+
+#[test]
+fn the_zoo_is_there_for_programs() {
+    let place = Place::new();
+    let zoo: Value = serde_json::from_str(&place.does("models --json")).unwrap();
+    let zoo = zoo.as_array().unwrap();
+    assert_eq!(zoo.len(), ganymede::models::registry().len());
+    for system in zoo {
+        for field in ["id", "section", "title", "paper", "idea", "evidence", "figure"] {
+            assert!(system[field].is_string(), "{field} of {system}");
+        }
+        assert!(
+            ["pass", "short", "none"].contains(&system["evidence"].as_str().unwrap()),
+            "{system}"
+        );
+        assert!(system["settings"]["batch"].is_u64(), "{system}");
+    }
+    let one: Value = serde_json::from_str(&place.does("models dcgan --json")).unwrap();
+    assert_eq!(one["title"], "DCGAN");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_pictures() {
+    let place = Place::new();
+    let tiny = "--size 16 --set width=8 --batch 8 --steps 6 --seed 5";
+    for run in ["a", "b"] {
+        place.does(&format!("train dcgan {tiny} --out {run}"));
+    }
+    assert_eq!(place.names("a/samples"), place.names("b/samples"));
+    for sample in place.names("a/samples") {
+        assert_eq!(
+            place.read(format!("a/samples/{sample}")),
+            place.read(format!("b/samples/{sample}"))
+        );
+    }
+    for (run, to) in [("a", "a.png"), ("b", "b.png")] {
+        place.does(&format!("sample {run} -n 9 --seed 3 -o {to}"));
+    }
+    assert_eq!(place.read("a.png"), place.read("b.png"));
+    // As files they are what they are in a grid, and sample 7 does not depend on how many others there are.
+    place.does("sample a -n 9 --seed 3 -o nine");
+    place.does("sample a -n 120 --seed 3 -o many");
+    place.does("sample a -n 9 --seed 4 -o others");
+    assert_eq!(
+        place.names("nine"),
+        (0..9).map(|i| format!("{i:05}.png")).collect::<Vec<_>>()
+    );
+    assert_eq!(place.names("many").len(), 120);
+    assert_eq!(place.read("nine/00007.png"), place.read("many/00007.png"));
+    assert_ne!(place.read("nine/00007.png"), place.read("others/00007.png"));
+    let size = |name| image::image_dimensions(place.path(name)).unwrap();
+    assert_eq!(size("nine/00000.png"), (16, 16));
+    // Three by three, enlarged four times, with gutters.
+    assert_eq!(size("a.png"), (3 * 66 + 2, 3 * 66 + 2));
+}
+
+#[test]
+fn threads_change_nothing() {
+    let place = Place::new();
+    for threads in [1, 3] {
+        place.does(&format!(
+            "train dcgan --size 16 --set width=8 --batch 8 --steps 5 --threads {threads} --out {threads}"
+        ));
+    }
+    let sample = "samples/step-0000005.png";
+    assert_eq!(place.read(format!("1/{sample}")), place.read(format!("3/{sample}")));
+}
+
+#[test]
+fn a_class_is_asked_for_by_name_or_number() {
+    let place = Place::new();
+    place.does("train cgan --size 16 --set width=8 --batch 8 --steps 4 --out run");
+    for (class, to) in [("'Ankle boot'", "name.png"), ("9", "number.png"), ("8", "other.png")] {
+        place.does(&format!("sample run -n 4 --class {class} -o {to}"));
+    }
+    assert_eq!(place.read("name.png"), place.read("number.png"));
+    assert_ne!(place.read("name.png"), place.read("other.png"));
+}
+
+#[test]
+fn points_are_plotted_or_listed() {
+    let place = Place::new();
+    place.does("train gan --data ring --steps 3 --set width=4 --out run");
+    place.does("sample run -n 100 -o plot.png");
+    assert_eq!(image::image_dimensions(place.path("plot.png")).unwrap(), (640, 640));
+    place.does("sample run -n 100 -o list");
+    let csv = String::from_utf8(place.read("list/points.csv")).unwrap();
+    assert_eq!((csv.lines().next(), csv.lines().count()), (Some("x,y"), 101));
+    // They are data again.
+    place.does("train gan --data points:list/points.csv --steps 1 --set width=4 --out again");
+}
+
+#[test]
+fn training_speaks_json() {
+    let place = Place::new();
+    let ran = place.gany("train wgan_gp --data ring --steps 5 --set width=4 --out run --json");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let lines: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let steps = lines.iter().filter(|line| line["event"] == "step").count();
+    assert_eq!(steps, 5);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["summary"], &last["step"]), (&"finished".into(), &5.into()));
+    assert_eq!(
+        (&last["run"], &last["report"]),
+        (&"run".into(), &"run/report.html".into())
+    );
+}
+
+#[test]
+fn data_are_listed_and_checked() {
+    let place = Place::new();
+    let sets: Value = serde_json::from_str(&place.does("data list --json")).unwrap();
+    assert!(
+        sets.as_array()
+            .unwrap()
+            .iter()
+            .any(|set| set["id"] == "ring" && set["source"] == "computed")
+    );
+    place.pictures("photos/cats", 3, 16);
+    place.pictures("photos/dogs", 2, 16);
+    place.write("photos/dogs/bad.png", "?");
+    let ran = place.gany("data check photos --json");
+    assert_eq!(ran.code, 2);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["count"], 5);
+    assert_eq!(report["broken"].as_array().unwrap().len(), 1);
+    let ran = place.gany("data check photos");
+    assert!(ran.out.contains("classes   cats (3), dogs (2)"), "{}", ran.out);
+    place.refuses(
+        "data get ring",
+        "error: nothing to fetch for `ring`: it is computed\n\nhint: use it at once: `gany train --data ring`",
+    );
+}
+
+#[test]
+fn a_step_is_timed_with_the_words_of_the_script_it_is_compared_with() {
+    let place = Place::new();
+    for system in ["gan", "dcgan", "wgan_gp"] {
+        let line = format!(
+            "bench step {system} --size 16 --width 8 --batch 4 --channels 3 --threads 1 --precision f32 --steps 2 --json"
+        );
+        let facts: Value = serde_json::from_str(&place.does(&line)).unwrap();
+        for key in [
+            "median_ms",
+            "min_ms",
+            "first_step_ms",
+            "plan_ms",
+            "arena_mib",
+            "images_per_s",
+        ] {
+            assert!(facts[key].is_number(), "{key} of {facts}");
+        }
+        assert_eq!(facts["model"], system);
+        assert_eq!(
+            (&facts["device"], &facts["bf16"], &facts["threads"]),
+            (&"cpu".into(), &false.into(), &1.into())
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    for line in [
+        "models --json",
+        "train gan --data ring --steps 300 --set width=4 --out run --json",
+    ] {
+        let mut child = place.start(line);
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""), "{line}");
+    }
+    assert!(place.path("run/report.html").exists());
+}
