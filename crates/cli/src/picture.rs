@@ -195,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             Screen::Colours256.half_blocks(&picture),
-            "  \x1b[38;5;196;48;5;232m\u{2580}\u{2580}\x1b[0m\n"
+            "  \x1b[38;5;196;48;5;16m\u{2580}\u{2580}\x1b[0m\n"
         );
     }
 

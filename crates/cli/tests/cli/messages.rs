@@ -74,7 +74,8 @@ fn broken_pictures_are_skipped_and_named_unless_they_are_many() {
         .unwrap_or_default();
     assert_eq!(
         note,
-        "warning: Skipped 3 of 33 pictures that are broken, the first is cut.png (unexpected end of file)."
+        "warning: 3 broken pictures were skipped: `cut.png` (unexpected end of file), `empty.png` (empty file), \
+         `text.png` (not a PNG, JPEG or WebP file)."
     );
     place.pictures("few", 8, 16);
     place.write("few/empty.png", []);

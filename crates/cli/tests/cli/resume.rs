@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
-fn saved(place: &Place, file: &str) -> Checkpoint {
+fn saved(place: &Place, file: &str) -> Checkpoint<'static> {
     checkpoint::load(&place.path(file)).unwrap()
 }
 

@@ -42,7 +42,11 @@ pub(super) fn replace_through<W: Write>(
         filled?;
         synced.sync_all()?;
         fs::rename(&partial, path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))
+        sync_folder(match path.parent() {
+            // A bare file name lies in the current folder.
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        })
     })();
     written.map_err(|source| {
         // The write has failed already; a failing removal would add nothing to what the user can do about it.
