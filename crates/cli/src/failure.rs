@@ -2,6 +2,7 @@
 use anstyle::{AnsiColor, Style};
 use ganymede::data::DataError;
 use ganymede::engine::kernels::isa::Isa;
+use ganymede::metrics::classifier::ClassifierError;
 use ganymede::models::ConfigError;
 use ganymede::run::{RunError, TrainError};
 use std::io::Write;
@@ -56,6 +57,15 @@ fn label(to: &mut impl Write, name: &str, colour: AnsiColor, text: &str) -> std:
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ClassifierError> for Failure {
+    fn from(error: ClassifierError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

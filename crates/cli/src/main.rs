@@ -3,6 +3,7 @@
 //! A file a verb. Nothing is computed here: the verbs say what the library's public API gives them, and what a run's
 //! events say while it goes on.
 mod bench;
+mod classifier;
 mod data;
 mod failure;
 mod models;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Shares of the way after which a sample grid is shown.
-const SHOW_AFTER: [f64; 5] = [0.05, 0.15, 0.35, 0.65, 1.0];
+const SHOW_AFTER: [f64; 4] = [0.1, 0.3, 0.6, 1.0];
 
 /// Seconds of training over which speed is measured.
 const RATE_OVER: f64 = 5.0;
@@ -216,7 +216,8 @@ pub(crate) fn warning(message: &str) -> String {
     format!("{WARNING}warning:{WARNING:#} {message}")
 }
 
-fn bar() -> ProgressBar {
+/// A bar for work with so many parts, whose `prefix` and `msg` say how far it is.
+pub(crate) fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(10_000), ProgressDrawTarget::stderr_with_hz(8));
     let template = "  {bar:32.cyan/black.bright} {percent:>3}%  {prefix}\n  {msg}";
     let style = ProgressStyle::with_template(template).expect("a sound template");

@@ -1,4 +1,5 @@
 //! `gany train`: a system on data into a run folder.
+use crate::classifier;
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, quoted, try_print};
 use crate::picture::Grid;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// Everything goes into one folder: settings, events, sample grids, checkpoints and `report.html`. Ctrl-C saves and says
 /// how to go on; a run that is resumed ends bit for bit as if it had never been stopped.
-#[derive(clap::Args)]
+#[derive(Clone, Default, PartialEq, clap::Args)]
 #[command(after_help = "\
 Examples:
   gany train                                            DCGAN on clothes, three minutes
@@ -27,10 +28,11 @@ Examples:
   gany train wgan_gp --set n_critic=3 --set critic.learning_rate=2e-4
   gany train --resume runs/dcgan-fashion-mnist          go on after Ctrl-C
   gany train --resume runs/dcgan-fashion-mnist --minutes 10
+  gany train classifier --data mnist                    what samples are measured with, kept in the cache
 
 `gany models` lists the systems, `gany models NAME` a system's settings, `gany data list` the data sets.")]
 pub(crate) struct Args {
-    /// The system [default: dcgan]
+    /// The system, or `classifier` [default: dcgan]
     system: Option<String>,
     /// A data set, a folder of pictures (with a sub-folder a class, if labelled), an IDX file, or points:FILE
     /// [default: fashion-mnist]
@@ -83,9 +85,10 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Precision {
     /// The fastest one that is good enough: f32 in this version
+    #[default]
     Auto,
     /// 32-bit floats
     F32,
@@ -106,7 +109,7 @@ impl Precision {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FitName {
     /// Cut off what stands over
     CenterCrop,
@@ -132,7 +135,7 @@ const STOPPED: u8 = 130;
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     args.precision.check()?;
     if args.system.as_deref() == Some("classifier") {
-        return train_classifier();
+        return train_classifier(&args);
     }
     if let Some(threads) = args.threads {
         pool::set_threads(threads);
@@ -145,12 +148,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     if !args.json {
         print(&heading(&training, is_resumed));
         // Those of a resumed run were shown when it began.
-        training
-            .data()
-            .notes()
-            .iter()
-            .filter(|_| !is_resumed)
-            .for_each(|note| print(&warning(note)));
+        let notes = training.data().notes().iter();
+        notes.filter(|_| !is_resumed).for_each(|note| print(&warning(note)));
+        print("");
     }
     let grid = match training.data().shape() {
         Shape::Picture { height, width, .. } => Grid {
@@ -179,12 +179,25 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     })
 }
 
-/// `gany train classifier` makes the project's own classifier of a labelled set.
-fn train_classifier() -> Result<ExitCode, Failure> {
-    Err(Failure::new(
-        "`classifier` is not in this version: expected a system",
-        "`gany models` lists the systems",
-    ))
+/// `gany train classifier`, which is no system: it takes few of the flags.
+fn train_classifier(args: &Args) -> Result<ExitCode, Failure> {
+    if let Some(threads) = args.threads {
+        pool::set_threads(threads);
+    }
+    let takes_no_more = Args {
+        system: None,
+        data: None,
+        threads: None,
+        json: false,
+        ..args.clone()
+    };
+    if takes_no_more != Args::default() {
+        return Err(Failure::new(
+            "`gany train classifier` takes `--data`, `--threads` and `--json` only",
+            "it learns the pictures as they are, and is kept in the cache folder",
+        ));
+    }
+    classifier::run(args.data.as_deref().unwrap_or(MAIN_DATA), args.json)
 }
 
 fn begin(args: &Args) -> Result<Training, Failure> {
@@ -422,7 +435,7 @@ fn heading(training: &Training, is_resumed: bool) -> String {
     };
     let folder = training.folder().path().display();
     format!(
-        "{verb} on {}, {length}, {threads}, in {folder}\n{DIM}{}{DIM:#}",
+        "{verb} on {}\n{DIM}{}{DIM:#}\n{length} on {threads}, in {folder}",
         described(data),
         card.idea
     )

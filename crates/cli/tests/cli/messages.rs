@@ -46,7 +46,7 @@ fn data_that_cannot_be_read() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.pictures("photos", 2, 16);
-    std::fs::set_permissions(place.path("photos"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(place.path("photos"), std::fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if std::fs::read_dir(place.path("photos")).is_err() {
         place.refuses(

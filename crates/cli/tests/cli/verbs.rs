@@ -129,6 +129,38 @@ fn training_speaks_json() {
 }
 
 #[test]
+fn a_classifier_is_trained_once() {
+    let place = Place::new();
+    // Two classes that a glance tells apart.
+    for (class, shade) in [("dark", 0), ("light", 200)] {
+        std::fs::create_dir_all(place.path(&format!("photos/{class}"))).unwrap();
+        for i in 0..40_u8 {
+            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([shade + i]));
+            picture.save(place.path(&format!("photos/{class}/{i}.png"))).unwrap();
+        }
+    }
+    let train = || -> Value { serde_json::from_str(&place.does("train classifier --data photos --json")).unwrap() };
+    let first = train();
+    assert_eq!(first["record"]["classes"], serde_json::json!(["dark", "light"]));
+    assert_eq!(first["was_there"], false);
+    let again = train();
+    assert_eq!(
+        (&again["was_there"], &again["record"]),
+        (&true.into(), &first["record"])
+    );
+    place.refuses(
+        "train classifier --steps 3",
+        "error: `gany train classifier` takes `--data`, `--threads` and `--json` only\n\n\
+         hint: it learns the pictures as they are, and is kept in the cache folder",
+    );
+    place.refuses(
+        "train classifier --data ring",
+        "error: a classifier needs labelled pictures: expected two or more classes of pictures, got points in `ring, all but every tenth`\n\n\
+         hint: put the pictures of each class into a sub-folder of its own",
+    );
+}
+
+#[test]
 fn data_are_listed_and_checked() {
     let place = Place::new();
     let sets: Value = serde_json::from_str(&place.does("data list --json")).unwrap();
