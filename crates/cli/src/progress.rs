@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 /// Without a terminal, a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shares of the way after which a sample grid is shown.
-const SHOW_AFTER: [f64; 4] = [0.1, 0.3, 0.6, 1.0];
+/// Shares of the way after which a sample grid is shown; the last one is shown at the end.
+const SHOW_AFTER: [f64; 3] = [0.1, 0.3, 0.6];
 
 /// Seconds of training over which speed is measured.
 const RATE_OVER: f64 = 5.0;
@@ -37,6 +37,8 @@ pub(crate) struct Progress {
     /// Share of the way gone, from 0 to 1.
     share: f64,
     shown_pictures: usize,
+    /// The step of the grid that was shown last.
+    shown_step: u64,
     /// Seconds of training and examples seen, at the latest steps.
     recent: VecDeque<(f64, u64)>,
     scalars: BTreeMap<String, f64>,
@@ -44,7 +46,7 @@ pub(crate) struct Progress {
     pub(crate) seconds: f64,
     pub(crate) images: u64,
     pub(crate) step: u64,
-    pub(crate) latest_sample: Option<String>,
+    pub(crate) latest_sample: Option<(u64, String)>,
 }
 
 impl Progress {
@@ -64,6 +66,7 @@ impl Progress {
             screen: Screen::detect(|name| std::env::var(name).ok()).filter(|_| shows_pictures),
             share: 0.0,
             shown_pictures: 0,
+            shown_step: 0,
             recent: VecDeque::new(),
             scalars: BTreeMap::new(),
             seconds: 0.0,
@@ -99,15 +102,20 @@ impl Progress {
                 self.show_step();
             }
             Event::Sample { step, path } => {
-                self.latest_sample = Some(path.clone());
-                self.show_picture(*step, path);
+                self.latest_sample = Some((*step, path.clone()));
+                let reached = SHOW_AFTER.iter().filter(|share| self.share >= **share).count();
+                if reached > self.shown_pictures {
+                    self.shown_pictures = reached;
+                    self.show_picture(*step, path);
+                }
             }
             Event::Warning { message, .. } => self.say(&warning(message)),
-            Event::Started { .. }
-            | Event::Resumed { .. }
-            | Event::Checkpoint { .. }
-            | Event::Stopped { .. }
-            | Event::Finished { .. } => {}
+            Event::Started { .. } | Event::Resumed { .. } | Event::Checkpoint { .. } | Event::Stopped { .. } => {}
+            Event::Finished { .. } => {
+                if let Some((step, path)) = self.latest_sample.clone() {
+                    self.show_picture(step, &path);
+                }
+            }
         }
     }
 
@@ -184,12 +192,10 @@ impl Progress {
 
     fn show_picture(&mut self, step: u64, path: &str) {
         let Some(screen) = self.screen else { return };
-        // The last grid is written when the length is reached, whatever share was seen before.
-        let reached = SHOW_AFTER.iter().filter(|share| self.share >= **share).count();
-        if step == 0 || reached <= self.shown_pictures {
+        if step == self.shown_step {
             return;
         }
-        self.shown_pictures = reached;
+        self.shown_step = step;
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
         if let Some(text) = screen.draw(&self.folder.join(path), &self.grid, columns) {
             let at = format!(

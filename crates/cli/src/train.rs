@@ -469,7 +469,7 @@ fn closing(training: &Training, progress: &Progress, ending: Ending) -> String {
         Ending::Finished => format!("\n{STRONG}Done:{STRONG:#} {did}.\n\n"),
         Ending::Stopped => format!("\n{STRONG}Stopped{STRONG:#} and saved: {did}.\n\n"),
     };
-    if let Some(sample) = &progress.latest_sample {
+    if let Some((_, sample)) = &progress.latest_sample {
         text += &format!("  samples  {}\n", folder.path().join(sample).display());
     }
     text += &format!("  report   {}\n", folder.report_file().display());
@@ -493,7 +493,7 @@ fn summary(training: &Training, progress: &Progress, ending: Ending) -> serde_js
         "seconds": progress.seconds,
         "images": progress.images,
         "report": folder.report_file(),
-        "sample": progress.latest_sample.as_ref().map(|sample| folder.path().join(sample)),
+        "sample": progress.latest_sample.as_ref().map(|(_, sample)| folder.path().join(sample)),
     })
 }
 
