@@ -218,7 +218,12 @@ impl Training {
         // How long a run goes on is the one thing that may change.
         let began_with = folder.read_settings()?;
         let length = |(key, _): &(&String, &Value)| Length::KEYS.contains(&key.as_str());
-        settings.extend(began_with.iter().filter(length).map(|(key, value)| (key.clone(), value.clone())));
+        settings.extend(
+            began_with
+                .iter()
+                .filter(length)
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         folder.refuse_changed_settings(&settings)?;
         if Length::of(&settings) != Some(order.length) {
             settings.retain(|key, _| !Length::KEYS.contains(&key.as_str()));
