@@ -128,14 +128,15 @@ fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
 
 /// A line for each model, of one section or, where that is empty, of all.
 fn table(models: &[Value], section: &str) -> Result<String, String> {
-    let mut lines = String::from("| system | section | idea | paper |\n|---|---|---|---|\n");
+    let mut lines = String::from("| system | idea | evidence | measured |\n|---|---|---|---|\n");
     let mut found = false;
     for model in models {
-        let [id, of, idea, paper] = ["id", "section", "idea", "paper"].map(|field| cell(model, field));
+        let [id, of, idea, evidence, figure] =
+            ["id", "section", "idea", "evidence", "figure"].map(|field| cell(model, field));
         let of = of?;
         if section.is_empty() || of == section {
             found = true;
-            lines += &format!("| `{}` | {of} | {} | {} |\n", id?, idea?, paper?);
+            lines += &format!("| `{}` | {} | {} | {} |\n", id?, idea?, evidence?, figure?);
         }
     }
     if found {
@@ -159,8 +160,8 @@ mod tests {
     use super::*;
 
     fn zoo() -> Vec<Value> {
-        let dcgan = json!({"id": "dcgan", "section": "architecture", "idea": "convolutions all the way", "paper": "Radford 2015"});
-        let cgan = json!({"id": "cgan", "section": "conditional", "idea": "learn p(x|y)", "paper": "Mirza 2014"});
+        let dcgan = json!({"id": "dcgan", "section": "architecture", "idea": "convolutions all the way", "evidence": "pass", "figure": "FD 13.6"});
+        let cgan = json!({"id": "cgan", "section": "conditional", "idea": "learn p(x|y)", "evidence": "short", "figure": "91 %"});
         vec![dcgan, cgan]
     }
 
@@ -169,8 +170,8 @@ mod tests {
         let page = "before\n<!-- generated: models conditional -->\nold\n<!-- /generated -->\nafter\n";
         let fresh = regenerate(page, &zoo()).unwrap();
         let expected = "before\n<!-- generated: models conditional -->\n\
-            | system | section | idea | paper |\n|---|---|---|---|\n\
-            | `cgan` | conditional | learn p(x\\|y) | Mirza 2014 |\n\
+            | system | idea | evidence | measured |\n|---|---|---|---|\n\
+            | `cgan` | learn p(x\\|y) | short | 91 % |\n\
             <!-- /generated -->\nafter\n";
         assert_eq!(fresh, expected);
         assert_eq!(regenerate(&fresh, &zoo()).unwrap(), fresh);

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 /// Trains the classifier of a data set, unless it is in the cache folder already.
 pub(crate) fn run(data: &str, is_json: bool) -> Result<ExitCode, Failure> {
-    let path = cache_file(&*splits(data)?.0)?;
+    let path = cache_file(&*splits(data)?[0])?;
     let was_there = path.exists();
     let bar = (!is_json && !was_there && std::io::stderr().is_terminal()).then(bar);
     let classifier = Classifier::of(data, &mut |progress| {

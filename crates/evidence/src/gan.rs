@@ -149,16 +149,11 @@ impl OnlyDiscriminator {
 }
 
 impl System for OnlyDiscriminator {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![Player::new("discriminator", OptimiserConfig::adam(2e-4, [0.5, 0.999]))]
-    }
-
     fn game(&self) -> Game {
-        Game::step("discriminator", 1)
+        Game::step(
+            Player::new("discriminator", OptimiserConfig::adam(2e-4, [0.5, 0.999])),
+            1,
+        )
     }
 
     fn loss(&self, _: &str, s: &Step) -> Tensor {
@@ -205,11 +200,9 @@ fn vanishing(evidence: &mut Evidence) -> Result<String> {
         sample: data.shape(),
         classes: None,
     };
-    let mut play = Play::new(
-        Box::new(OnlyDiscriminator::new(&given)),
-        &data.shape().of_batch(BATCH),
-        0,
-    );
+    let system = OnlyDiscriminator::new(&given);
+    let scope = system.scope.clone();
+    let mut play = Play::new(Box::new(system), scope, &data.shape().of_batch(BATCH), 0);
     let mut batch = Batch::of(&*data, BATCH);
     let mut rows = vec![];
     let (mut first, mut last) = ([0.0; 2], [0.0; 2]);

@@ -21,7 +21,7 @@ impl Judge {
     /// Fetches the data if need be, and trains the classifier if it has not been trained.
     pub(crate) fn of(name: &'static str) -> Result<Judge> {
         data::get(name, &mut |line| println!("      {line}"))?;
-        let (_, held_out) = splits(name)?;
+        let [_, held_out] = splits(name)?;
         let mut clf = Classifier::of(name, &mut |progress| {
             if progress.update % 100 == 0 || progress.update == progress.updates {
                 let (done, all) = (progress.update, progress.updates);

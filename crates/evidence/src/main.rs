@@ -16,7 +16,9 @@ use std::time::Instant;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const SYSTEMS: &[(&str, fn() -> Result<Evidence>)] = &[
+type Measure = fn() -> Result<Evidence>;
+
+const SYSTEMS: &[(&str, Measure)] = &[
     ("gan", gan::evidence),
     ("wgan", wgan::evidence),
     ("wgan_gp", wgan_gp::evidence),

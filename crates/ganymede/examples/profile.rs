@@ -1,30 +1,30 @@
 //! Where the time of a training step goes: `cargo run --release --example profile dcgan 64 64 3`.
 use ganymede::data::Shape;
 use ganymede::games::Play;
-use ganymede::models::{self, Given, resolve};
+use ganymede::models::{self, Built, Given, resolve};
 use std::time::Instant;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, default: usize| arguments.get(i).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let system = arguments.first().map_or("dcgan", String::as_str);
+    let id = arguments.first().map_or("dcgan", String::as_str);
     let (size, width, channels) = (number(1, 64), number(2, 64), number(3, 3));
-    let entry = models::find(system).expect("a system");
+    let entry = models::find(id).expect("a system");
     let mut changes = vec![("width".to_owned(), width.to_string())];
-    if system == "wgan_gp" {
+    if id == "wgan_gp" {
         changes.push(("n_critic".to_owned(), "1".to_owned()));
     }
-    let settings = resolve(system, &entry.defaults(), &changes).expect("settings");
+    let settings = resolve(id, &entry.defaults(), &changes).expect("settings");
     let sample = Shape::Picture {
         height: size,
         width: size,
         channels,
     };
     let start = Instant::now();
-    let (built, batch) = entry
+    let Built { system, scope, batch } = entry
         .build(&settings, &Given { sample, classes: None }, 0)
         .expect("a system");
-    let mut play = Play::new(built, &sample.of_batch(batch), 0);
+    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
     println!("build {:?}", start.elapsed());
     let start = Instant::now();
     let arena = play.program(0).arena_bytes();

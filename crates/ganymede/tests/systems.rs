@@ -1,7 +1,7 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
 use ganymede::data::Shape;
 use ganymede::games::{Play, latent_vectors};
-use ganymede::models::{self, ConfigError, Entry, Given};
+use ganymede::models::{self, Built, ConfigError, Entry, Given};
 
 const PICTURE: Shape = Shape::Picture {
     height: 16,
@@ -17,8 +17,8 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
         [("batch", "6"), ("width", "8"), ("z_dim", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let settings = models::resolve(entry.card.id, &entry.defaults(), &changes)?;
     let classes = entry.card.needs_labels.then_some(CLASSES);
-    let (system, batch) = entry.build(&settings, &Given { sample, classes }, seed)?;
-    let mut play = Play::new(system, &sample.of_batch(batch), seed);
+    let Built { system, scope, batch } = entry.build(&settings, &Given { sample, classes }, seed)?;
+    let mut play = Play::new(system, scope, &sample.of_batch(batch), seed);
     for part in 0..play.batches() {
         let (x, y) = play.batch_mut(part);
         x.iter_mut()
@@ -78,7 +78,6 @@ fn every_trainable_parameter_learns_and_every_player_keeps_count() {
         let before = state(&play);
         play.step(0);
         let trainable: Vec<String> = play
-            .system()
             .scope()
             .parameters()
             .iter()
@@ -96,7 +95,7 @@ fn every_trainable_parameter_learns_and_every_player_keeps_count() {
             }
         }
         for turn in play.system().game().moves() {
-            let name = format!("optimiser.{}.t", turn.player);
+            let name = format!("optimiser.{}.t", turn.player.name);
             let position = play.entries().iter().position(|entry| entry.name == name).unwrap();
             assert_eq!(
                 play.state(position).to_f64(),
@@ -122,16 +121,16 @@ fn a_move_changes_only_its_own_player() {
         let players: Vec<&'static str> = small(entry, sample, 0)
             .unwrap()
             .system()
+            .game()
             .players()
             .iter()
             .map(|p| p.name)
             .collect();
         for player in &players {
             let classes = entry.card.needs_labels.then_some(CLASSES);
-            let (system, batch) = entry.build(&still(player), &Given { sample, classes }, 0).unwrap();
-            let mut play = Play::new(system, &sample.of_batch(batch), 0);
+            let Built { system, scope, batch } = entry.build(&still(player), &Given { sample, classes }, 0).unwrap();
+            let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
             let trainable: Vec<String> = play
-                .system()
                 .scope()
                 .parameters()
                 .iter()

@@ -6,7 +6,7 @@ use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
 use ganymede::engine::{Timing, pool};
 use ganymede::games::Play;
-use ganymede::models::{self, Entry, Given, Settings};
+use ganymede::models::{self, Built, Entry, Given, Settings};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -77,8 +77,8 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
         channels: args.channels,
     };
     let classes = entry.card.needs_labels.then_some(10);
-    let (system, batch) = entry.build(&settings(entry, &args)?, &Given { sample, classes }, 0)?;
-    let mut play = Play::new(system, &sample.of_batch(batch), 0);
+    let Built { system, scope, batch } = entry.build(&settings(entry, &args)?, &Given { sample, classes }, 0)?;
+    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
     fill(&mut play, classes.unwrap_or(1));
     let planning = Instant::now();
     let arena_bytes = play.program(0).arena_bytes();

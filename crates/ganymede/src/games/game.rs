@@ -1,10 +1,11 @@
 //! The order of moves over a step.
+use super::Player;
 
 /// One player's updates within a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Move {
     /// Who moves.
-    pub player: &'static str,
+    pub player: Player,
     /// How often in a row, each time on a fresh batch.
     pub times: usize,
 }
@@ -12,13 +13,15 @@ pub struct Move {
 /// The order of moves over a step, and which terms of the losses are due only every so many steps.
 ///
 /// ```
-/// use ganymede::games::Game;
+/// use ganymede::games::{Game, Player};
+/// use ganymede::optimisers::OptimiserConfig;
 ///
-/// let game = Game::step("critic", 5).then("generator", 1).lazily("r1", 16);
+/// let [critic, generator] = ["critic", "generator"].map(|name| Player::new(name, OptimiserConfig::adam(1e-4, [0.0, 0.9])));
+/// let game = Game::step(critic, 5).then(generator, 1).lazily("r1", 16);
 /// assert_eq!(game.batches(), 5);
 /// assert!(game.due(32).eq(["r1"]));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Game {
     moves: Vec<Move>,
     lazy: Vec<(&'static str, u64)>,
@@ -26,7 +29,7 @@ pub struct Game {
 
 impl Game {
     /// A step that begins with `times` moves of `player`.
-    pub fn step(player: &'static str, times: usize) -> Game {
+    pub fn step(player: Player, times: usize) -> Game {
         Game {
             moves: vec![],
             lazy: vec![],
@@ -36,7 +39,7 @@ impl Game {
 
     /// Then `times` moves of `player`, who sees what the moves before have made of the other players.
     #[must_use]
-    pub fn then(mut self, player: &'static str, times: usize) -> Game {
+    pub fn then(mut self, player: Player, times: usize) -> Game {
         self.moves.push(Move { player, times });
         self
     }
@@ -52,6 +55,17 @@ impl Game {
     /// The moves in their order.
     pub fn moves(&self) -> &[Move] {
         &self.moves
+    }
+
+    /// Everybody who moves, in the order of their first moves.
+    pub fn players(&self) -> Vec<Player> {
+        let mut players: Vec<Player> = Vec::new();
+        for Move { player, .. } in &self.moves {
+            if players.iter().all(|known| known.name != player.name) {
+                players.push(player.clone());
+            }
+        }
+        players
     }
 
     /// How many batches of data a step takes: as many as the longest row of moves.

@@ -11,12 +11,11 @@ pub use game::{Game, Move};
 pub use play::{NonFinite, Play, StateEntry, latent_vectors};
 pub use step::Step;
 
-use crate::nn::Scope;
 use crate::optimisers::{OptimiserConfig, Schedule};
 use gany_engine::Tensor;
 
 /// A network with its optimiser: all trainable parameters under one name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Player {
     /// The scope that its parameters are declared under, such as `generator`.
     pub name: &'static str,
@@ -39,13 +38,7 @@ impl Player {
 
 /// One GAN: its players, its game, each move's loss, and how to sample.
 pub trait System: Send {
-    /// The state tree that the networks were declared in.
-    fn scope(&self) -> &Scope;
-
-    /// Everybody who moves.
-    fn players(&self) -> Vec<Player>;
-
-    /// Who moves when.
+    /// Who moves when, and how each player learns.
     fn game(&self) -> Game;
 
     /// What `player` minimises at this move, a scalar.

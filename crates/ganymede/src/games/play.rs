@@ -1,7 +1,7 @@
 //! A game being played: the state tree, and the step as one program over it.
 use super::step::{Step, stream_number};
 use super::{Player, System};
-use crate::nn::{Parameter, evaluating};
+use crate::nn::{Parameter, Scope, evaluating};
 use crate::optimisers::{Optimiser, average};
 use gany_engine::{Buffer, DType, Key, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
@@ -30,6 +30,7 @@ pub struct NonFinite {
 /// The state is all there is: two plays of one system with equal states do equal steps, bit for bit.
 pub struct Play {
     system: Box<dyn System>,
+    scope: Scope,
     players: Vec<(Player, Box<dyn Optimiser>)>,
     entries: Vec<StateEntry>,
     index: HashMap<String, usize>,
@@ -58,10 +59,12 @@ struct InputSlots {
 }
 
 impl Play {
-    /// Begins to play: `x_shape` is the shape of a batch, `[batch, ..]`. The initial state is the system's.
-    pub fn new(system: Box<dyn System>, x_shape: &[usize], seed: u64) -> Play {
-        let dtype = system.scope().dtype();
+    /// Begins to play with the networks that the system has declared in `scope`, whose values are the initial state;
+    /// `x_shape` is the shape of a batch, `[batch, ..]`.
+    pub fn new(system: Box<dyn System>, scope: Scope, x_shape: &[usize], seed: u64) -> Play {
+        let dtype = scope.dtype();
         let players: Vec<_> = system
+            .game()
             .players()
             .into_iter()
             .map(|player| (player.clone(), player.optimiser.build()))
@@ -76,8 +79,9 @@ impl Play {
             steps: HashMap::new(),
             samplers: HashMap::new(),
             system,
+            scope,
         };
-        let parameters = play.system.scope().parameters();
+        let parameters = play.scope.parameters();
         for parameter in &parameters {
             play.add(
                 parameter.name().to_owned(),
@@ -89,8 +93,7 @@ impl Play {
         for (player, optimiser) in &play.players {
             more.push((format!("optimiser.{}.t", player.name), vec![]));
             for parameter in play
-                .system
-                .scope()
+                .scope
                 .at(player.name)
                 .parameters()
                 .iter()
@@ -129,7 +132,7 @@ impl Play {
     }
 
     fn averaged(&self) -> Vec<Parameter> {
-        self.system.scope().at("generator").parameters()
+        self.scope.at("generator").parameters()
     }
 
     fn slots(&self) -> InputSlots {
@@ -149,6 +152,11 @@ impl Play {
     /// The system that plays.
     pub fn system(&self) -> &dyn System {
         &*self.system
+    }
+
+    /// The state tree of the system's networks.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// How many batches of data a step takes.
@@ -235,7 +243,7 @@ impl Play {
 
     /// Writes the whole step down as one graph and compiles it.
     fn trace(&self, due: &[&'static str], slots: &InputSlots) -> CompiledStep {
-        let dtype = self.system.scope().dtype();
+        let dtype = self.scope.dtype();
         let shape_of = |slot: usize| match self.entries.get(slot) {
             Some(entry) => entry.shape.clone(),
             None if slots.x.contains(&slot) => self.x_shape.clone(),
@@ -247,7 +255,7 @@ impl Play {
             .map(|slot| Tensor::placeholder(dtype, &shape_of(slot)))
             .collect();
         let mut state: Vec<Tensor> = inputs[..self.entries.len()].to_vec();
-        let parameters = self.system.scope().parameters();
+        let parameters = self.scope.parameters();
         parameters
             .iter()
             .for_each(|parameter| parameter.set(state[self.index[parameter.name()]].clone()));
@@ -267,18 +275,18 @@ impl Play {
             let position = self
                 .players
                 .iter()
-                .position(|(player, _)| player.name == turn.player)
+                .position(|(player, _)| player.name == turn.player.name)
                 .expect("every move has a player");
             for repeat in 0..turn.times {
                 (step.x, step.y) = (inputs[slots.x[repeat]].clone(), Some(inputs[slots.y[repeat]].clone()));
-                (step.player, step.repeat) = (turn.player, repeat);
+                (step.player, step.repeat) = (turn.player.name, repeat);
                 step.draws.set(0);
                 if repeat > 0 {
                     // Another batch: nothing of the last one is shared.
                     step.shared.borrow_mut().clear();
                 }
                 self.take_turn(position, &step, &inputs[slots.rates[position]], &mut state);
-                moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player));
+                moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player.name));
             }
         }
         if let Some(decay) = self.system.average_decay() {
@@ -327,8 +335,7 @@ impl Play {
         let loss = self.system.loss(player.name, step);
         step.report(&format!("loss.{}", player.name), &loss);
         let parameters: Vec<Parameter> = self
-            .system
-            .scope()
+            .scope
             .at(player.name)
             .parameters()
             .into_iter()
@@ -370,7 +377,7 @@ impl Play {
             y.is_none_or(|y| y.len() == count),
             "sample: one class number for every latent vector"
         );
-        let dtype = self.system.scope().dtype();
+        let dtype = self.scope.dtype();
         let states = self.entries.len();
         if !self.samplers.contains_key(&(count, y.is_some())) {
             let mut inputs: Vec<Tensor> = self
@@ -378,7 +385,7 @@ impl Play {
                 .iter()
                 .map(|entry| Tensor::placeholder(dtype, &entry.shape))
                 .collect();
-            for parameter in self.system.scope().parameters() {
+            for parameter in self.scope.parameters() {
                 let name = [average_name(&parameter), parameter.name().to_owned()];
                 let slot = name
                     .iter()

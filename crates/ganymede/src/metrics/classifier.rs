@@ -182,7 +182,7 @@ impl Classifier {
     /// # Errors
     /// [`ClassifierError`].
     pub fn of(name: &str, on_progress: &mut dyn FnMut(Progress)) -> Result<Classifier> {
-        let (train, test) = splits(name)?;
+        let [train, test] = splits(name)?;
         let path = cache_file(&*train)?;
         if path.exists() {
             return Classifier::load(&path);
@@ -507,14 +507,14 @@ fn labelled_pictures(data: &dyn Dataset) -> Result<([usize; 3], Vec<String>, u64
 ///
 /// # Errors
 /// [`DataError`] where there are no such data.
-pub fn splits(name: &str) -> std::result::Result<(Arc<dyn Dataset>, Arc<dyn Dataset>), DataError> {
+pub fn splits(name: &str) -> std::result::Result<[Arc<dyn Dataset>; 2], DataError> {
     let split = |split: &str| data::open(&format!("{name}:{split}"), &Want::default());
     if let (Ok(train), Ok(test)) = (split("train"), split("test")) {
-        return Ok((train, test));
+        return Ok([train, test]);
     }
     let all = data::open(name, &Want::default())?;
     let part = |is_held_out| -> Arc<dyn Dataset> { Arc::new(Part::new(all.clone(), is_held_out)) };
-    Ok((part(false), part(true)))
+    Ok([part(false), part(true)])
 }
 
 /// Every tenth example, or all the others.
@@ -633,7 +633,7 @@ mod tests {
         fn read(&self, index: u64, x: &mut [f32]) -> data::Result<u32> {
             for (i, x) in x.iter_mut().enumerate() {
                 let noise = data::order::nth(index, 1000, i as u64) as f32 / 500.0 - 1.0;
-                let is_bright = (i < 32) == (index % 2 == 0);
+                let is_bright = (i < 32) == index.is_multiple_of(2);
                 *x = 0.5 * noise + if is_bright { 0.4 } else { -0.4 };
             }
             Ok((index % 2) as u32)

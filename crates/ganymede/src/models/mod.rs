@@ -64,11 +64,20 @@ pub trait Describe: System + Sized + 'static {
     /// What a person should know of it.
     const CARD: Card;
 
-    /// Examples in a batch, as the paper has it.
-    fn batch(config: &Self::Config) -> usize;
-
     /// Declares the networks for this data in `scope`.
     fn build(config: Self::Config, given: &Given, scope: &Scope) -> Self;
+}
+
+type Builder = fn(&Value, &Given, &Scope) -> Result<Box<dyn System>, ConfigError>;
+
+/// A system that is ready to be played.
+pub struct Built {
+    /// The system.
+    pub system: Box<dyn System>,
+    /// The state tree in which its networks are declared.
+    pub scope: Scope,
+    /// Examples in a batch: the setting `batch`, which every system has.
+    pub batch: usize,
 }
 
 /// A registered system.
@@ -78,7 +87,7 @@ pub struct Entry {
     /// The evidence that was recorded for it: JSON, or empty.
     pub evidence: &'static str,
     defaults: fn() -> Value,
-    build: fn(&Value, &Given, &Scope) -> Result<(Box<dyn System>, usize), ConfigError>,
+    build: Builder,
 }
 
 impl Entry {
@@ -93,8 +102,7 @@ impl Entry {
                         system: S::CARD.id,
                         reason: source.to_string(),
                     })?;
-                let batch = S::batch(&config);
-                Ok((Box::new(S::build(config, given, scope)), batch))
+                Ok(Box::new(S::build(config, given, scope)))
             },
         }
     }
@@ -104,16 +112,11 @@ impl Entry {
         configure::flatten(&(self.defaults)())
     }
 
-    /// Builds the system from settings that [`resolve`] has made; also gives the batch that they name.
+    /// Builds the system from settings that [`resolve`] has made.
     ///
     /// # Errors
     /// Where the settings do not fit, or the data lack what the system needs.
-    pub fn build(
-        &self,
-        settings: &Settings,
-        given: &Given,
-        seed: u64,
-    ) -> Result<(Box<dyn System>, usize), ConfigError> {
+    pub fn build(&self, settings: &Settings, given: &Given, seed: u64) -> Result<Built, ConfigError> {
         if self.card.needs_labels && given.classes.is_none() {
             return Err(ConfigError::NoLabels { system: self.card.id });
         }
@@ -129,7 +132,14 @@ impl Entry {
                 smallest: SMALLEST_SIDE,
             });
         }
-        (self.build)(&configure::nest(settings), given, &Scope::new(DType::F32, seed))
+        let batch = settings.get("batch").and_then(Value::as_u64).filter(|batch| *batch > 0);
+        let batch = batch.ok_or_else(|| ConfigError::Invalid {
+            system: self.card.id,
+            reason: "a batch has at least one example".to_owned(),
+        })? as usize;
+        let scope = Scope::new(DType::F32, seed);
+        let system = (self.build)(&configure::nest(settings), given, &scope)?;
+        Ok(Built { system, scope, batch })
     }
 }
 

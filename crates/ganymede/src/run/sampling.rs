@@ -5,7 +5,7 @@ use super::grid::Stamp;
 use super::training::{Length, TrainError, order_from, restore};
 use crate::data::Shape;
 use crate::games::{Play, latent_vectors};
-use crate::models::{self, Entry, Given};
+use crate::models::{self, Built, Entry, Given};
 use std::path::Path;
 
 /// A trained system, ready to be asked.
@@ -50,8 +50,8 @@ impl Sampler {
             .and_then(|names| serde_json::from_value(names.clone()).ok());
         let classes = class_names.as_ref().map(Vec::len);
         let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
-        let (system, batch) = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
-        let mut play = Play::new(system, &shape.of_batch(batch), order.seed);
+        let Built { system, scope, batch } = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
+        let mut play = Play::new(system, scope, &shape.of_batch(batch), order.seed);
         let saved = checkpoint::load_latest(&folder)?;
         restore(&mut play, &saved, &folder.checkpoint_file(saved.step))?;
         Ok(Sampler {

@@ -9,7 +9,7 @@ use super::sampling::{classes_in_turn, points};
 use crate::data::prefetch::Prefetcher;
 use crate::data::{self, DataError, Dataset, Shape, Want};
 use crate::games::{NonFinite, Play, latent_vectors};
-use crate::models::{self, ConfigError, Entry, Given};
+use crate::models::{self, Built, ConfigError, Entry, Given};
 use gany_engine::kernels::isa::Isa;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -557,8 +557,8 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
         sample: data.shape(),
         classes: data.classes().map(<[String]>::len),
     };
-    let (system, batch) = entry.build(&resolved, &given, order.seed)?;
-    let play = Play::new(system, &data.shape().of_batch(batch), order.seed);
+    let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
+    let play = Play::new(system, scope, &data.shape().of_batch(batch), order.seed);
     let mut settings: Settings = resolved
         .into_iter()
         .map(|(key, value)| (format!("settings.{key}"), value))

@@ -52,7 +52,6 @@ impl Default for Config {
 /// DCGAN.
 pub struct Dcgan {
     config: Config,
-    scope: Scope,
     generator: Sequential,
     discriminator: Sequential,
 }
@@ -182,19 +181,9 @@ impl Dcgan {
 }
 
 impl System for Dcgan {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![
-            Player::new("discriminator", self.config.discriminator),
-            Player::new("generator", self.config.generator),
-        ]
-    }
-
     fn game(&self) -> Game {
-        Game::step("discriminator", 1).then("generator", 1)
+        Game::step(Player::new("discriminator", self.config.discriminator), 1)
+            .then(Player::new("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
@@ -230,15 +219,10 @@ impl Describe for Dcgan {
         takes_points: false,
     };
 
-    fn batch(config: &Config) -> usize {
-        config.batch
-    }
-
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         Dcgan {
             generator: generator(&scope.at("generator"), &given.sample, config.z_dim, config.width),
             discriminator: discriminator(&scope.at("discriminator"), &given.sample, config.width, true),
-            scope: scope.clone(),
             config,
         }
     }

@@ -52,7 +52,6 @@ impl Default for Config {
 pub struct Cgan {
     config: Config,
     classes: usize,
-    scope: Scope,
     generator: Sequential,
     discriminator: Sequential,
 }
@@ -91,19 +90,9 @@ impl Cgan {
 }
 
 impl System for Cgan {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![
-            Player::new("discriminator", self.config.discriminator),
-            Player::new("generator", self.config.generator),
-        ]
-    }
-
     fn game(&self) -> Game {
-        Game::step("discriminator", 1).then("generator", 1)
+        Game::step(Player::new("discriminator", self.config.discriminator), 1)
+            .then(Player::new("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
@@ -143,10 +132,6 @@ impl Describe for Cgan {
         takes_points: false,
     };
 
-    fn batch(config: &Config) -> usize {
-        config.batch
-    }
-
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         let classes = given.classes.expect("checked: this system needs labels");
         let Shape::Picture {
@@ -171,7 +156,6 @@ impl Describe for Cgan {
             ),
             discriminator: dcgan::discriminator(&scope.at("discriminator"), &with_planes, config.width, true),
             classes,
-            scope: scope.clone(),
             config,
         }
     }

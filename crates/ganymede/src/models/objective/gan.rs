@@ -56,7 +56,6 @@ impl Default for Config {
 /// The GAN of 2014.
 pub struct Gan {
     config: Config,
-    scope: Scope,
     generator: Sequential,
     discriminator: Sequential,
 }
@@ -84,19 +83,9 @@ impl Gan {
 }
 
 impl System for Gan {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![
-            Player::new("discriminator", self.config.discriminator),
-            Player::new("generator", self.config.generator),
-        ]
-    }
-
     fn game(&self) -> Game {
-        Game::step("discriminator", 1).then("generator", 1)
+        Game::step(Player::new("discriminator", self.config.discriminator), 1)
+            .then(Player::new("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
@@ -132,10 +121,6 @@ impl Describe for Gan {
         takes_points: true,
     };
 
-    fn batch(config: &Config) -> usize {
-        config.batch
-    }
-
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         Gan {
             generator: config
@@ -144,7 +129,6 @@ impl Describe for Gan {
             discriminator: config
                 .networks
                 .discriminator(&scope.at("discriminator"), given, config.width),
-            scope: scope.clone(),
             config,
         }
     }

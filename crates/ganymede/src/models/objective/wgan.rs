@@ -60,7 +60,6 @@ impl Default for Config {
 /// WGAN with clipped weights.
 pub struct Wgan {
     config: Config,
-    scope: Scope,
     generator: Sequential,
     critic: Sequential,
 }
@@ -89,19 +88,9 @@ impl Wgan {
 }
 
 impl System for Wgan {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![
-            Player::new("critic", self.config.critic),
-            Player::new("generator", self.config.generator),
-        ]
-    }
-
     fn game(&self) -> Game {
-        Game::step("critic", self.config.n_critic).then("generator", 1)
+        Game::step(Player::new("critic", self.config.critic), self.config.n_critic)
+            .then(Player::new("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
@@ -145,17 +134,12 @@ impl Describe for Wgan {
         takes_points: true,
     };
 
-    fn batch(config: &Config) -> usize {
-        config.batch
-    }
-
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         Wgan {
             generator: config
                 .networks
                 .generator(&scope.at("generator"), given, config.z_dim, config.width),
             critic: config.networks.discriminator(&scope.at("critic"), given, config.width),
-            scope: scope.clone(),
             config,
         }
     }

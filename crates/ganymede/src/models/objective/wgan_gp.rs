@@ -66,7 +66,6 @@ impl Default for Config {
 /// WGAN with gradient penalty.
 pub struct WganGp {
     config: Config,
-    scope: Scope,
     generator: Sequential,
     critic: Sequential,
 }
@@ -105,19 +104,9 @@ impl WganGp {
 }
 
 impl System for WganGp {
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn players(&self) -> Vec<Player> {
-        vec![
-            Player::new("critic", self.config.critic),
-            Player::new("generator", self.config.generator),
-        ]
-    }
-
     fn game(&self) -> Game {
-        Game::step("critic", self.config.n_critic).then("generator", 1)
+        Game::step(Player::new("critic", self.config.critic), self.config.n_critic)
+            .then(Player::new("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
@@ -153,17 +142,12 @@ impl Describe for WganGp {
         takes_points: true,
     };
 
-    fn batch(config: &Config) -> usize {
-        config.batch
-    }
-
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         WganGp {
             generator: config
                 .networks
                 .generator(&scope.at("generator"), given, config.z_dim, config.width),
             critic: config.networks.discriminator(&scope.at("critic"), given, config.width),
-            scope: scope.clone(),
             config,
         }
     }
