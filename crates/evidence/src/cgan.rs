@@ -6,7 +6,7 @@ use crate::training::{self, Changes, grid, order, samples, settings};
 
 /// Narrower than the paper's 64 channels, for two processor cores.
 const CHANGES: Changes = &[("width", "32")];
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 6_000;
 const SAMPLES: usize = 5_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {

@@ -7,7 +7,7 @@ use ganymede::games::latent_vectors;
 use ganymede::run::Training;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
-const STEPS: u64 = 2_500;
+const STEPS: u64 = 1_500;
 const SAMPLES: usize = 5_000;
 /// Narrower than the paper's 64 channels, for two processor cores.
 const DCGAN: Changes = &[("width", "32")];

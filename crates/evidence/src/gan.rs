@@ -18,17 +18,15 @@ const SEEDS: [u64; 3] = [0, 1, 2];
 
 const RING: Changes = &[
     ("batch", "256"),
-    ("z_dim", "8"),
+    ("z_dim", "2"),
     ("width", "128"),
-    ("generator.learning_rate", "1e-3"),
-    ("discriminator.learning_rate", "1e-3"),
-    ("generator.betas", "[0.5, 0.9]"),
-    ("discriminator.betas", "[0.5, 0.9]"),
+    ("generator.learning_rate", "5e-5"),
+    ("discriminator.learning_rate", "1e-4"),
 ];
-const RING_STEPS: u64 = 10_000;
+const RING_STEPS: u64 = 80_000;
 
 const MNIST: Changes = &[];
-const MNIST_STEPS: u64 = 6_000;
+const MNIST_STEPS: u64 = 3_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);

@@ -1,6 +1,6 @@
 //! The classifier that judges samples, and the real pictures that they are held against.
 use crate::Result;
-use crate::record::{Evidence, round};
+use crate::record::Evidence;
 use ganymede::data::{self, Dataset};
 use ganymede::metrics::Classifier;
 use ganymede::metrics::classifier::{FEATURES, splits};
@@ -68,7 +68,7 @@ impl Judge {
             format!("{:.2} %", 100.0 * accuracy),
             accuracy >= bar,
         );
-        evidence.figure("clf.accuracy", round(accuracy * 100.0) / 100.0);
+        evidence.figure("clf.accuracy", (accuracy * 1e4).round() / 1e4);
         evidence.figure("clf.data", record.data.clone());
         evidence.figure("clf.held_out", self.held_out.name());
         evidence.figure("clf.epochs", record.epochs);

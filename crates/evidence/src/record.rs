@@ -111,16 +111,20 @@ pub(crate) fn picture(name: &str) -> Result<PathBuf> {
     Ok(folder.join(format!("{name}.png")))
 }
 
-/// The commit that was measured.
+/// The commit that was measured; `-dirty` where the code is not that of the commit.
 fn commit() -> String {
-    let output = Command::new("git")
-        .args(["describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"])
-        .current_dir(root())
-        .output();
-    let text = output.ok().filter(|output| output.status.success());
-    text.map_or("unknown".into(), |output| {
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    })
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(root()).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    };
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
+        return "unknown".into();
+    };
+    match git(&["status", "--porcelain", "--", "crates", "Cargo.lock"]) {
+        Some(changes) if changes.is_empty() => commit,
+        _ => commit + "-dirty",
+    }
 }
 
 /// A number with three digits behind the point.

@@ -18,21 +18,22 @@ const TOY: Changes = &[
     ("batch", "256"),
     ("z_dim", "2"),
     ("width", "128"),
-    ("clip", "0.05"),
-    ("generator.learning_rate", "5e-4"),
+    ("clip", "0.1"),
+    ("n_critic", "5"),
+    ("generator.learning_rate", "1e-4"),
     ("critic.learning_rate", "5e-4"),
 ];
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 10_000;
+
+/// Looks, evenly through training.
+const LOOKS: u64 = 40;
 
 /// Held-out points at each look.
 const POINTS: usize = 600;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
-    let stops: Vec<u64> = (1..=10)
-        .map(|k| 10 * k)
-        .chain((1..=30).map(|k| STEPS / 30 * k).skip(1))
-        .collect();
+    let stops: Vec<u64> = (1..=LOOKS).map(|k| STEPS / LOOKS * k).collect();
     let mut coefficients = vec![];
     let mut rows = vec![];
     for seed in SEEDS {

@@ -14,7 +14,7 @@
 //! # Ok::<(), ganymede::metrics::ClassifierError>(())
 //! ```
 use crate::data::{self, Batch, DataError, Dataset, Shape, Want};
-use crate::nn::{Activation, Dense, Layer, Parameter, Scope, Sequential, batch_norm, conv, dense, evaluating};
+use crate::nn::{Activation, Declare, Dense, Layer, Parameter, Scope, Sequential, batch_norm, conv, dense, evaluating};
 use crate::optimisers::{Adam, Optimiser};
 use gany_engine::{Buffer, DType, Program, Tensor, grad};
 use safetensors::tensor::TensorView;
@@ -162,7 +162,7 @@ impl Network {
                 .push(dense(smallest[0] * smallest[1] * 64, FEATURES).bias(false))
                 .push(batch_norm(FEATURES))
                 .push(Activation::Relu),
-            head: crate::nn::Declare::declare(dense(FEATURES, record.classes.len()), &scope.at("head")),
+            head: dense(FEATURES, record.classes.len()).declare(&scope.at("head")),
             scope,
         }
     }
@@ -219,12 +219,14 @@ impl Classifier {
         let batch = TRAINING_BATCH.min(len as usize);
         let mut step = TrainingStep::compile(&network, &record, batch);
         let mut examples = Batch::of(data, batch);
-        let updates = epochs as u64 * len.div_ceil(batch as u64);
+        // Epochs are counted in whole batches; an example that the last one has room for is seen once more.
+        let per_epoch = len.div_ceil(batch as u64);
+        let updates = epochs as u64 * per_epoch;
         for update in 0..updates {
             examples.fill(data, seed, update * batch as u64)?;
             let loss = step.run(&examples, 1.0 - update as f64 / updates as f64);
             on_progress(Progress {
-                epoch: (update * batch as u64 / len) as usize + 1,
+                epoch: (update / per_epoch) as usize + 1,
                 epochs,
                 update: update + 1,
                 updates,

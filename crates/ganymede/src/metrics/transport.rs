@@ -148,7 +148,8 @@ pub struct Sinkhorn {
     pub error: f64,
 }
 
-/// Sinkhorn's iteration, until no row's mass is wrong by more than 1e-9 in all or `iterations` are done.
+/// Sinkhorn's iteration, until the rows' masses are wrong by no more than 1e-9 in all or `iterations` are done. The less
+/// it smooths, the more iterations it takes; an `epsilon` of a twentieth of a typical cost is a fair choice.
 ///
 /// # Panics
 /// Where the lengths do not fit, a mass or `epsilon` is not positive.
@@ -253,10 +254,10 @@ mod tests {
         let cost = distances(&[0.0, 1.0, 5.0], &[2.0, 0.5, 5.5], 1);
         let exact = assign(&cost, 3).cost / 3.0;
         let masses = [1.0 / 3.0; 3];
-        let smooth = sinkhorn(&cost, &masses, &masses, 0.01, 10_000);
-        assert!(smooth.error < 1e-8);
-        assert!((smooth.cost - exact).abs() < 1e-3, "{} {exact}", smooth.cost);
-        // With little smoothing left to choose from, the plan between unequal masses is forced.
+        let smooth = sinkhorn(&cost, &masses, &masses, 0.1, 2_000);
+        assert!(smooth.error < 1e-6);
+        assert!((0.0..3e-3).contains(&(smooth.cost - exact)), "{} {exact}", smooth.cost);
+        // Where one place has all the mass there is nothing to choose.
         let forced = sinkhorn(&[0.0, 1.0], &[1.0], &[0.25, 0.75], 0.1, 100);
         assert!((forced.cost - 0.75).abs() < 1e-9);
     }
