@@ -8,7 +8,7 @@ use ganymede::data::{self, Batch};
 use ganymede::games::{Game, Play, Player, Step, System};
 use ganymede::metrics::Coverage;
 use ganymede::models::Given;
-use ganymede::models::objective::networks::{self, Networks};
+use ganymede::models::objective::networks::Networks;
 use ganymede::nn::{Layer, Parameter, Scope, Sequential};
 use ganymede::objectives::{minimax, non_saturating};
 use ganymede::optimisers::OptimiserConfig;
@@ -163,7 +163,7 @@ impl System for OnlyDiscriminator {
             .iter()
             .map(Parameter::get)
             .collect();
-        let logits_fake = networks::logits(&self.discriminator, &x_fake);
+        let logits_fake = self.discriminator.forward(&x_fake);
         let gradient_norm = |loss: &Tensor| {
             let gradients = grad(loss, &weights.iter().collect::<Vec<_>>());
             let squares = gradients.iter().map(|g| g.square().sum());
@@ -175,7 +175,7 @@ impl System for OnlyDiscriminator {
             &gradient_norm(&non_saturating::generator(&logits_fake)),
         );
         s.report("probability", &logits_fake.sigmoid().mean());
-        let logits_real = networks::logits(&self.discriminator, s.x());
+        let logits_real = self.discriminator.forward(s.x());
         // Nothing passes to the generator: it is no player.
         minimax::discriminator(&logits_real, &logits_fake)
     }

@@ -6,8 +6,8 @@ use gany_engine::{DType, Tensor, evaluate};
 use ganymede::games::Play;
 use ganymede::metrics::wasserstein_1;
 use ganymede::models::Given;
-use ganymede::models::objective::networks::{self, Networks};
-use ganymede::nn::Scope;
+use ganymede::models::objective::networks::Networks;
+use ganymede::nn::{Layer, Scope};
 use ganymede::objectives::wasserstein;
 use ganymede::run::Training;
 use serde_json::json;
@@ -90,10 +90,7 @@ fn held_out_gap(run: &mut Training, real: &[f32], generated: &[f32]) -> f64 {
         parameter.set(Tensor::from_f32(parameter.shape(), value.as_f32()));
     }
     let points = |x: &[f32]| Tensor::from_f32(&[x.len() / 2, 2], x);
-    let gap = -wasserstein::discriminator(
-        &networks::logits(&critic, &points(real)),
-        &networks::logits(&critic, &points(generated)),
-    );
+    let gap = -wasserstein::discriminator(&critic.forward(&points(real)), &critic.forward(&points(generated)));
     evaluate(&[&gap]);
     gap.to_f64()[0]
 }

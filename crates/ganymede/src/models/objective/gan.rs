@@ -10,7 +10,7 @@
 //!
 //! Simplification: leaky rectifiers in both networks where the paper has maxout and dropout.
 use crate::games::{Game, Player, Step, System};
-use crate::models::objective::networks::{self, Networks};
+use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::Objective;
@@ -69,8 +69,8 @@ impl Gan {
 
     fn discriminator_loss(&self, s: &Step) -> Tensor {
         let x_fake = self.generate(s);
-        let logits_real = networks::logits(&self.discriminator, s.x());
-        let logits_fake = networks::logits(&self.discriminator, &x_fake.detach());
+        let logits_real = self.discriminator.forward(s.x());
+        let logits_fake = self.discriminator.forward(&x_fake.detach());
         s.report_discriminator(&logits_real, &logits_fake);
         self.config.objective.discriminator(&logits_real, &logits_fake)
     }
@@ -78,7 +78,7 @@ impl Gan {
     fn generator_loss(&self, s: &Step) -> Tensor {
         self.config
             .objective
-            .generator(&networks::logits(&self.discriminator, &self.generate(s)))
+            .generator(&self.discriminator.forward(&self.generate(s)))
     }
 }
 

@@ -3,7 +3,7 @@ use crate::data::Shape;
 use crate::models::Given;
 use crate::models::architecture::dcgan;
 use crate::named::named_enum;
-use crate::nn::{Activation, Layer, Scope, Sequential, dense};
+use crate::nn::{Activation, Scope, Sequential, dense};
 use gany_engine::Tensor;
 
 named_enum! {
@@ -81,9 +81,4 @@ pub fn discriminator(scope: &Scope, given: &Given, width: usize) -> Sequential {
         .push(Activation::LeakyRelu(0.2))
         .push(dense(width, 1))
         .push(|x: &Tensor| x.reshape(&[x.extent(0)]))
-}
-
-/// Logits `[n]` for samples `[n, ..]`; a name for what every objective asks of its discriminator.
-pub fn logits(discriminator: &Sequential, x: &Tensor) -> Tensor {
-    discriminator.forward(x)
 }

@@ -10,7 +10,7 @@
 //! Over `gan`: another objective, RMSProp, five moves of the critic to one of the generator, and the clipping, which keeps
 //! the critic's slope bounded.
 use crate::games::{Game, Player, Step, System};
-use crate::models::objective::networks::{self, Networks};
+use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::wasserstein;
@@ -73,17 +73,14 @@ impl Wgan {
 
     fn critic_loss(&self, s: &Step) -> Tensor {
         let x_fake = self.generate(s).detach();
-        let (real, fake) = (
-            networks::logits(&self.critic, s.x()),
-            networks::logits(&self.critic, &x_fake),
-        );
+        let (real, fake) = (self.critic.forward(s.x()), self.critic.forward(&x_fake));
         let loss = wasserstein::discriminator(&real, &fake);
         s.report("critic.gap", &-&loss);
         loss
     }
 
     fn generator_loss(&self, s: &Step) -> Tensor {
-        wasserstein::generator(&networks::logits(&self.critic, &self.generate(s)))
+        wasserstein::generator(&self.critic.forward(&self.generate(s)))
     }
 }
 

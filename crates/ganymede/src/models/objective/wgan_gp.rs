@@ -10,7 +10,7 @@
 //! Over `wgan`: the penalty, Adam, and no clipping. The penalty may also be taken at the data or at the samples (the
 //! regulariser R(f) of courses), and on slopes above 1 only (one-sided).
 use crate::games::{Game, Player, Step, System};
-use crate::models::objective::networks::{self, Networks};
+use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::wasserstein;
@@ -79,12 +79,9 @@ impl WganGp {
 
     fn critic_loss(&self, s: &Step) -> Tensor {
         let x_fake = self.generate(s).detach();
-        let (real, fake) = (
-            networks::logits(&self.critic, s.x()),
-            networks::logits(&self.critic, &x_fake),
-        );
+        let (real, fake) = (self.critic.forward(s.x()), self.critic.forward(&x_fake));
         let gap = wasserstein::discriminator(&real, &fake);
-        let critic = |x: &Tensor| networks::logits(&self.critic, x);
+        let critic = |x: &Tensor| self.critic.forward(x);
         let penalty = gradient::at(
             self.config.penalty_at,
             critic,
@@ -99,7 +96,7 @@ impl WganGp {
     }
 
     fn generator_loss(&self, s: &Step) -> Tensor {
-        wasserstein::generator(&networks::logits(&self.critic, &self.generate(s)))
+        wasserstein::generator(&self.critic.forward(&self.generate(s)))
     }
 }
 
