@@ -1,0 +1,120 @@
+//! What a game promises, shown on a system of a single number: batches, lazy terms, schedules, averages, state between steps.
+use ganymede::engine::{DType, Tensor};
+use ganymede::games::{Game, Play, Player, Step, System};
+use ganymede::nn::{Init, Parameter, Scope};
+use ganymede::optimisers::{OptimiserConfig, Schedule};
+
+/// One weight w that follows the mean of the data; a lazy term pushes it up, a buffer counts the moves.
+struct Follower {
+    weight: Parameter,
+    moves: Parameter,
+    times: usize,
+    schedule: Schedule,
+}
+
+impl Follower {
+    fn play(times: usize, schedule: Schedule) -> Play {
+        let scope = Scope::new(DType::F32, 0);
+        let generator = scope.at("generator");
+        let weight = generator.parameter("weight", &[1], Init::Zeros);
+        let moves = scope.buffer("moves", &[1], 0.0);
+        let system = Follower {
+            weight,
+            moves,
+            times,
+            schedule,
+        };
+        Play::new(Box::new(system), scope, &[2, 1], 0)
+    }
+}
+
+impl System for Follower {
+    fn game(&self) -> Game {
+        let mut player = Player::new("generator", OptimiserConfig::sgd(0.5, 0.0));
+        player.schedule = self.schedule;
+        Game::step(player, self.times).lazily("push", 3)
+    }
+
+    fn loss(&self, _: &str, s: &Step) -> Tensor {
+        self.moves.set(self.moves.get() + 1.0);
+        let shared = s.once("half", || &self.weight.get() * 0.5);
+        s.report("half", &shared);
+        let distance = (self.weight.get() - s.x().mean().reshape(&[1])).square().sum() * 0.5;
+        if s.is_due("push") {
+            distance - self.weight.get().sum()
+        } else {
+            distance
+        }
+    }
+
+    fn average_decay(&self) -> Option<f64> {
+        Some(0.75)
+    }
+
+    fn z_dim(&self) -> usize {
+        1
+    }
+
+    fn sample(&self, z: &Tensor, _: Option<&Tensor>) -> Tensor {
+        z * self.weight.get()
+    }
+}
+
+fn state(play: &Play, name: &str) -> f64 {
+    let position = play.entries().iter().position(|entry| entry.name == name).expect(name);
+    play.state(position).to_f64()[0]
+}
+
+/// Each move takes half the way to the mean of its own batch: w = 0 -> 2 (batch of 4s) -> 5 (batch of 8s).
+#[test]
+fn moves_in_a_row_see_fresh_batches_and_each_others_updates() {
+    let mut play = Follower::play(2, Schedule::Constant);
+    assert_eq!(play.batches(), 2);
+    play.batch_mut(0).0.fill(4.0);
+    play.batch_mut(1).0.fill(8.0);
+    play.step(1);
+    assert_eq!(state(&play, "generator.weight"), 5.0);
+    assert_eq!(state(&play, "moves"), 2.0);
+    // What was shared in the first move was made again in the second, from the updated weight.
+    assert_eq!(play.reports(1)["half"], 1.0);
+}
+
+/// At steps 0 and 3 the push adds half a unit.
+#[test]
+fn a_lazy_term_is_due_only_at_its_steps() {
+    let mut play = Follower::play(1, Schedule::Constant);
+    let mut weights = vec![];
+    for n in 0..4 {
+        play.step(n);
+        weights.push(state(&play, "generator.weight"));
+    }
+    assert_eq!(weights, [0.5, 0.25, 0.125, 0.5625]);
+}
+
+#[test]
+fn a_schedule_scales_the_learning_rate_of_each_step() {
+    let schedule = Schedule::Linear {
+        from: 1.0,
+        to: 0.0,
+        start: 1,
+        end: 2,
+    };
+    let mut play = Follower::play(1, schedule);
+    play.batch_mut(0).0.fill(4.0);
+    play.step(1);
+    assert_eq!(state(&play, "generator.weight"), 2.0);
+    play.step(2);
+    assert_eq!(state(&play, "generator.weight"), 2.0);
+}
+
+/// The average is 0.75 of itself and 0.25 of the weight after every step: 0.5, then 0.375 + 0.75.
+#[test]
+fn samples_come_from_the_moving_average() {
+    let mut play = Follower::play(1, Schedule::Constant);
+    play.batch_mut(0).0.fill(4.0);
+    play.step(1);
+    play.step(2);
+    assert_eq!(state(&play, "generator.weight"), 3.0);
+    assert_eq!(state(&play, "average.generator.weight"), 1.125);
+    assert_eq!(play.sample(&[2.0, -1.0], None), [2.25, -1.125]);
+}
