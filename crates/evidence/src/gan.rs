@@ -23,7 +23,7 @@ const RING: Changes = &[
     ("generator.learning_rate", "1e-4"),
     ("discriminator.learning_rate", "1e-4"),
 ];
-const RING_STEPS: u64 = 80_000;
+const RING_STEPS: u64 = 120_000;
 
 const MNIST: Changes = &[];
 const MNIST_STEPS: u64 = 12_000;
@@ -91,15 +91,21 @@ fn mnist(evidence: &mut Evidence) -> Result<String> {
     let mut run = training::train("gan-mnist", order("gan", &judge.train, MNIST, 0, MNIST_STEPS))?;
     evidence.settings("mnist", settings(&run)?);
     let report = std::fs::read_to_string(run.folder().report_file())?;
-    let curves = ["probability.real", "probability.fake", "accuracy.real", "accuracy.fake"];
-    let plotted = curves.iter().filter(|name| report.contains(**name)).count();
+    // Names of recorded scalars, and what the report calls their curves.
+    let curves = [
+        ("probability.real", "D(x), real"),
+        ("probability.fake", "D(G(z)), generated"),
+        ("accuracy.real", "on real"),
+        ("accuracy.fake", "on generated"),
+    ];
+    let plotted = curves.iter().filter(|(_, label)| report.contains(*label)).count();
     evidence.check(
         "D(x), D(G(z)) and accuracies in the run's report",
         "4 of 4",
         format!("{plotted} of 4"),
         plotted == 4,
     );
-    for name in curves {
+    for (name, _) in curves {
         let curve = training::curve(&run, name)?;
         evidence.figure(&format!("mnist.{name}.points"), curve.len());
         evidence.figure(&format!("mnist.{name}.at_the_end"), round(at_the_end(&run, name)?));
