@@ -1,6 +1,7 @@
 //! What was measured, as it is written down.
 use crate::Result;
 use gany_engine::kernels::isa::Isa;
+use ganymede::metrics::Coverage;
 use ganymede::run::Machine;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -132,6 +133,13 @@ pub(crate) fn round(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
 }
 
+/// Modes with at least a tenth of their fair share of `samples`, all of them of high quality: a few samples that stray past
+/// a mode, which are enough for the papers' measure, do not make it one of these.
+pub(crate) fn fairly_covered(coverage: &Coverage, samples: usize) -> usize {
+    let least = samples as f64 / coverage.hits.len() as f64 / 10.0;
+    coverage.hits.iter().filter(|&&hits| hits as f64 >= least).count()
+}
+
 /// The middle one of some numbers.
 pub(crate) fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
@@ -155,6 +163,16 @@ pub(crate) fn correlation(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strays_cover_nothing_fairly() {
+        let coverage = Coverage {
+            hits: vec![50, 5, 4],
+            high_quality: 0.3,
+            kl: 0.0,
+        };
+        assert_eq!(fairly_covered(&coverage, 150), 2);
+    }
 
     #[test]
     fn medians_and_correlations_by_hand() {
