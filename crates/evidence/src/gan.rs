@@ -20,10 +20,10 @@ const RING: Changes = &[
     ("batch", "256"),
     ("z_dim", "2"),
     ("width", "128"),
-    ("generator.learning_rate", "1e-4"),
-    ("discriminator.learning_rate", "1e-4"),
+    ("generator.learning_rate", "5e-5"),
+    ("discriminator.learning_rate", "5e-5"),
 ];
-const RING_STEPS: u64 = 120_000;
+const RING_STEPS: u64 = 80_000;
 
 const MNIST: Changes = &[];
 const MNIST_STEPS: u64 = 12_000;
