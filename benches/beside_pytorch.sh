@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A training step here beside the same step in PyTorch, in one run, in turn: the fastest of PyTorch's modes counts.
-#   benches/beside_pytorch.sh PYTHON PYTORCH_STEP.py >lines.jsonl
-# PYTHON has torch 2.15; the script is the peer whose networks and update `gany bench step` repeats.
+#   benches/beside_pytorch.sh PYTHON >lines.jsonl
+# PYTHON has torch 2.15; pytorch_step.py beside this file has the networks and the update that `gany bench step` repeats.
 set -euo pipefail
-python=$1 script=$2
+python=$1 script=$(dirname "$0")/pytorch_step.py
 gany=${GANY:-target/release/gany}
 while read -r arguments; do
     # shellcheck disable=SC2086 # words are arguments

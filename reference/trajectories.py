@@ -4,7 +4,7 @@
     .peers/bin/python reference/trajectories.py            # write the files
     .peers/bin/python reference/trajectories.py --check    # recompute and compare with what is there
 
-The step is that of peers/pytorch_step.py: the discriminator moves first, on detached fakes, and the generator then moves
+The step is that of benches/pytorch_step.py: the discriminator moves first, on detached fakes, and the generator then moves
 through the updated discriminator with the same fakes. README.md describes the files.
 """
 

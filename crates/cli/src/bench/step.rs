@@ -1,4 +1,4 @@
-//! `gany bench step`: a whole training step, timed as `peers/pytorch_step.py` times PyTorch's.
+//! `gany bench step`: a whole training step, timed as `benches/pytorch_step.py` times PyTorch's.
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, aligned, print};
 use crate::train::Precision;
