@@ -1,11 +1,12 @@
 //! A game being played: the state tree, and the step as one program over it.
 use super::step::{Step, stream_number};
-use super::{Player, System};
+use super::{Game, Player, System};
 use crate::nn::{Parameter, Scope, evaluating};
 use crate::optimisers::{Optimiser, average};
 use gany_engine::{Buffer, DType, Key, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// A named tensor of the state tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct NonFinite {
 /// The state is all there is: two plays of one system with equal states do equal steps, bit for bit.
 pub struct Play {
     system: Box<dyn System>,
+    game: Game,
     scope: Scope,
     players: Vec<(Player, Box<dyn Optimiser>)>,
     entries: Vec<StateEntry>,
@@ -51,10 +53,10 @@ struct CompiledStep {
 
 /// Places of a step's inputs behind the state.
 struct InputSlots {
-    x: Vec<usize>,
-    y: Vec<usize>,
+    x: Range<usize>,
+    y: Range<usize>,
     key: usize,
-    rates: Vec<usize>,
+    rates: Range<usize>,
     count: usize,
 }
 
@@ -63,8 +65,8 @@ impl Play {
     /// `x_shape` is the shape of a batch, `[batch, ..]`.
     pub fn new(system: Box<dyn System>, scope: Scope, x_shape: &[usize], seed: u64) -> Play {
         let dtype = scope.dtype();
-        let players: Vec<_> = system
-            .game()
+        let game = system.game();
+        let players: Vec<_> = game
             .players()
             .into_iter()
             .map(|player| (player.clone(), player.optimiser.build()))
@@ -79,6 +81,7 @@ impl Play {
             steps: HashMap::new(),
             samplers: HashMap::new(),
             system,
+            game,
             scope,
         };
         let parameters = play.scope.parameters();
@@ -114,11 +117,13 @@ impl Play {
         }
         let slots = play.slots();
         let numel = x_shape.iter().product();
-        play.buffers.extend(slots.x.iter().map(|_| Buffer::zeros(dtype, numel)));
         play.buffers
-            .extend(slots.y.iter().map(|_| Buffer::zeros(dtype, x_shape[0])));
+            .extend(slots.x.clone().map(|_| Buffer::zeros(dtype, numel)));
+        play.buffers
+            .extend(slots.y.clone().map(|_| Buffer::zeros(dtype, x_shape[0])));
         play.buffers.push(Buffer::zeros(dtype, Key::EXTENT));
-        play.buffers.extend(slots.rates.iter().map(|_| Buffer::zeros(dtype, 1)));
+        play.buffers
+            .extend(slots.rates.clone().map(|_| Buffer::zeros(dtype, 1)));
         play
     }
 
@@ -141,11 +146,11 @@ impl Play {
         let key = y + batches;
         let rates = key + 1..key + 1 + self.players.len();
         InputSlots {
-            x: (start..y).collect(),
-            y: (y..key).collect(),
+            x: start..y,
+            y: y..key,
             key,
             count: rates.end,
-            rates: rates.collect(),
+            rates,
         }
     }
 
@@ -161,7 +166,7 @@ impl Play {
 
     /// How many batches of data a step takes.
     pub fn batches(&self) -> usize {
-        self.system.game().batches()
+        self.game.batches()
     }
 
     /// The named tensors of the state, in a fixed order.
@@ -182,14 +187,14 @@ impl Play {
     /// Where the data of the step's batch number `batch` go: x, and class numbers.
     pub fn batch_mut(&mut self, batch: usize) -> (&mut [f32], &mut [f32]) {
         let slots = self.slots();
-        let (before, behind) = self.buffers.split_at_mut(slots.y[batch]);
-        (before[slots.x[batch]].as_f32_mut(), behind[0].as_f32_mut())
+        let (before, behind) = self.buffers.split_at_mut(slots.y.start + batch);
+        (before[slots.x.start + batch].as_f32_mut(), behind[0].as_f32_mut())
     }
 
     /// Does step `n`, counted from 0, on the data that were put into [`batch_mut`](Play::batch_mut).
     pub fn step(&mut self, n: u64) {
         self.prepare(n);
-        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let due: Vec<&'static str> = self.game.due(n).collect();
         let step = self.steps.get_mut(&due).expect("just prepared");
         step.program.run(&mut self.buffers);
     }
@@ -197,7 +202,7 @@ impl Play {
     /// Does step `n` and looks at every result on the way: where the first number came from that is not finite.
     pub fn step_checked(&mut self, n: u64) -> Option<NonFinite> {
         self.prepare(n);
-        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let due: Vec<&'static str> = self.game.due(n).collect();
         let step = self.steps.get_mut(&due).expect("just prepared");
         let (operation, origin) = step.program.run_checked(&mut self.buffers)?;
         let player = step
@@ -213,7 +218,7 @@ impl Play {
 
     /// What the step of number `n` reported, by dotted name.
     pub fn reports(&self, n: u64) -> BTreeMap<String, f64> {
-        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let due: Vec<&'static str> = self.game.due(n).collect();
         let Some(step) = self.steps.get(&due) else {
             return BTreeMap::new();
         };
@@ -223,7 +228,7 @@ impl Play {
     /// The program of step `n`, to be looked at.
     pub fn program(&mut self, n: u64) -> &mut Program {
         self.prepare(n);
-        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let due: Vec<&'static str> = self.game.due(n).collect();
         &mut self.steps.get_mut(&due).expect("just prepared").program
     }
 
@@ -232,9 +237,9 @@ impl Play {
         write(&mut self.buffers[slots.key], &Key::elements(self.seed, n));
         for (i, (player, _)) in self.players.iter().enumerate() {
             let rate = player.optimiser.learning_rate() * player.schedule.factor(n);
-            write(&mut self.buffers[slots.rates[i]], &[rate]);
+            write(&mut self.buffers[slots.rates.start + i], &[rate]);
         }
-        let due: Vec<&'static str> = self.system.game().due(n).collect();
+        let due: Vec<&'static str> = self.game.due(n).collect();
         if !self.steps.contains_key(&due) {
             let step = self.trace(&due, &slots);
             self.steps.insert(due, step);
@@ -260,7 +265,7 @@ impl Play {
             .iter()
             .for_each(|parameter| parameter.set(state[self.index[parameter.name()]].clone()));
         let mut step = Step {
-            x: inputs[slots.x[0]].clone(),
+            x: inputs[slots.x.start].clone(),
             y: None,
             key: Key::from_tensor(&inputs[slots.key]),
             player: "",
@@ -271,21 +276,24 @@ impl Play {
             reports: RefCell::default(),
         };
         let mut moves = vec![];
-        for turn in self.system.game().moves() {
+        for turn in self.game.moves() {
             let position = self
                 .players
                 .iter()
                 .position(|(player, _)| player.name == turn.player.name)
                 .expect("every move has a player");
             for repeat in 0..turn.times {
-                (step.x, step.y) = (inputs[slots.x[repeat]].clone(), Some(inputs[slots.y[repeat]].clone()));
+                (step.x, step.y) = (
+                    inputs[slots.x.start + repeat].clone(),
+                    Some(inputs[slots.y.start + repeat].clone()),
+                );
                 (step.player, step.repeat) = (turn.player.name, repeat);
                 step.draws.set(0);
                 if repeat > 0 {
                     // Another batch: nothing of the last one is shared.
                     step.shared.borrow_mut().clear();
                 }
-                self.take_turn(position, &step, &inputs[slots.rates[position]], &mut state);
+                self.take_turn(position, &step, &inputs[slots.rates.start + position], &mut state);
                 moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player.name));
             }
         }
