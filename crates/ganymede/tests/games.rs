@@ -1,6 +1,6 @@
 //! What a game promises, shown on a system of a single number: batches, lazy terms, schedules, averages, state between steps.
-use ganymede::engine::{DType, Tensor};
-use ganymede::games::{Game, Play, Player, Step, System};
+use ganymede::engine::{DType, Key, Tensor};
+use ganymede::games::{Game, Play, Player, Step, System, latent_vectors};
 use ganymede::nn::{Init, Parameter, Scope};
 use ganymede::optimisers::{OptimiserConfig, Schedule};
 
@@ -117,4 +117,17 @@ fn samples_come_from_the_moving_average() {
     assert_eq!(state(&play, "generator.weight"), 3.0);
     assert_eq!(state(&play, "average.generator.weight"), 1.125);
     assert_eq!(play.sample(&[2.0, -1.0], None), [2.25, -1.125]);
+}
+
+/// Vector i of a seed is the same wherever one begins, and the one that a plan of the engine draws.
+#[test]
+fn latent_vectors_do_not_depend_on_how_many_are_asked_for() {
+    let all = latent_vectors(7, 0, 9, 5);
+    assert_eq!(latent_vectors(7, 3, 4, 5), all[15..35]);
+    assert_ne!(latent_vectors(8, 0, 9, 5), all);
+    // FNV-1a of "latent" is the stream.
+    let stream = "latent".bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    assert_eq!(Key::new(DType::F32, 7, 0).normal(stream, &[9, 5]).to_f32(), all);
 }

@@ -3,6 +3,7 @@ use super::step::{Step, stream_number};
 use super::{Game, Player, System};
 use crate::nn::{Parameter, Scope, evaluating};
 use crate::optimisers::{Optimiser, average};
+use gany_engine::kernels::random;
 use gany_engine::{Buffer, DType, Key, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -424,10 +425,14 @@ impl Play {
 /// Latent vectors number `first..first + count` of a seed, `[count, z_dim]`: vector i is the same however many are asked
 /// for.
 pub fn latent_vectors(seed: u64, first: usize, count: usize, z_dim: usize) -> Vec<f32> {
-    let numbers = Key::new(DType::F32, seed, 0)
-        .normal(stream_number("latent"), &[first + count, z_dim])
-        .to_f32();
-    numbers[first * z_dim..].to_vec()
+    let key = random::Key {
+        seed,
+        stream: stream_number("latent"),
+        step: 0,
+    };
+    let mut numbers = vec![0.0; count * z_dim];
+    random::fill_normal(key, (first * z_dim) as u64, &mut numbers);
+    numbers
 }
 
 fn slot_name(player: &Player, slot: &str, parameter: &Parameter) -> String {
