@@ -307,6 +307,8 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                         (kernel.tile)(&Tile {
                             depth: block.len(),
                             a: a.add(row * block.len()),
+                            a_row: 1,
+                            a_step: kernel.rows,
                             b,
                             b_stride: width,
                             c: to.add(column),
