@@ -1308,8 +1308,7 @@ mod tests {
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+            crate::pool::with_threads(threads, || {
                 let len = conv
                     .forward_scratch_len()
                     .max(conv.input_scratch_len())
