@@ -1,7 +1,8 @@
 """One training step of a reference GAN in PyTorch, timed; prints one JSON line.
 
 The peer that a user would pick instead. Run it in the same minute, on the same idle machine and with the same number
-of threads as the project's own `gany bench step`, and quote the ratio of medians, never the absolute time.
+of threads as the project's own `gany bench step`, and quote the ratio of medians, never the absolute time;
+`gany bench step MODEL --peer PYTHON` does all that.
 
     python3 -m venv .peers && .peers/bin/pip install torch==2.15.0 numpy
     .peers/bin/python benches/pytorch_step.py --model dcgan --size 64 --width 64 --batch 64 --channels 3
@@ -46,7 +47,7 @@ def main():
     p.add_argument("--size", type=int, default=64); p.add_argument("--width", type=int, default=64)
     p.add_argument("--batch", type=int, default=64); p.add_argument("--channels", type=int, default=3)
     p.add_argument("--z-dim", type=int, default=100); p.add_argument("--steps", type=int, default=12)
-    p.add_argument("--threads", type=int, default=2); p.add_argument("--device", default="cpu")
+    p.add_argument("--warm-up", type=int, default=4); p.add_argument("--threads", type=int, default=2); p.add_argument("--device", default="cpu")
     p.add_argument("--bf16", action="store_true"); p.add_argument("--channels-last", action="store_true")
     p.add_argument("--compile", action="store_true")
     a = p.parse_args()
@@ -90,7 +91,7 @@ def main():
     x = torch.rand(a.batch, a.channels, a.size, a.size, device=dev) * 2 - 1
     if a.channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
-    for _ in range(4):
+    for _ in range(a.warm_up):
         step(x)
     times = []
     for _ in range(a.steps):
@@ -99,4 +100,5 @@ def main():
     print(json.dumps(dict(vars(a), torch=torch.__version__, median_ms=round(times[len(times) // 2] * 1e3, 2),
                           min_ms=round(times[0] * 1e3, 2), peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)))
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,9 @@
-//! `gany bench`: what this machine can do, and how fast a training step is on it.
+//! `gany bench`: what this machine can do, and how fast training is on it.
+mod child;
+mod measure;
+mod network;
+mod ops;
+mod peer;
 mod step;
 
 use crate::failure::Failure;
@@ -10,7 +15,7 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Measure this machine, or a training step on it
+/// Measure this machine, or what training does on it
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -18,7 +23,9 @@ use std::time::Instant;
 Examples:
   gany bench                                what this machine can do, at most and really
   gany bench step dcgan                     a step of DCGAN with pictures of 64x64
-  gany bench step wgan_gp --width 32 --profile"
+  gany bench step wgan_gp --width 32 --profile
+  gany bench ops --only dcgan               single convolutions and matrix products
+  gany bench step dcgan --peer .peers/bin/python    beside PyTorch, in one sitting"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -34,6 +41,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Step(step::Args),
+    Ops(ops::Args),
 }
 
 /// Rows of the square matrices whose product is timed.
@@ -41,9 +49,14 @@ const PRODUCT_SIDE: usize = 2048;
 
 /// `started` is when the program began.
 pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
-    if let Some(What::Step(args)) = args.what {
-        return step::run(args, started);
+    match &args.what {
+        Some(What::Step(args)) => step::run(args, started),
+        Some(What::Ops(args)) => ops::run(args),
+        None => machine(&args),
     }
+}
+
+fn machine(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(threads) = args.threads {
         pool::set_threads(threads);
     }

@@ -1,0 +1,186 @@
+//! The networks that a step, a sample and their growth are measured on.
+use super::measure::fill_with_noise;
+use crate::failure::Failure;
+use crate::train::Precision;
+use clap::{ValueEnum, builder::TypedValueParser};
+use ganymede::data::Shape;
+use ganymede::engine::pool;
+use ganymede::games::Play;
+use ganymede::models::{self, Built, Entry, Given, Settings};
+use serde_json::{Map, Value, json};
+
+/// A system and its sizes.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Network {
+    /// The system
+    pub(crate) system: String,
+    /// Side of the square pictures
+    #[arg(long, default_value_t = 64)]
+    pub(crate) size: usize,
+    /// Channels of the outermost layers, or units of dense ones
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
+    pub(crate) width: usize,
+    /// Channels of the pictures
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=4).map(|n| n as usize))]
+    channels: usize,
+    /// Numbers in a latent vector
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
+    z_dim: usize,
+    /// Threads to compute with [default: one a core]
+    #[arg(long, value_name = "N", value_parser = crate::train::threads)]
+    pub(crate) threads: Option<usize>,
+    /// Arithmetic of the networks
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+}
+
+/// Systems that the PyTorch scripts have too.
+const PEERS: [&str; 3] = ["gan", "dcgan", "wgan_gp"];
+
+/// Classes where a system needs some.
+const CLASSES: usize = 10;
+
+/// A system that is ready to be measured.
+pub(crate) struct Ready {
+    pub(crate) play: Play,
+    pub(crate) batch: usize,
+}
+
+impl Network {
+    /// The system with random weights, and noise on [-1, 1] for its pictures.
+    pub(crate) fn build(&self, batch: usize) -> Result<Ready, Failure> {
+        self.precision.check()?;
+        if let Some(threads) = self.threads {
+            pool::set_threads(threads);
+        }
+        let entry = models::find(&self.system)?;
+        let sample = Shape::Picture {
+            height: self.size,
+            width: self.size,
+            channels: self.channels,
+        };
+        let classes = entry.card.needs_labels.then_some(CLASSES);
+        let Built { system, scope, batch } =
+            entry.build(&self.settings(entry, batch)?, &Given { sample, classes }, 0)?;
+        let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+        for number in 0..play.batches() {
+            let (x, y) = play.batch_mut(number);
+            fill_with_noise(x);
+            fill_with_classes(y, classes);
+        }
+        Ok(Ready { play, batch })
+    }
+
+    /// The system's settings for this measurement.
+    fn settings(&self, entry: &Entry, batch: usize) -> Result<Settings, Failure> {
+        let mut changes = vec![];
+        for key in entry.defaults().into_keys() {
+            let is_peer = PEERS.contains(&entry.card.id);
+            let value = match key.rsplit('.').next().unwrap_or(&key) {
+                "batch" => batch.to_string(),
+                "width" => self.width.to_string(),
+                "z_dim" => self.z_dim.to_string(),
+                "n_critic" if is_peer => "1".into(),
+                "learning_rate" if is_peer => "2e-4".into(),
+                "betas" if is_peer => "[0.5, 0.999]".into(),
+                _ => continue,
+            };
+            changes.push((key, value));
+        }
+        Ok(models::resolve(entry.card.id, &entry.defaults(), &changes)?)
+    }
+
+    /// Refuses what PyTorch's scripts cannot repeat.
+    pub(crate) fn check_peer(&self) -> Result<(), Failure> {
+        self.precision.check()?;
+        models::find(&self.system)?;
+        let names = PEERS.map(|name| format!("`{name}`")).join(", ");
+        if !PEERS.contains(&self.system.as_str()) {
+            return Err(Failure::new(
+                format!(
+                    "PyTorch's scripts do not have `{}`: expected one of {names}",
+                    self.system
+                ),
+                "leave out `--peer`, or compare a system that both have",
+            ));
+        }
+        // Its convolutional networks double their sides up to the picture's.
+        if self.system != "gan" && !(self.size.is_power_of_two() && self.size >= models::SMALLEST_SIDE) {
+            return Err(Failure::new(
+                format!(
+                    "PyTorch's scripts have pictures of 8, 16, 32 .. pixels a side for `{}`, got {}",
+                    self.system, self.size
+                ),
+                "leave out `--peer`, or take such a size: `--size 64`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The words that all commands and scripts take for this, but for the system and the precision.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let sizes = [
+            ("--size", self.size),
+            ("--width", self.width),
+            ("--channels", self.channels),
+            ("--z-dim", self.z_dim),
+            ("--threads", self.threads.unwrap_or_else(pool::threads)),
+        ];
+        let words = sizes.map(|(flag, size)| [flag.to_owned(), size.to_string()]);
+        words.concat()
+    }
+
+    /// The word for the precision.
+    pub(crate) fn precision(&self) -> String {
+        let value = self.precision.to_possible_value().expect("no precision is hidden");
+        value.get_name().to_owned()
+    }
+
+    /// The same as facts of a measurement, by the names that the scripts use.
+    pub(crate) fn facts(&self) -> Map<String, Value> {
+        let facts = json!({
+            "model": self.system,
+            "size": self.size,
+            "width": self.width,
+            "channels": self.channels,
+            "z_dim": self.z_dim,
+            "threads": pool::threads(),
+            "device": "cpu",
+            "bf16": false,
+            "precision": "f32",
+        });
+        match facts {
+            Value::Object(facts) => facts,
+            _ => unreachable!("written as an object"),
+        }
+    }
+
+    /// What is measured, in words.
+    pub(crate) fn told(&self) -> String {
+        let threads = self.threads.unwrap_or_else(pool::threads);
+        format!(
+            "{0}, {1}x{1}x{2}, width {3}, {4}",
+            self.system,
+            self.size,
+            self.channels,
+            self.width,
+            counted(threads)
+        )
+    }
+}
+
+/// Class numbers in turn.
+pub(crate) fn fill_with_classes(numbers: &mut [f32], classes: Option<usize>) {
+    let classes = classes.unwrap_or(1);
+    for (i, number) in numbers.iter_mut().enumerate() {
+        *number = (i % classes) as f32;
+    }
+}
+
+/// Threads in words.
+pub(crate) fn counted(threads: usize) -> String {
+    match threads {
+        1 => "1 thread".into(),
+        threads => format!("{threads} threads"),
+    }
+}
