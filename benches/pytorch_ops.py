@@ -6,9 +6,12 @@ turn. See pytorch_step.py for how to compare.
 Columns of CASES: name, dimensions, batch, in, out, spatial size, kernel, stride, padding, dilation, groups, transposed.
 Columns of PRODUCTS: name, batch, m, k, n; a layout of channels means nothing to them.
 """
-import argparse, json, time
+import argparse, json
+
 import torch
 from torch.nn import functional as F
+
+from pytorch_clock import median_ms
 
 CASES = [
     ("dcgan_d1", 2, 64, 3, 64, (64, 64), 4, 2, 1, 1, 1, False), ("dcgan_d2", 2, 64, 64, 128, (32, 32), 4, 2, 1, 1, 1, False),
@@ -34,16 +37,9 @@ p.add_argument("--only", default=""); a = p.parse_args()
 torch.set_num_threads(a.threads); torch.manual_seed(0)
 dtype = torch.bfloat16 if a.bf16 else torch.float32
 
-def median(f):
-    f(); f(); times = []
-    end = time.perf_counter() + 1.0
-    while len(times) < 5 or time.perf_counter() < end and len(times) < 200:
-        t = time.perf_counter(); f(); times.append(time.perf_counter() - t)
-    return sorted(times)[len(times) // 2] * 1e3
-
 def line(name, multiply_adds, forward, by_input, by_weight):
     with torch.no_grad():
-        times = [round(median(f), 3) for f in (forward, by_input, by_weight)]
+        times = [round(median_ms(f), 3) for f in (forward, by_input, by_weight)]
     print(json.dumps(dict(name=name, bf16=a.bf16, channels_last=a.channels_last, threads=a.threads, torch=torch.__version__,
                           mflop=round(2 * multiply_adds / 1e6, 1), forward_ms=times[0], input_ms=times[1], weight_ms=times[2])), flush=True)
 

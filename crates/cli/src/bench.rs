@@ -1,9 +1,12 @@
 //! `gany bench`: what this machine can do, and how fast training is on it.
 mod child;
+mod growth;
 mod measure;
 mod network;
 mod ops;
 mod peer;
+mod plot;
+mod sample;
 mod step;
 
 use crate::failure::Failure;
@@ -22,10 +25,12 @@ use std::time::Instant;
     after_help = "\
 Examples:
   gany bench                                what this machine can do, at most and really
-  gany bench step dcgan                     a step of DCGAN with pictures of 64x64
-  gany bench step wgan_gp --width 32 --profile
+  gany bench step dcgan --profile           a training step, and where its time goes
+  gany bench sample dcgan                   pictures from a generator
   gany bench ops --only dcgan               single convolutions and matrix products
-  gany bench step dcgan --peer .peers/bin/python    beside PyTorch, in one sitting"
+  gany bench growth dcgan --plot growth.svg a step with ever larger batches, widths and pictures
+  gany bench step dcgan --peer .peers/bin/python
+                                            beside PyTorch, in one sitting; so do `sample` and `ops`"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -41,7 +46,9 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Step(step::Args),
+    Sample(sample::Args),
     Ops(ops::Args),
+    Growth(growth::Args),
 }
 
 /// Rows of the square matrices whose product is timed.
@@ -51,7 +58,9 @@ const PRODUCT_SIDE: usize = 2048;
 pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
     match &args.what {
         Some(What::Step(args)) => step::run(args, started),
+        Some(What::Sample(args)) => sample::run(args),
         Some(What::Ops(args)) => ops::run(args),
+        Some(What::Growth(args)) => growth::run(args),
         None => machine(&args),
     }
 }

@@ -1,5 +1,5 @@
 //! Processes of our own making: each measurement that is compared starts in a fresh one.
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -85,10 +85,7 @@ impl Ended {
     /// The reason in a line.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Ended::NotStarted(error) => {
-                let text = error.to_string().to_lowercase();
-                text.split(" (os error").next().unwrap_or(&text).to_owned()
-            }
+            Ended::NotStarted(error) => failure::reason(error),
             Ended::TooLong => "took too long".into(),
             Ended::Failed(err) => {
                 let last = err.lines().rev().map(str::trim).find(|line| !line.is_empty());

@@ -7,7 +7,7 @@ use ganymede::data::Shape;
 use ganymede::engine::pool;
 use ganymede::games::Play;
 use ganymede::models::{self, Built, Entry, Given, Settings};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A system and its sizes.
 #[derive(Clone, clap::Args)]
@@ -44,6 +44,7 @@ const CLASSES: usize = 10;
 pub(crate) struct Ready {
     pub(crate) play: Play,
     pub(crate) batch: usize,
+    pub(crate) classes: Option<usize>,
 }
 
 impl Network {
@@ -68,7 +69,7 @@ impl Network {
             fill_with_noise(x);
             fill_with_classes(y, classes);
         }
-        Ok(Ready { play, batch })
+        Ok(Ready { play, batch, classes })
     }
 
     /// The system's settings for this measurement.
@@ -136,9 +137,9 @@ impl Network {
         value.get_name().to_owned()
     }
 
-    /// The same as facts of a measurement, by the names that the scripts use.
-    pub(crate) fn facts(&self) -> Map<String, Value> {
-        let facts = json!({
+    /// A line of JSON: this, by the names that the scripts use, and what was measured.
+    pub(crate) fn line(&self, measured: Value) -> Value {
+        let mut line = json!({
             "model": self.system,
             "size": self.size,
             "width": self.width,
@@ -149,10 +150,10 @@ impl Network {
             "bf16": false,
             "precision": "f32",
         });
-        match facts {
-            Value::Object(facts) => facts,
-            _ => unreachable!("written as an object"),
+        if let (Value::Object(line), Value::Object(measured)) = (&mut line, measured) {
+            line.extend(measured);
         }
+        line
     }
 
     /// What is measured, in words.

@@ -1,7 +1,7 @@
 //! `gany bench ops`: single convolutions and matrix products, timed as `benches/pytorch_ops.py` times PyTorch's.
 use super::measure::{Times, fill_with_noise, ms, rounded};
 use super::network::counted;
-use super::peer::{self, Beside, Comparison, Modes, Said};
+use super::peer::{self, Beside, Comparison, Modes, Said, words};
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, print, tabulated};
 use crate::train::Precision;
@@ -219,12 +219,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         pool::set_threads(threads);
     }
     match &args.beside.peer {
-        Some(python) => compare(args, python),
-        None => {
-            measure(args);
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(python) => compare(args, python)?,
+        None => measure(args),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn measure(args: &Args) {
@@ -290,30 +288,21 @@ fn time(operation: &Operation) -> (f64, [f64; 3]) {
     (mflop, times)
 }
 
-fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
+fn compare(args: &Args, python: &Path) -> Result<(), Failure> {
     let threads = pool::threads().to_string();
-    let words = |first: &[&str]| {
-        let words = [first, &["--only", &args.only, "--threads", &threads]].concat();
-        words.into_iter().map(str::to_owned).collect()
-    };
+    let rest = words(&["--only", &args.only, "--threads", &threads], &[]);
     let comparison = Comparison {
         beside: &args.beside,
-        ours: words(&["bench", "ops", "--json"]),
+        ours: words(&["bench", "ops", "--json"], &rest),
         script: peer::OPS,
-        theirs: words(&[]),
+        theirs: rest,
         modes: Modes::Layouts,
         precision: Precision::F32,
         case: "name",
         times: &PASSES,
         json: args.json,
     };
-    let said = comparison.run(python)?;
-    if args.json {
-        comparison.print_ratios(&said);
-    } else {
-        print(&table(&said, pool::threads()));
-    }
-    Ok(ExitCode::SUCCESS)
+    comparison.tell(python, |said| table(said, pool::threads()))
 }
 
 /// A row an operation: each pass of ours, of PyTorch's fastest mode for it, and the ratio.

@@ -20,12 +20,15 @@ pub(crate) struct Beside {
     rounds: u32,
 }
 
-/// The scripts, by the names under which they are in `benches/`; they import one another.
-const SCRIPTS: [(&str, &str); 2] = [
+/// The scripts as they are in `benches/`, some of which import others.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("pytorch_clock.py", include_str!("../../../../benches/pytorch_clock.py")),
     (OPS, include_str!("../../../../benches/pytorch_ops.py")),
+    (SAMPLE, include_str!("../../../../benches/pytorch_sample.py")),
     (STEP, include_str!("../../../../benches/pytorch_step.py")),
 ];
 pub(crate) const OPS: &str = "pytorch_ops.py";
+pub(crate) const SAMPLE: &str = "pytorch_sample.py";
 pub(crate) const STEP: &str = "pytorch_step.py";
 
 /// A way in which PyTorch can do the same; the fastest one counts.
@@ -112,9 +115,26 @@ pub(crate) struct Said {
     pub(crate) failed: Vec<(String, String)>,
 }
 
+/// Words of a command line.
+pub(crate) fn words(first: &[&str], rest: &[String]) -> Vec<String> {
+    let first = first.iter().map(|word| (*word).to_owned());
+    first.chain(rest.iter().cloned()).collect()
+}
+
 impl Comparison<'_> {
+    /// Runs both sides, and prints what came of it: lines of JSON, or a table.
+    pub(crate) fn tell(&self, python: &Path, table: impl FnOnce(&Said) -> String) -> Result<(), Failure> {
+        let said = self.run(python)?;
+        if self.json {
+            self.print_ratios(&said);
+        } else {
+            print(&table(&said));
+        }
+        Ok(())
+    }
+
     /// Runs both sides in turn.
-    pub(crate) fn run(&self, python: &Path) -> Result<Said, Failure> {
+    fn run(&self, python: &Path) -> Result<Said, Failure> {
         let mut said = Said {
             torch: torch_version(python)?,
             case: self.case,
@@ -174,7 +194,7 @@ impl Comparison<'_> {
     }
 
     /// One line a case: either side's times, the fastest mode, and the ratio.
-    pub(crate) fn print_ratios(&self, said: &Said) {
+    fn print_ratios(&self, said: &Said) {
         for case in said.cases() {
             let mut line = Map::new();
             line.insert("side".into(), "both".into());

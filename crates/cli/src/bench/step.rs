@@ -1,7 +1,7 @@
 //! `gany bench step`: a whole training step, timed as `benches/pytorch_step.py` times PyTorch's.
 use super::measure::{Times, ms, peak_mib, rounded};
 use super::network::{Network, Ready};
-use super::peer::{self, Beside, Comparison, Modes, Said};
+use super::peer::{self, Beside, Comparison, Modes, Said, words};
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, aligned, print, tabulated};
 use clap::builder::TypedValueParser;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
 }
 
 fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
-    let Ready { mut play, batch } = args.network.build(args.batch)?;
+    let Ready { mut play, batch, .. } = args.network.build(args.batch)?;
     let planning = Instant::now();
     let (arena_bytes, cost) = (play.program(0).arena_bytes(), play.program(0).cost());
     let plan_time = planning.elapsed();
@@ -77,8 +77,7 @@ fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
     }
     let times = Times::from(times);
     let images_per_s = (batch * play.batches()) as f64 / times.median().as_secs_f64();
-    let mut facts = args.network.facts();
-    let measured = json!({
+    let facts = args.network.line(json!({
         "batch": batch,
         "steps": args.steps,
         "median_ms": ms(times.median()),
@@ -87,14 +86,12 @@ fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
         "first_step_ms": ms(first_step_time),
         "plan_ms": ms(plan_time),
         "arena_mib": arena_bytes >> 20,
-        "gflop": rounded(cost.multiply_adds as f64 * 2e-9, 3),
-        "traffic_mib": rounded(cost.bytes as f64 / f64::from(1 << 20), 1),
+        "gflop": rounded(cost.multiply_adds as f64 * 2e-9, 6),
+        "traffic_mib": rounded(cost.bytes as f64 / f64::from(1 << 20), 3),
         "images_per_s": rounded(images_per_s, 1),
         "note": "first_step_ms is from the beginning of main to the end of the first step, building and planning included; \
                  gflop counts products and convolutions, traffic_mib every operand and result of every instruction",
-    });
-    facts.extend(measured.as_object().cloned().unwrap_or_default());
-    let facts = Value::Object(facts);
+    }));
     if args.json {
         print(&facts.to_string());
     } else {
@@ -121,6 +118,7 @@ fn heading(args: &Args) -> String {
 fn told(args: &Args, facts: &Value) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let ms = |key: &str| format!("{} ms", facts[key]);
+    let number = |key: &str| facts[key].as_f64().unwrap_or_default();
     let table = aligned(&[
         row("step", format!("{}, at best {}", ms("median_ms"), ms("min_ms"))),
         row("images/s", facts["images_per_s"].to_string()),
@@ -142,8 +140,9 @@ fn told(args: &Args, facts: &Value) -> String {
         row(
             "work",
             format!(
-                "{} GFLOP of products, {} MiB of operands and results",
-                facts["gflop"], facts["traffic_mib"]
+                "{:.2} GFLOP of products, {:.0} MiB of operands and results",
+                number("gflop"),
+                number("traffic_mib")
             ),
         ),
     ]);
@@ -153,27 +152,29 @@ fn told(args: &Args, facts: &Value) -> String {
 fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
     args.network.check_peer()?;
     let system = args.network.system.as_str();
-    let mut words = args.network.words();
+    let mut rest = args.network.words();
     for (flag, number) in [
         ("--batch", args.batch as u64),
         ("--steps", args.steps),
         ("--warm-up", args.warm_up),
     ] {
-        words.extend([flag.to_owned(), number.to_string()]);
+        rest.extend([flag.to_owned(), number.to_string()]);
     }
-    let with = |first: &[&str]| [first.iter().map(|word| (*word).to_owned()).collect(), words.clone()].concat();
     let comparison = Comparison {
         beside: &args.beside,
-        ours: with(&[
-            "bench",
-            "step",
-            system,
-            "--json",
-            "--precision",
-            &args.network.precision(),
-        ]),
+        ours: words(
+            &[
+                "bench",
+                "step",
+                system,
+                "--json",
+                "--precision",
+                &args.network.precision(),
+            ],
+            &rest,
+        ),
         script: peer::STEP,
-        theirs: with(&["--model", system]),
+        theirs: words(&["--model", system], &rest),
         // torch.compile does not differentiate twice, as a gradient penalty must.
         modes: if system == "wgan_gp" {
             Modes::Layouts
@@ -185,12 +186,7 @@ fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
         times: &[MEDIAN],
         json: args.json,
     };
-    let said = comparison.run(python)?;
-    if args.json {
-        comparison.print_ratios(&said);
-    } else {
-        print(&table(&heading(args), &said, &system.into()));
-    }
+    comparison.tell(python, |said| table(&heading(args), said, &system.into()))?;
     Ok(ExitCode::SUCCESS)
 }
 

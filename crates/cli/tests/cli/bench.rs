@@ -68,6 +68,47 @@ fn an_operation_is_timed_with_the_words_of_the_script_it_is_compared_with() {
     );
 }
 
+#[test]
+fn pictures_are_timed_by_the_batch() {
+    let place = Place::new();
+    for system in ["gan", "cgan"] {
+        let told = lines(&place.does(&format!(
+            "bench sample {system} --size 16 --width 8 --batch 1,3 --threads 1 --json"
+        )));
+        let batches: Vec<&Value> = told.iter().map(|line| &line["batch"]).collect();
+        assert_eq!(batches, [1, 3]);
+        for line in &told {
+            let figures = ["median_ms", "min_ms", "pictures_per_s"].map(|key| line[key].as_f64().unwrap());
+            assert!(figures.iter().all(|figure| *figure > 0.0), "{line}");
+        }
+    }
+}
+
+#[test]
+fn growth_is_measured_beside_its_bounds_and_drawn() {
+    let place = Place::new();
+    let told = lines(
+        &place.does("bench growth gan --size 8 --width 8 --batch 2 --steps 1 --over width --plot growth.svg --json"),
+    );
+    let widths: Vec<&Value> = told.iter().map(|line| &line["width"]).collect();
+    assert_eq!(widths, [16, 32, 64, 128, 256]);
+    for line in &told {
+        assert_eq!((&line["over"], &line["batch"]), (&"width".into(), &2.into()));
+        for key in ["median_ms", "arithmetic_ms", "traffic_ms", "gflop"] {
+            assert!(line[key].as_f64() > Some(0.0), "{key} of {line}");
+        }
+    }
+    let picture = String::from_utf8(place.read("growth.svg")).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    // Time and memory at five widths.
+    assert_eq!(picture.matches("<circle").count(), 10);
+    place.refuses(
+        "bench growth gan --plot nowhere/growth.svg",
+        "error: cannot write the plot (no such file or directory): nowhere/growth.svg\n\n\
+         hint: name a file in a folder that is there and that you may write to",
+    );
+}
+
 /// What a person is told who has no PyTorch.
 const HINT: &str = "hint: make one with `python3 -m venv .peers && .peers/bin/pip install torch==2.15.0 numpy`, and give \
                     `--peer .peers/bin/python`";
