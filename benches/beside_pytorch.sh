@@ -7,6 +7,8 @@ gany=${GANY:-target/release/gany}
 while read -r system sizes; do
     # shellcheck disable=SC2086 # words are arguments
     "$gany" bench step "$system" $sizes --peer "$1" --json
+    # shellcheck disable=SC2086
+    "$gany" bench sample "$system" $sizes --peer "$1" --json
 done <<'SETTINGS'
 dcgan --size 32 --width 32 --channels 1
 gan --size 28 --width 512 --channels 1
@@ -15,3 +17,4 @@ dcgan --size 64 --width 64 --channels 3
 wgan_gp --size 64 --width 64 --channels 3
 SETTINGS
 "$gany" bench ops --peer "$1" --json
+"$gany" bench odd --peer "$1" --json

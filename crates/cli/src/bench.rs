@@ -3,6 +3,7 @@ mod child;
 mod growth;
 mod measure;
 mod network;
+mod odd;
 mod ops;
 mod peer;
 mod plot;
@@ -28,9 +29,10 @@ Examples:
   gany bench step dcgan --profile           a training step, and where its time goes
   gany bench sample dcgan                   pictures from a generator
   gany bench ops --only dcgan               single convolutions and matrix products
+  gany bench odd --only u_net               batches, sizes and networks that nobody tunes for
   gany bench growth dcgan --plot growth.svg a step with ever larger batches, widths and pictures
   gany bench step dcgan --peer .peers/bin/python
-                                            beside PyTorch, in one sitting; so do `sample` and `ops`"
+                                            beside PyTorch, in one sitting; so do `sample`, `ops` and `odd`"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -48,6 +50,7 @@ enum What {
     Step(step::Args),
     Sample(sample::Args),
     Ops(ops::Args),
+    Odd(odd::Args),
     Growth(growth::Args),
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
         Some(What::Step(args)) => step::run(args, started),
         Some(What::Sample(args)) => sample::run(args),
         Some(What::Ops(args)) => ops::run(args),
+        Some(What::Odd(args)) => odd::run(args),
         Some(What::Growth(args)) => growth::run(args),
         None => machine(&args),
     }

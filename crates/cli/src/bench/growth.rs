@@ -53,7 +53,7 @@ enum Grows {
     Batch,
     /// Channels of the outermost layers, 16 to 256
     Width,
-    /// Side of the pictures, 16 to 256
+    /// Sides of the pictures, 16 to 256
     Size,
     /// Threads, 1 to the number of cores
     Threads,
@@ -162,7 +162,7 @@ fn grow(args: &Args, grows: Grows, machines: &mut BTreeMap<String, Machine>) -> 
         match grows {
             Grows::Batch => batch = value,
             Grows::Width => network.width = value,
-            Grows::Size => network.size = value,
+            Grows::Size => network.size = (value, value),
             Grows::Threads => network.threads = Some(value),
         }
         let machine = machine(&network, machines)?;

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 pub(crate) struct Network {
     /// The system
     pub(crate) system: String,
-    /// Side of the square pictures
-    #[arg(long, default_value_t = 64)]
-    pub(crate) size: usize,
+    /// Size of the pictures: a square's side, or WIDTHxHEIGHT
+    #[arg(long, default_value = "64", value_parser = crate::train::size, value_name = "SIDE|WIDTHxHEIGHT")]
+    pub(crate) size: (usize, usize),
     /// Channels of the outermost layers, or units of dense ones
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
     pub(crate) width: usize,
     /// Channels of the pictures
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=4).map(|n| n as usize))]
-    channels: usize,
+    pub(crate) channels: usize,
     /// Numbers in a latent vector
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
-    z_dim: usize,
+    pub(crate) z_dim: usize,
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N", value_parser = crate::train::threads)]
     pub(crate) threads: Option<usize>,
@@ -56,8 +56,8 @@ impl Network {
         }
         let entry = models::find(&self.system)?;
         let sample = Shape::Picture {
-            height: self.size,
-            width: self.size,
+            height: self.size.0,
+            width: self.size.1,
             channels: self.channels,
         };
         let classes = entry.card.needs_labels.then_some(CLASSES);
@@ -105,14 +105,20 @@ impl Network {
                 "leave out `--peer`, or compare a system that both have",
             ));
         }
-        // Its convolutional networks double their sides up to the picture's.
-        if self.system != "gan" && !(self.size.is_power_of_two() && self.size >= models::SMALLEST_SIDE) {
+        // Its convolutional networks double their sides up to the picture's, and cut nothing off.
+        let (height, width) = self.size;
+        let shorter = height.min(width);
+        let scale = 1 << (shorter.max(1).ilog2().saturating_sub(2));
+        let is_doubled = [height, width].iter().all(|side| side % scale == 0);
+        if self.system != "gan" && !(is_doubled && shorter >= models::SMALLEST_SIDE) {
             return Err(Failure::new(
                 format!(
-                    "PyTorch's scripts have pictures of 8, 16, 32 .. pixels a side for `{}`, got {}",
-                    self.system, self.size
+                    "PyTorch's scripts have no pictures of this size for `{}`: expected sides that can be halved until the \
+                     shorter one is 4 to 7 pixels, got {}",
+                    self.system,
+                    self.sides()
                 ),
-                "leave out `--peer`, or take such a size: `--size 64`",
+                "leave out `--peer`, or take a size such as `--size 64` or `--size 80x48`",
             ));
         }
         Ok(())
@@ -121,14 +127,22 @@ impl Network {
     /// The words that all commands and scripts take for this, but for the system and the precision.
     pub(crate) fn words(&self) -> Vec<String> {
         let sizes = [
-            ("--size", self.size),
             ("--width", self.width),
             ("--channels", self.channels),
             ("--z-dim", self.z_dim),
             ("--threads", self.threads.unwrap_or_else(pool::threads)),
         ];
-        let words = sizes.map(|(flag, size)| [flag.to_owned(), size.to_string()]);
-        words.concat()
+        let sizes = sizes.map(|(flag, size)| [flag.to_owned(), size.to_string()]);
+        let size = [["--size".to_owned(), self.sides()]];
+        [size.concat(), sizes.concat()].concat()
+    }
+
+    /// The size as it is written on the command line.
+    fn sides(&self) -> String {
+        match self.size {
+            (height, width) if height == width => width.to_string(),
+            (height, width) => format!("{width}x{height}"),
+        }
     }
 
     /// The word for the precision.
@@ -141,7 +155,7 @@ impl Network {
     pub(crate) fn line(&self, measured: Value) -> Value {
         let mut line = json!({
             "model": self.system,
-            "size": self.size,
+            "size": self.sides().parse::<usize>().map_or_else(|_| self.sides().into(), Value::from),
             "width": self.width,
             "channels": self.channels,
             "z_dim": self.z_dim,
@@ -160,9 +174,10 @@ impl Network {
     pub(crate) fn told(&self) -> String {
         let threads = self.threads.unwrap_or_else(pool::threads);
         format!(
-            "{0}, {1}x{1}x{2}, width {3}, {4}",
+            "{}, {}x{}x{}, width {}, {}",
             self.system,
-            self.size,
+            self.size.1,
+            self.size.0,
             self.channels,
             self.width,
             counted(threads)

@@ -2,7 +2,7 @@
 use super::child::{self, Ended, lines};
 use super::measure::rounded;
 use crate::failure::Failure;
-use crate::output::{STRONG, print};
+use crate::output::{STRONG, print, tabulated};
 use crate::train::Precision;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
@@ -21,12 +21,14 @@ pub(crate) struct Beside {
 }
 
 /// The scripts as they are in `benches/`, some of which import others.
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("pytorch_clock.py", include_str!("../../../../benches/pytorch_clock.py")),
+    (ODD, include_str!("../../../../benches/pytorch_odd.py")),
     (OPS, include_str!("../../../../benches/pytorch_ops.py")),
     (SAMPLE, include_str!("../../../../benches/pytorch_sample.py")),
     (STEP, include_str!("../../../../benches/pytorch_step.py")),
 ];
+pub(crate) const ODD: &str = "pytorch_odd.py";
 pub(crate) const OPS: &str = "pytorch_ops.py";
 pub(crate) const SAMPLE: &str = "pytorch_sample.py";
 pub(crate) const STEP: &str = "pytorch_step.py";
@@ -220,6 +222,9 @@ impl Comparison<'_> {
     }
 }
 
+/// The field of a line that holds the time of a step, in milliseconds.
+pub(crate) const MEDIAN: &str = "median_ms";
+
 /// A time of ours and the fastest mode's.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Times {
@@ -305,6 +310,35 @@ impl Said {
         let fastest = self.beside(case, time)?.mode;
         let peaks = (self.ours(case, "peak_mib"), self.theirs(&fastest, case, "peak_mib"));
         peaks.0.zip(peaks.1)
+    }
+
+    /// Of one case: a row for us and for each of PyTorch's modes, and the ratios to the one that is fastest by this time.
+    pub(crate) fn table(&self, heading: &str, case: &Value, time: &str) -> String {
+        let figures = [time, "min_ms", "peak_mib"];
+        let mut rows = vec![["", "ms", "at best", "memory, MiB"].map(str::to_owned).to_vec()];
+        let mut row = |name: &str, figure: &dyn Fn(&str) -> Option<f64>| {
+            let cells = figures
+                .iter()
+                .zip([2, 2, 0])
+                .map(|(key, digits)| figure(key).map_or("-".into(), |figure| format!("{figure:.digits$}")));
+            rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
+        };
+        row("gany", &|key| self.ours(case, key));
+        for mode in self.modes() {
+            row(&format!("PyTorch {mode}"), &|key| self.theirs(mode, case, key));
+        }
+        let mut text = format!("{}{}", self.heading(heading), tabulated(&rows));
+        if let Some(times) = self.beside(case, time) {
+            text += &format!(
+                "  {STRONG}{:.2}{STRONG:#} of the time of PyTorch {}",
+                times.ratio(),
+                times.mode
+            );
+            if let Some((ours, theirs)) = self.memory(case, time) {
+                text += &format!(", {STRONG}{:.2}{STRONG:#} of its memory", ours / theirs);
+            }
+        }
+        text
     }
 
     /// What was compared with, and what of it failed.

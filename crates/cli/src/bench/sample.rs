@@ -1,7 +1,7 @@
 //! `gany bench sample`: how fast a generator makes pictures, timed as `benches/pytorch_sample.py` times PyTorch's.
 use super::measure::{Times, ms, peak_mib, rounded};
 use super::network::{Network, Ready, fill_with_classes};
-use super::peer::{self, Beside, Comparison, Modes, Said, words};
+use super::peer::{self, Beside, Comparison, MEDIAN, Modes, Said, words};
 use crate::failure::Failure;
 use crate::output::{STRONG, print, tabulated};
 use ganymede::games::latent_vectors;
@@ -31,8 +31,6 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
-
-const MEDIAN: &str = "median_ms";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.beside.peer {

@@ -1,9 +1,9 @@
 //! `gany bench step`: a whole training step, timed as `benches/pytorch_step.py` times PyTorch's.
 use super::measure::{Times, ms, peak_mib, rounded};
 use super::network::{Network, Ready};
-use super::peer::{self, Beside, Comparison, Modes, Said, words};
+use super::peer::{self, Beside, Comparison, MEDIAN, Modes, words};
 use crate::failure::Failure;
-use crate::output::{DIM, STRONG, aligned, print, tabulated};
+use crate::output::{DIM, STRONG, aligned, print};
 use clap::builder::TypedValueParser;
 use ganymede::engine::Timing;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
     let facts = args.network.line(json!({
         "batch": batch,
         "steps": args.steps,
-        "median_ms": ms(times.median()),
+        MEDIAN: ms(times.median()),
         "min_ms": ms(times.least()),
         "peak_mib": peak_mib(),
         "first_step_ms": ms(first_step_time),
@@ -186,39 +186,8 @@ fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
         times: &[MEDIAN],
         json: args.json,
     };
-    comparison.tell(python, |said| table(&heading(args), said, &system.into()))?;
+    comparison.tell(python, |said| said.table(&heading(args), &system.into(), MEDIAN))?;
     Ok(ExitCode::SUCCESS)
-}
-
-const MEDIAN: &str = "median_ms";
-
-/// A row for us and for each of PyTorch's modes, and the ratios to the fastest of these.
-fn table(heading: &str, said: &Said, case: &Value) -> String {
-    let figures = ["median_ms", "min_ms", "peak_mib"];
-    let mut rows = vec![["", "step, ms", "at best", "memory, MiB"].map(str::to_owned).to_vec()];
-    let mut row = |name: &str, figure: &dyn Fn(&str) -> Option<f64>| {
-        let cells = figures
-            .iter()
-            .zip([2, 2, 0])
-            .map(|(key, digits)| figure(key).map_or("-".into(), |figure| format!("{figure:.digits$}")));
-        rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
-    };
-    row("gany", &|key| said.ours(case, key));
-    for mode in said.modes() {
-        row(&format!("PyTorch {mode}"), &|key| said.theirs(mode, case, key));
-    }
-    let mut text = format!("{}{}", said.heading(heading), tabulated(&rows));
-    if let Some(times) = said.beside(case, MEDIAN) {
-        text += &format!(
-            "  {STRONG}{:.2}{STRONG:#} of the time of PyTorch {}",
-            times.ratio(),
-            times.mode
-        );
-        if let Some((ours, theirs)) = said.memory(case, MEDIAN) {
-            text += &format!(", {STRONG}{:.2}{STRONG:#} of its memory", ours / theirs);
-        }
-    }
-    text
 }
 
 /// The slowest instructions, those with the same words together.

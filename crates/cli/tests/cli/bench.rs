@@ -49,9 +49,10 @@ fn an_operation_is_timed_with_the_words_of_the_script_it_is_compared_with() {
     let table = place.does("bench ops --only dcgan_d5 --threads 1");
     assert!(table.contains("\n  dcgan_d5 "), "{table}");
     place.refuses(
-        "bench step dcgan --size 48 --peer python",
-        "error: PyTorch's scripts have pictures of 8, 16, 32 .. pixels a side for `dcgan`, got 48\n\n\
-         hint: leave out `--peer`, or take such a size: `--size 64`",
+        "bench step dcgan --size 50x48 --peer python",
+        "error: PyTorch's scripts have no pictures of this size for `dcgan`: expected sides that can be halved until the \
+         shorter one is 4 to 7 pixels, got 50x48\n\n\
+         hint: leave out `--peer`, or take a size such as `--size 64` or `--size 80x48`",
     );
     place.refuses(
         "bench step cgan --peer python",
@@ -82,6 +83,23 @@ fn pictures_are_timed_by_the_batch() {
             assert!(figures.iter().all(|figure| *figure > 0.0), "{line}");
         }
     }
+}
+
+#[test]
+fn an_odd_step_is_one_line() {
+    let place = Place::new();
+    let told = lines(&place.does("bench odd --only dcgan_batch_1 --threads 2 --json"));
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&told[0]["name"], &told[0]["threads"]),
+        (&"dcgan_batch_1".into(), &2.into())
+    );
+    assert!(told[0]["median_ms"].as_f64() > Some(0.0), "{told:?}");
+    place.refuses(
+        "bench odd --only abc",
+        "error: no case has `abc` in its name\n\nhint: they are dcgan_batch_1, dcgan_batch_7, dcgan_batch_16, \
+         dcgan_batch_256, dcgan_80x48, u_net, residual_9, self_attention",
+    );
 }
 
 #[test]
