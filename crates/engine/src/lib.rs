@@ -15,6 +15,6 @@ mod view;
 pub use buffer::Buffer;
 pub use grad::grad;
 pub use ops::{ConvOptions, Key, PadMode, concat, select};
-pub use plan::plans_built;
+pub use plan::{Cost, plans_built};
 pub use program::{Program, Timing, evaluate};
 pub use tensor::{DType, Tensor};
