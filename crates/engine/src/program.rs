@@ -203,7 +203,7 @@ impl Program {
         self.plan.arena_len * self.plan.dtype.bytes()
     }
 
-    /// What a run costs at least.
+    /// What a run costs by the shapes in it.
     pub fn cost(&self) -> Cost {
         self.plan.cost()
     }

@@ -1,4 +1,4 @@
-//! `gany bench growth`: how a training step's time and memory grow, beside what it must cost at least.
+//! `gany bench growth`: how a training step's time and memory grow, beside what its plan lets expect.
 use super::child::{self, Ended, lines};
 use super::measure::rounded;
 use super::network::Network;
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Measure how a training step grows with batch, width, size and threads
 ///
 /// Each step is measured in a process of its own. Beside its time stand two that follow from its plan: for its products at
-/// the most multiply-adds that this machine does, and for its operands and results at the rate of a copy in memory. A step
-/// cannot be shorter than the first; the second it beats as far as caches reach.
+/// the most multiply-adds that this machine does, and for its operands and results at the rate of a copy in memory. What is
+/// below the first has saved multiplications (Winograd's algorithms do), what is below the second was found in caches.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 /// Time single convolutions and matrix products
 ///
 /// Each runs as in a training step: as a compiled program, whose one instruction it is. The share is of the multiply-adds that
-/// this machine can do at most, measured at the start.
+/// this machine can do at most, measured at the start; above 100% are operations that save some of those that they count
+/// (Winograd's algorithms do).
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

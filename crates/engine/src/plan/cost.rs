@@ -1,4 +1,4 @@
-//! What a plan costs at least: counted from its instructions, not measured.
+//! What a plan costs by its shapes: counted from its instructions, not measured.
 use super::canonical::{Graph, Id};
 use super::fuse::Kernel;
 use super::memory::{Place, Unit};
@@ -9,8 +9,8 @@ use std::iter::Sum;
 /// Work that follows from shapes alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Multiply-adds of matrix products and convolutions, two operations each. Taps that fall on padding count, as they do
-    /// everywhere else.
+    /// Multiply-adds of matrix products and convolutions by their definition, two operations each: kernels may do with
+    /// fewer. Taps that fall on padding count, as they do everywhere else.
     pub multiply_adds: u64,
     /// Bytes of every operand and every result, once for each instruction: what goes through memory where no cache keeps
     /// anything from one instruction to the next.
@@ -27,7 +27,7 @@ impl Sum for Cost {
 }
 
 impl Plan {
-    /// What one run costs.
+    /// What one run costs by the shapes in it.
     pub(crate) fn cost(&self) -> Cost {
         let cost = |instruction: &Instruction| Cost {
             multiply_adds: multiply_adds(&instruction.work),
