@@ -18,7 +18,7 @@ use super::{
 };
 use crate::pool;
 use std::ops::Range;
-use transform::{Algorithm, BLOCK, F22, F23, F42, F43, Job, Places, Transforms};
+use transform::{Algorithm, BLOCK, F22, F23, F25, F42, F43, Job, Places, Transforms};
 
 /// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
 const CHUNK: usize = 5 << 19;
@@ -74,7 +74,7 @@ impl<'a> Winograd<'a> {
         let taps = high.div_ceil(down);
         let fits = flat
             && conv.groups == 1
-            && conv.dilation == [1; 3]
+            && (conv.stride == [1; 3] || conv.dilation == [1; 3])
             && taps == wide.div_ceil(right)
             && conv.c_in.is_multiple_of(BLOCK)
             && conv.c_out.is_multiple_of(BLOCK)
@@ -82,13 +82,19 @@ impl<'a> Winograd<'a> {
         if !fits {
             return None;
         }
-        let candidates = match taps {
-            2 => [Self::new::<F22>(conv), Self::new::<F42>(conv)],
-            3 => [Self::new::<F23>(conv), Self::new::<F43>(conv)],
-            _ => return None,
-        };
-        let best = candidates.into_iter().min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
+        let candidates = Self::candidates(conv).into_iter().flatten();
+        let best = candidates.min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
         (best.cost() < best.direct_cost()).then_some(best)
+    }
+
+    /// The algorithms for a convolution's number of taps.
+    fn candidates(conv: &'a Conv) -> [Option<Self>; 2] {
+        match conv.kernel[1].div_ceil(conv.stride[1]) {
+            2 => [Some(Self::new::<F22>(conv)), Some(Self::new::<F42>(conv))],
+            3 => [Some(Self::new::<F23>(conv)), Some(Self::new::<F43>(conv))],
+            5 => [Some(Self::new::<F25>(conv)), None],
+            _ => [None, None],
+        }
     }
 
     fn new<F: Algorithm>(conv: &'a Conv) -> Self {
@@ -97,7 +103,7 @@ impl<'a> Winograd<'a> {
             outputs: F::OUTPUTS,
             taps: F::TAPS,
             points: F::OUTPUTS + F::TAPS - 1,
-            tiles: [1, 2].map(|axis| conv.output[axis].div_ceil(F::OUTPUTS)),
+            tiles: [1, 2].map(|axis| residues(conv, axis).map(|pixels| pixels.div_ceil(F::OUTPUTS)).sum()),
             transforms: Transforms::of::<F>,
         }
     }
@@ -134,11 +140,11 @@ impl<'a> Winograd<'a> {
         self.conv.batch * self.tiles[0] * self.tiles[1]
     }
 
-    /// Tiles that a chunk consists of: whole rows of tiles, whole pictures, any.
+    /// Tiles that a chunk consists of: those whose results lie next to each other, or are added to each other.
     fn unit(&self, kind: Kind) -> usize {
         match kind {
-            Kind::Forward => self.tiles[1],
-            Kind::Input => self.picture(),
+            Kind::Forward if self.conv.dilation == [1; 3] => self.tiles[1],
+            Kind::Forward | Kind::Input => self.picture(),
             Kind::Weight => 1,
         }
     }
@@ -196,7 +202,17 @@ impl<'a> Winograd<'a> {
     /// Sample, and the first pixel of y in a tile.
     fn corner(&self, tile: usize) -> (usize, [usize; 2]) {
         let (sample, at) = (tile / self.picture(), tile % self.picture());
-        (sample, [at / self.tiles[1] * self.outputs, at % self.tiles[1] * self.outputs])
+        let pixel = |axis: usize, mut number: usize| {
+            for (residue, pixels) in residues(self.conv, axis).enumerate() {
+                let tiles = pixels.div_ceil(self.outputs);
+                if number < tiles {
+                    return residue + number * self.outputs * self.conv.dilation[axis];
+                }
+                number -= tiles;
+            }
+            unreachable!("a picture has no more tiles")
+        };
+        (sample, [pixel(1, at / self.tiles[1]), pixel(2, at % self.tiles[1])])
     }
 
     /// Where the pixels of a tile of x start, for one phase; null outside.
@@ -207,7 +223,8 @@ impl<'a> Winograd<'a> {
         let top = (top * down + phase / right) as isize - conv.padding[1] as isize;
         let left = (left * right + phase % right) as isize - conv.padding[2] as isize;
         let extents = [conv.input[1], conv.input[2]];
-        places(x, extents, conv.c_in, sample, [top, left], [down, right], self.points)
+        let steps = [down * conv.dilation[1], right * conv.dilation[2]];
+        places(x, extents, conv.c_in, sample, [top, left], steps, self.points)
     }
 
     /// Where the pixels of a tile of y start; null outside.
@@ -215,7 +232,8 @@ impl<'a> Winograd<'a> {
         let conv = self.conv;
         let (sample, at) = self.corner(tile);
         let extents = [conv.output[1], conv.output[2]];
-        places(y, extents, conv.c_out, sample, at.map(|at| at as isize), [1, 1], self.outputs)
+        let steps = [conv.dilation[1], conv.dilation[2]];
+        places(y, extents, conv.c_out, sample, at.map(|at| at as isize), steps, self.outputs)
     }
 
     /// Where the taps of a phase start in w, for one channel of x; null where the window has none.
@@ -284,9 +302,9 @@ impl<'a> Winograd<'a> {
                     {
                         let (sample, [top, _]) = self.corner(first);
                         let [_, height, width] = self.conv.output;
-                        let bottom = height.min(top + self.outputs);
+                        let lines = if unit == self.picture() { height } else { self.outputs };
                         let line = |line: usize| (sample * height + line) * width * outer;
-                        epilogue(line(top)..line(bottom));
+                        epilogue(line(top)..line(height.min(top + lines)));
                     }
                 });
             }
@@ -662,6 +680,13 @@ impl Product {
     }
 }
 
+/// Pixels of y of each residue of the dilation: windows of different residues see different pixels of x, so each is a
+/// convolution of its own.
+fn residues(conv: &Conv, axis: usize) -> impl Iterator<Item = usize> {
+    let (pixels, dilation) = (conv.output[axis], conv.dilation[axis]);
+    (0..dilation).map(move |residue| pixels.saturating_sub(residue).div_ceil(dilation))
+}
+
 /// Elements from one point to the next where each has `len`.
 fn apart(len: usize) -> usize {
     len.next_multiple_of(1024) + APART
@@ -714,8 +739,8 @@ mod tests {
         for sample in 0..conv.batch {
             for (row, column) in (0..out_height).flat_map(|row| (0..out_width).map(move |column| (row, column))) {
                 for (i, j) in (0..high).flat_map(|i| (0..wide).map(move |j| (i, j))) {
-                    let down = (row * conv.stride[1] + i).wrapping_sub(conv.padding[1]);
-                    let right = (column * conv.stride[2] + j).wrapping_sub(conv.padding[2]);
+                    let down = (row * conv.stride[1] + i * conv.dilation[1]).wrapping_sub(conv.padding[1]);
+                    let right = (column * conv.stride[2] + j * conv.dilation[2]).wrapping_sub(conv.padding[2]);
                     if down >= height || right >= width {
                         continue;
                     }
@@ -748,10 +773,7 @@ mod tests {
         let w = numbers(conv.kernel[1] * conv.kernel[2] * conv.c_in * conv.c_out, 2);
         let dy = numbers(conv.batch * conv.output[1] * conv.output[2] * conv.c_out, 3);
         let [wanted_y, wanted_dx, wanted_dw] = definition(conv, &x, &w, &dy);
-        let algorithms = match conv.kernel[1].div_ceil(conv.stride[1]) {
-            2 => [Winograd::new::<F22>(conv), Winograd::new::<F42>(conv)],
-            _ => [Winograd::new::<F23>(conv), Winograd::new::<F43>(conv)],
-        };
+        let algorithms: Vec<_> = Winograd::candidates(conv).into_iter().flatten().collect();
         for (isa, algorithm) in Isa::available().into_iter().flat_map(|isa| algorithms.iter().map(move |a| (isa, a))) {
             let scratch_len = [Kind::Forward, Kind::Input, Kind::Weight].map(|kind| algorithm.scratch_len(kind));
             let mut scratch = vec![f32::NAN; scratch_len.into_iter().max().unwrap() + 16];
@@ -784,19 +806,21 @@ mod tests {
     prop_compose! {
         fn any_conv()(
             batch in 1usize..4, c_in in 1usize..5, c_out in 1usize..5,
-            axes in prop::collection::vec((1usize..14, 1usize..3, 0usize..3, 0usize..2), 2), taps in 2usize..4,
+            axes in prop::collection::vec((1usize..14, 1usize..3, 0usize..3, 0usize..2, 2usize..4), 2),
+            taps in prop::sample::select(vec![2usize, 3, 5]), spread in 0usize..4,
         ) -> Conv {
             let mut conv = Conv {
                 batch, groups: 1, c_in: c_in * BLOCK, c_out: c_out * BLOCK, input: [1; 3], output: [1; 3],
                 kernel: [1; 3], stride: [1; 3], dilation: [1; 3], padding: [0; 3],
             };
-            for (i, &(input, stride, padding, less)) in (1..).zip(&axes) {
-                conv.stride[i] = stride;
+            for (i, &(input, stride, padding, less, dilation)) in (1..).zip(&axes) {
+                let (stride, dilation) = if spread == 0 { (1, dilation) } else { (stride, 1) };
+                (conv.stride[i], conv.dilation[i]) = (stride, dilation);
                 conv.kernel[i] = taps * stride - less.min(stride - 1);
                 conv.input[i] = input;
                 conv.padding[i] = padding;
-                let span = (input + 2 * padding).max(conv.kernel[i]);
-                conv.output[i] = (span - conv.kernel[i]) / stride + 1;
+                let window = (conv.kernel[i] - 1) * dilation + 1;
+                conv.output[i] = ((input + 2 * padding).max(window) - window) / stride + 1;
             }
             conv
         }
@@ -807,90 +831,6 @@ mod tests {
         #[test]
         fn any_convolution(conv in any_conv()) {
             check(&conv);
-        }
-    }
-
-    #[test]
-    #[ignore]
-    fn timing() {
-        let cases = [
-            ("d2", 64, 64, 128, 32, 4, 2, 1),
-            ("d3", 64, 128, 256, 16, 4, 2, 1),
-            ("d4", 64, 256, 512, 8, 4, 2, 1),
-            ("s2", 64, 32, 64, 16, 4, 2, 1),
-            ("s3", 64, 64, 128, 8, 4, 2, 1),
-            ("res", 4, 256, 256, 32, 3, 1, 1),
-            ("odd", 7, 48, 80, 48, 3, 1, 1),
-            ("b1", 1, 256, 256, 16, 3, 1, 1),
-        ];
-        let isa = Isa::current();
-        for (name, batch, c_in, c_out, size, kernel, stride, padding) in cases {
-            if std::env::var("ONLY").is_ok_and(|only| !name.starts_with(&only)) { continue; }
-            let output = (size + 2 * padding - kernel) / stride + 1;
-            let conv = Conv {
-                batch,
-                groups: 1,
-                c_in,
-                c_out,
-                input: [1, size, size],
-                output: [1, output, output],
-                kernel: [1, kernel, kernel],
-                stride: [1, stride, stride],
-                dilation: [1; 3],
-                padding: [0, padding, padding],
-            };
-            let x = numbers(conv.batch * conv.input[1] * conv.input[2] * conv.c_in, 1);
-            let w = numbers(conv.kernel[1] * conv.kernel[2] * conv.c_in * conv.c_out, 2);
-            let dy = numbers(conv.batch * conv.output[1] * conv.output[2] * conv.c_out, 3);
-            let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            let algorithms = match taps(&conv) {
-                2 => [Winograd::new::<F22>(&conv), Winograd::new::<F42>(&conv)],
-                _ => [Winograd::new::<F23>(&conv), Winograd::new::<F43>(&conv)],
-            };
-            fn taps(conv: &Conv) -> usize {
-                conv.kernel[1].div_ceil(conv.stride[1])
-            }
-            let direct = std::env::var("DIRECT").is_ok();
-            let mut scratch = vec![0f32; 60 << 20];
-            let skip = scratch.as_ptr().align_offset(64);
-            let scratch = scratch[skip..].as_mut_ptr();
-            for (i, a) in algorithms.iter().enumerate() {
-                let mut times = [[0.0; 201]; 3];
-                for r in 0..201 { let _ = r;
-                    unsafe {
-                        let t = std::time::Instant::now();
-                        if direct {
-                            conv.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
-                        } else {
-                            a.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
-                        }
-                        times[0][r] = t.elapsed().as_secs_f64() * 1e3;
-                        let t = std::time::Instant::now();
-                        if direct {
-                            conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
-                        } else {
-                            a.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
-                        }
-                        times[1][r] = t.elapsed().as_secs_f64() * 1e3;
-                        let t = std::time::Instant::now();
-                        if direct {
-                            conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
-                        } else {
-                            a.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
-                        }
-                        times[2][r] = t.elapsed().as_secs_f64() * 1e3;
-                    }
-                }
-                let flop = 2.0 * a.direct_cost();
-                for t in &mut times {
-                    t.sort_by(f64::total_cmp);
-                }
-                let m = times.map(|t| t[100]);
-                println!(
-                    "{name} {i} {} chunk {:?} : {:?} ms, {:?} effective GFLOP/s",
-                    a.points, [Kind::Forward, Kind::Input, Kind::Weight].map(|k| {let p = a.parts(k, std::ptr::null_mut()); (p.chunk, p.slices().count())}), m.map(|t| (t * 1000.0).round() / 1000.0), m.map(|t| (flop / t / 1e6).round())
-                );
-            }
         }
     }
 }
