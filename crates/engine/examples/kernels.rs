@@ -1,8 +1,9 @@
 //! Times the matrix product and the convolutions, as shares of what the processor's multipliers could do.
 //!
-//! `cargo run --release -p gany-engine --example kernels [name]`
+//! `cargo run --release -p gany-engine --example kernels [name [f32|bf16]]`
+use gany_engine::Precision;
 use gany_engine::kernels::peak::{best, multiply_add_gflops};
-use gany_engine::kernels::{conv::Conv, gemm::Gemm, isa::Isa};
+use gany_engine::kernels::{arithmetic::Arithmetic, conv::Conv, gemm::Gemm};
 
 /// Columns: name, batch, c_in, c_out, input extents, kernel, stride, padding, dilation, groups, transposed.
 type Case = (
@@ -94,12 +95,14 @@ impl Buffer {
 }
 
 fn main() {
-    let isa = Isa::current();
     let only = std::env::args().nth(1).unwrap_or_default();
+    let precision = std::env::args().nth(2).and_then(|name| Precision::of_name(&name));
+    let arithmetic = Arithmetic::current(precision.unwrap_or_default());
     let peak = multiply_add_gflops();
     println!(
-        "{}, {} threads: peak {peak:.0} GFLOP/s",
-        isa.name(),
+        "{} in {}, {} threads: peak {peak:.0} GFLOP/s in f32",
+        arithmetic.isa.name(),
+        arithmetic.precision.name(),
         gany_engine::pool::threads()
     );
     println!("{:<12} {:>24} {:>24} {:>24}", "GFLOP/s", "forward", "input", "weight");
@@ -123,7 +126,7 @@ fn main() {
         // SAFETY: all buffers have the lengths that the shape asks for.
         let seconds = best(|| unsafe {
             let (a, b, c, scratch) = (a.get(), b.get(), c.get(), scratch.get());
-            gemm.run(isa, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr(), None);
+            gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr(), None);
         });
         println!(
             "{:<18} {}",
@@ -150,11 +153,11 @@ fn main() {
         );
         let (out, scratch) = (out.get().as_mut_ptr() as usize, scratch.get().as_mut_ptr() as usize);
         // SAFETY: the buffers have the lengths that the shape asks for, here and below.
-        let forward = best(|| unsafe { conv.forward::<f32>(isa, x as _, w as _, out as _, scratch as _, None) });
+        let forward = best(|| unsafe { conv.forward::<f32>(arithmetic, x as _, w as _, out as _, scratch as _, None) });
         // SAFETY: as above.
-        let input = best(|| unsafe { conv.input_gradient::<f32>(isa, y as _, w as _, out as _, scratch as _) });
+        let input = best(|| unsafe { conv.input_gradient::<f32>(arithmetic, y as _, w as _, out as _, scratch as _) });
         // SAFETY: as above.
-        let weight = best(|| unsafe { conv.weight_gradient::<f32>(isa, x as _, y as _, out as _, scratch as _) });
+        let weight = best(|| unsafe { conv.weight_gradient::<f32>(arithmetic, x as _, y as _, out as _, scratch as _) });
         let macs = conv.batch * count(conv.output) * count(conv.kernel) * conv.c_in * conv.c_out / conv.groups;
         let flops = 2.0 * macs as f64;
         let (first, second) = if case.10 { (input, forward) } else { (forward, input) };

@@ -4,6 +4,7 @@
 //! The input gradient is cut by the stride's residues: every pixel of one residue class sees the same taps, so each
 //! class is a dense convolution of its own with stride 1.
 use super::{
+    arithmetic::Arithmetic,
     fold,
     gemm::Gemm,
     isa::Isa,
@@ -172,7 +173,7 @@ impl Conv {
     /// touches them; the machine has the instruction set.
     pub unsafe fn forward<T: Real>(
         &self,
-        isa: Isa,
+        arithmetic: Arithmetic,
         x: *const T,
         w: *const T,
         y: *mut T,
@@ -181,7 +182,7 @@ impl Conv {
     ) {
         if let Some(product) = self.forward_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, x, w, y, scratch, epilogue) };
+            return unsafe { product.run(arithmetic, x, w, y, scratch, epilogue) };
         }
         if self.is_depthwise() {
             let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
@@ -191,7 +192,7 @@ impl Conv {
                 }
             };
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
-            return unsafe { depthwise(isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
+            return unsafe { depthwise(arithmetic.isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -206,7 +207,7 @@ impl Conv {
             (None, epilogue)
         };
         // SAFETY: the caller vouches for the pointers; groups write different channels.
-        unsafe { product::product(isa, &self.forward_cut(), false, &source, y, scratch, inside) };
+        unsafe { product::product(arithmetic, &self.forward_cut(), false, &source, y, scratch, inside) };
         if let Some(epilogue) = behind {
             product::sweep(self.batch * count(self.output), self.c_out, epilogue);
         }
@@ -218,21 +219,22 @@ impl Conv {
     /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn input_gradient<T: Real>(&self, isa: Isa, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
+    pub unsafe fn input_gradient<T: Real>(&self, arithmetic: Arithmetic, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
         if let Some(product) = self.input_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, dy, w, dx, scratch, None) };
+            return unsafe { product.run(arithmetic, dy, w, dx, scratch, None) };
         }
         if fold::serves(self) {
+            // In any precision without rounding: the product is the smaller part of folding.
             // SAFETY: the caller's contract is the same.
-            return unsafe { fold::input_gradient(&Kernel::of(isa), self, dy, w, dx, scratch) };
+            return unsafe { fold::input_gradient(&Kernel::of(arithmetic.isa), self, dy, w, dx, scratch) };
         }
         if self.is_depthwise() {
             for phase in self.phases() {
                 let tap = |t| phase.tap(self, t);
                 let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
                 // SAFETY: the caller vouches for the pointers; phases write different pixels.
-                unsafe { depthwise(isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
+                unsafe { depthwise(arithmetic.isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
             }
             return;
         }
@@ -245,7 +247,7 @@ impl Conv {
                 w: Shared::read(w),
             };
             // SAFETY: the caller vouches for the pointers; phases write different pixels.
-            unsafe { product::product(isa, &cut, false, &source, dx, scratch, None) };
+            unsafe { product::product(arithmetic, &cut, false, &source, dx, scratch, None) };
         }
     }
 
@@ -255,14 +257,14 @@ impl Conv {
     /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn weight_gradient<T: Real>(&self, isa: Isa, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
+    pub unsafe fn weight_gradient<T: Real>(&self, arithmetic: Arithmetic, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, x, dy, dw, scratch, None) };
+            return unsafe { product.run(arithmetic, x, dy, dw, scratch, None) };
         }
         if self.is_depthwise() {
             // SAFETY: the caller's contract is the same.
-            return unsafe { self.depthwise_weight_gradient(isa, x, dy, dw, scratch) };
+            return unsafe { self.depthwise_weight_gradient(arithmetic.isa, x, dy, dw, scratch) };
         }
         let source = Weight {
             conv: self,
@@ -271,7 +273,7 @@ impl Conv {
             dy: Shared::read(dy),
         };
         // SAFETY: the caller vouches for the pointers; groups write different columns.
-        unsafe { product::product(isa, &self.weight_cut(), false, &source, dw, scratch, None) };
+        unsafe { product::product(arithmetic, &self.weight_cut(), false, &source, dw, scratch, None) };
     }
 
     /// The weight gradient where every channel is a group of its own.
@@ -1079,6 +1081,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::arithmetic::Precision;
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -1128,7 +1131,7 @@ mod tests {
             dw[j] += x[i] * dy[k];
         });
         let nan = T::from_f64(f64::NAN);
-        for isa in Isa::available() {
+        for arithmetic in Arithmetic::available() {
             let lengths = [
                 conv.forward_scratch_len(),
                 conv.input_scratch_len(),
@@ -1149,13 +1152,13 @@ mod tests {
             };
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
-                conv.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
-                conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
-                conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
+                conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
+                conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
+                conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
             }
-            assert_eq!(y2, y, "forward, {isa:?}, {conv:?}");
-            assert_eq!(dx2, dx, "input gradient, {isa:?}, {conv:?}");
-            assert_eq!(dw2, dw, "weight gradient, {isa:?}, {conv:?}");
+            assert_eq!(y2, y, "forward, {arithmetic:?}, {conv:?}");
+            assert_eq!(dx2, dx, "input gradient, {arithmetic:?}, {conv:?}");
+            assert_eq!(dw2, dw, "weight gradient, {arithmetic:?}, {conv:?}");
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
@@ -1280,7 +1283,7 @@ mod tests {
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
-        let run = |threads| {
+        let run = |precision, threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let len = conv
@@ -1293,14 +1296,16 @@ mod tests {
                 let (mut y, mut dx, mut dw) = (vec![0f32; dy.len()], vec![0f32; x.len()], vec![0f32; w.len()]);
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
-                    let isa = Isa::current();
-                    conv.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
-                    conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
-                    conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+                    let arithmetic = Arithmetic::current(precision);
+                    conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
+                    conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                    conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
                 }
                 [y, dx, dw].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             })
         };
-        assert_eq!(run(1), run(3));
+        for precision in Precision::ALL {
+            assert_eq!(run(precision, 1), run(precision, 3), "{precision:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Matrix products of any strides, in batches.
 use super::{
-    isa::Isa,
+    arithmetic::Arithmetic,
     micro::{Kernel, MAX_ROWS},
     product::{self, Cut, Epilogue, MAX_BLOCK, Source},
     real::Real,
@@ -73,7 +73,7 @@ impl Gemm {
     /// touches them; the machine has the instruction set.
     pub unsafe fn run<T: Real>(
         &self,
-        isa: Isa,
+        arithmetic: Arithmetic,
         a: *const T,
         b: *const T,
         c: *mut T,
@@ -89,7 +89,7 @@ impl Gemm {
         // SAFETY: the caller vouches for the pointers; rows of C are dense.
         unsafe {
             product::product(
-                isa,
+                arithmetic,
                 &gemm.cut(),
                 gemm.b_batch_stride == 0,
                 &source,
@@ -223,6 +223,7 @@ unsafe fn copy_runs<T: Real, const N: usize>(from: *const T, stride: usize, coun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::arithmetic::Precision;
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -252,7 +253,7 @@ mod tests {
     fn check<T: Real>(gemm: &Gemm, a_len: usize, b_len: usize) {
         let (a, b) = (numbers::<T>(a_len, 1), numbers::<T>(b_len, 2));
         let wanted = naive(gemm, &a, &b);
-        for isa in Isa::available() {
+        for arithmetic in Arithmetic::available() {
             let mut c = vec![T::from_f64(f64::NAN); wanted.len()];
             let mut scratch = vec![T::from_f64(f64::NAN); gemm.scratch_len() + 16];
             let skip = scratch.as_ptr().align_offset(64);
@@ -268,9 +269,9 @@ mod tests {
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
                 let scratch = scratch[skip..].as_mut_ptr();
-                gemm.run(isa, a.as_ptr(), b.as_ptr(), out.get(), scratch, Some(&epilogue));
+                gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), out.get(), scratch, Some(&epilogue));
             }
-            assert_eq!(c, wanted, "{isa:?} {gemm:?}");
+            assert_eq!(c, wanted, "{arithmetic:?} {gemm:?}");
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
@@ -347,7 +348,7 @@ mod tests {
         let gemm = Gemm::dense(300, 130, 5000);
         let a: Vec<f32> = (0..gemm.m * gemm.k).map(|i| (i as f32 * 0.37).sin()).collect();
         let b: Vec<f32> = (0..gemm.n * gemm.k).map(|i| (i as f32 * 0.11).cos()).collect();
-        let run = |threads| {
+        let run = |precision, threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0f32; gemm.m * gemm.n];
             let mut scratch = vec![0f32; gemm.scratch_len() + 16];
@@ -358,7 +359,7 @@ mod tests {
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
                     gemm.run(
-                        Isa::current(),
+                        Arithmetic::current(precision),
                         a.get(),
                         b.get(),
                         out.get(),
@@ -369,6 +370,8 @@ mod tests {
             });
             c.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
         };
-        assert_eq!(run(1), run(3));
+        for precision in Precision::ALL {
+            assert_eq!(run(precision, 1), run(precision, 3), "{precision:?}");
+        }
     }
 }

@@ -92,7 +92,7 @@ impl<T: Real> Kernel<T> {
                 let kernel = match isa {
                     Isa::Portable => None,
                     Isa::Avx2 => Some(x86::F32_AVX2),
-                    Isa::Avx512 => Some(x86::F32_AVX512),
+                    Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => Some(x86::F32_AVX512),
                 };
                 if let Some(kernel) = kernel {
                     // SAFETY: T is f32, so both types are the same.
@@ -103,7 +103,7 @@ impl<T: Real> Kernel<T> {
                 let kernel = match isa {
                     Isa::Portable => None,
                     Isa::Avx2 => Some(x86::F64_AVX2),
-                    Isa::Avx512 => Some(x86::F64_AVX512),
+                    Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => Some(x86::F64_AVX512),
                 };
                 if let Some(kernel) = kernel {
                     // SAFETY: T is f64, so both types are the same.
@@ -125,7 +125,7 @@ impl<T: Real> Kernel<T> {
 }
 
 /// A vector register. Every method is only called where the instruction set it stands for is enabled.
-trait Vector<T>: Copy {
+pub(super) trait Vector<T>: Copy {
     const LANES: usize;
     unsafe fn zero() -> Self;
     unsafe fn splat(value: *const T) -> Self;
@@ -142,7 +142,7 @@ trait Vector<T>: Copy {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows <= R <= ROWS`.
 #[inline(always)]
-unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
+pub(super) unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -284,11 +284,12 @@ macro_rules! choose {
         if $tile.rows <= $r {
             $(if $vectors <= $n {
                 // SAFETY: the caller vouches for the tile; the sizes were compared.
-                return unsafe { compute::<$t, $v, $rows, $r, $n>($tile) };
+                return unsafe { $crate::kernels::micro::compute::<$t, $v, $rows, $r, $n>($tile) };
             })*
         }
     };
 }
+pub(super) use choose;
 
 impl<T: Real> Vector<T> for [T; 4] {
     const LANES: usize = 4;
