@@ -126,7 +126,14 @@ fn main() {
         // SAFETY: all buffers have the lengths that the shape asks for.
         let seconds = best(|| unsafe {
             let (a, b, c, scratch) = (a.get(), b.get(), c.get(), scratch.get());
-            gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr(), None);
+            gemm.run(
+                arithmetic,
+                a.as_ptr(),
+                b.as_ptr(),
+                c.as_mut_ptr(),
+                scratch.as_mut_ptr(),
+                None,
+            );
         });
         println!(
             "{:<18} {}",
@@ -157,7 +164,8 @@ fn main() {
         // SAFETY: as above.
         let input = best(|| unsafe { conv.input_gradient::<f32>(arithmetic, y as _, w as _, out as _, scratch as _) });
         // SAFETY: as above.
-        let weight = best(|| unsafe { conv.weight_gradient::<f32>(arithmetic, x as _, y as _, out as _, scratch as _) });
+        let weight =
+            best(|| unsafe { conv.weight_gradient::<f32>(arithmetic, x as _, y as _, out as _, scratch as _) });
         let macs = conv.batch * count(conv.output) * count(conv.kernel) * conv.c_in * conv.c_out / conv.groups;
         let flops = 2.0 * macs as f64;
         let (first, second) = if case.10 { (input, forward) } else { (forward, input) };

@@ -58,11 +58,7 @@ pub(crate) unsafe fn run<T: Lane + random::Random>(
 
 /// # Safety
 /// As for [`run`].
-unsafe fn execute<T: Lane + random::Random>(
-    arithmetic: Arithmetic,
-    instruction: &Instruction,
-    memory: Memory<T>,
-) {
+unsafe fn execute<T: Lane + random::Random>(arithmetic: Arithmetic, instruction: &Instruction, memory: Memory<T>) {
     let isa = arithmetic.isa;
     let scratch = memory.at(Place::Arena(instruction.scratch));
     // SAFETY (all blocks below): the plan gives every operand memory of the size that the kernel reads or writes, results

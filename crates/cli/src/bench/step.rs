@@ -1,10 +1,11 @@
 //! `gany bench step`: a whole training step, timed as `benches/pytorch_step.py` times PyTorch's.
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, aligned, print};
-use crate::train::Precision;
+use crate::progress::warning;
+use crate::train::{PrecisionName, slowness};
 use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
-use ganymede::engine::{Timing, pool};
+use ganymede::engine::{Precision, Timing, pool};
 use ganymede::games::Play;
 use ganymede::models::{self, Built, Entry, Given, Settings};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 Examples:
   gany bench step dcgan --size 64 --width 64 --batch 64 --channels 3 --threads 2 --json
+  gany bench step dcgan --precision bf16
   gany bench step wgan_gp --size 32 --profile")]
 pub(crate) struct Args {
     /// The system
@@ -42,9 +44,9 @@ pub(crate) struct Args {
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N", value_parser = crate::train::threads)]
     threads: Option<usize>,
-    /// Arithmetic of the networks
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    precision: Precision,
+    /// What matrix products and convolutions compute in
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    precision: PrecisionName,
     /// Steps that are timed, after four that are not
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
@@ -66,7 +68,6 @@ const PEERS: [&str; 3] = ["gan", "dcgan", "wgan_gp"];
 const MOST_LISTED: usize = 24;
 
 pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
-    args.precision.check()?;
     if let Some(threads) = args.threads {
         pool::set_threads(threads);
     }
@@ -78,7 +79,8 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
     };
     let classes = entry.card.needs_labels.then_some(10);
     let Built { system, scope, batch } = entry.build(&settings(entry, &args)?, &Given { sample, classes }, 0)?;
-    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+    let precision = args.precision.on_this_machine();
+    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0).in_precision(precision);
     fill(&mut play, classes.unwrap_or(1));
     let planning = Instant::now();
     let arena_bytes = play.program(0).arena_bytes();
@@ -113,8 +115,8 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
         "steps": args.steps,
         "threads": pool::threads(),
         "device": "cpu",
-        "bf16": false,
-        "precision": "f32",
+        "bf16": precision == Precision::Bf16,
+        "precision": precision.name(),
         "median_ms": ms(median),
         "min_ms": ms(times[0]),
         "peak_mib": peak_mib(),
@@ -127,6 +129,8 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
     if args.json {
         print(&facts.to_string());
     } else {
+        args.precision.choice().iter().for_each(|choice| print(choice));
+        slowness(precision).iter().for_each(|slow| print(&warning(slow)));
         print(&told(&facts));
     }
     if args.profile {
@@ -191,14 +195,15 @@ fn told(facts: &Value) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let ms = |key: &str| format!("{} ms", facts[key]);
     let of = format!(
-        "{}, {}x{} pictures with {} channels, width {}, batch {}, {} threads",
+        "{}, {}x{} pictures with {} channels, width {}, batch {}, {} threads, {}",
         facts["model"].as_str().unwrap_or_default(),
         facts["size"],
         facts["size"],
         facts["channels"],
         facts["width"],
         facts["batch"],
-        facts["threads"]
+        facts["threads"],
+        facts["precision"].as_str().unwrap_or_default()
     );
     let table = aligned(&[
         row("step", format!("{}, at best {}", ms("median_ms"), ms("min_ms"))),

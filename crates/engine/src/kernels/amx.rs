@@ -139,13 +139,16 @@ pub(super) fn multiplier() -> Multiplier<f32> {
         tile,
         ..Kernel::<f32>::of(Isa::Amx)
     };
-    let rounding = Rounding {
-        depth_step: DEPTH,
-        round_a,
-        round_b: bf16::native_round,
-        around_tiles: Some([enter, leave]),
-    };
-    Multiplier::rounding(kernel, SQUARE, rounding)
+    Multiplier {
+        kernel,
+        tile_rows: SQUARE,
+        rounding: Some(Rounding {
+            depth_step: DEPTH,
+            round_a,
+            round_b: bf16::native_round,
+            around_tiles: Some([enter, leave]),
+        }),
+    }
 }
 
 /// Rounds a panel of A to rows of words: the panels of a block are one row-major matrix.

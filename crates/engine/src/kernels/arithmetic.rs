@@ -71,7 +71,8 @@ pub(super) struct Multiplier<T: 'static> {
     pub(super) kernel: Kernel<T>,
     /// Rows that its tile computes at most: whole panels of A.
     pub(super) tile_rows: usize,
-    rounding: Option<Rounding<T>>,
+    /// What makes words of elements, if they are not the same.
+    pub(super) rounding: Option<Rounding<T>>,
 }
 
 /// Rounds a panel from `depth` rows of elements to `words` rows of pairs; pairs behind the depth are zeros.
@@ -120,15 +121,6 @@ impl<T: Real> Multiplier<T> {
         let _ = depth;
         // SAFETY: T is f32, so both types are the same.
         unsafe { std::mem::transmute_copy::<Multiplier<f32>, Multiplier<T>>(&multiplier) }
-    }
-
-    /// Words that are multiplied by a kernel of their own, after rounding.
-    pub(super) fn rounding(kernel: Kernel<T>, tile_rows: usize, rounding: Rounding<T>) -> Self {
-        Self {
-            kernel,
-            tile_rows,
-            rounding: Some(rounding),
-        }
     }
 
     /// What the depth of every panel is a multiple of, but for the last.

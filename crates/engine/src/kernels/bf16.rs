@@ -3,7 +3,7 @@
 //! A word holds two neighbours along the depth, the first in its lower half: what `vdpbf16ps` multiplies, and what a few
 //! shifts take apart where a processor has no such instruction. That emulation is for trying bf16 out: it is slower than f32.
 use super::{
-    arithmetic::{Multiplier, Rounding},
+    arithmetic::{Multiplier, Round, Rounding},
     isa::Isa,
     micro::{Kernel, Tile, Vector, choose},
 };
@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 
 /// The nearest bf16, ties to even, in the lower half; what is not a number stays none.
 #[inline(always)]
-fn rounded(x: f32) -> u32 {
+pub(super) fn rounded(x: f32) -> u32 {
     let bits = x.to_bits();
     let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
     if x.is_nan() { bits >> 16 | 0x40 } else { nearest }
@@ -19,7 +19,7 @@ fn rounded(x: f32) -> u32 {
 
 /// The multiplier of an instruction set, which this machine must have.
 pub(super) fn multiplier(isa: Isa) -> Multiplier<f32> {
-    let (tile, round): (unsafe fn(&Tile<f32>), unsafe fn(*const f32, usize, usize, usize, *mut f32)) = match isa {
+    let (tile, round): (unsafe fn(&Tile<f32>), Round<f32>) = match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Bf16 | Isa::Amx => (x86::native_tile, x86::native_round),
         #[cfg(target_arch = "x86_64")]
@@ -32,13 +32,16 @@ pub(super) fn multiplier(isa: Isa) -> Multiplier<f32> {
         tile,
         ..Kernel::<f32>::of(isa)
     };
-    let rounding = Rounding {
-        depth_step: 2,
-        round_a: round,
-        round_b: round,
-        around_tiles: None,
-    };
-    Multiplier::rounding(kernel, kernel.rows, rounding)
+    Multiplier {
+        kernel,
+        tile_rows: kernel.rows,
+        rounding: Some(Rounding {
+            depth_step: 2,
+            round_a: round,
+            round_b: round,
+            around_tiles: None,
+        }),
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -251,7 +254,13 @@ mod x86 {
 
     /// Rounds panels that are 8 elements wide, or a multiple of 16.
     #[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512dq,avx512bw")]
-    pub(in super::super) unsafe fn native_round(from: *const f32, depth: usize, width: usize, words: usize, out: *mut f32) {
+    pub(in super::super) unsafe fn native_round(
+        from: *const f32,
+        depth: usize,
+        width: usize,
+        words: usize,
+        out: *mut f32,
+    ) {
         static NARROW: [u16; 32] = interleaved::<8>();
         static WIDE: [u16; 32] = interleaved::<16>();
         // SAFETY: the caller vouches for the panel and the words; a last row without a neighbour is paired with zeros.
@@ -296,6 +305,62 @@ mod x86 {
             }
             let live = depth.div_ceil(2);
             std::slice::from_raw_parts_mut(out.add(live * width), (words - live) * width).fill(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::arithmetic::{Arithmetic, Precision};
+    use proptest::prelude::*;
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_ties_are_even() {
+        for (bits, wanted) in [
+            (0x3f80_0000_u32, 0x3f80_u32),
+            (0x3f80_7fff, 0x3f80),
+            (0x3f80_8000, 0x3f80),
+            (0x3f80_8001, 0x3f81),
+            (0x3f81_8000, 0x3f82),
+            (0xbf81_8000, 0xbf82),
+            (0x7f7f_ffff, 0x7f80),
+            (0x7f80_0000, 0x7f80),
+            (0xff80_0000, 0xff80),
+            (0x7f80_0001, 0x7fc0),
+            (0xffff_ffff, 0xffff),
+            (0x8000_0000, 0x8000),
+        ] {
+            assert_eq!(rounded(f32::from_bits(bits)), wanted, "{bits:#x}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_instruction_set_rounds_alike(depth in 1usize..70, wide in 0usize..3, more in 0usize..3, seed in 0u32..) {
+            // Any bits but those of numbers too small to be normal, which some instructions take for zeros.
+            let number = |i: u32| {
+                let bits = (i ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(13).wrapping_mul(0x85eb_ca6b);
+                if bits & 0x7f80_0000 == 0 { bits | 0x0080_0000 } else { bits }
+            };
+            let words = depth.div_ceil(2) + more;
+            for arithmetic in Arithmetic::available() {
+                if arithmetic.precision == Precision::F32 {
+                    continue;
+                }
+                let kernel = Kernel::<f32>::of(arithmetic.isa);
+                let width = [kernel.rows, kernel.lanes, kernel.columns()][wide];
+                let panel: Vec<f32> = (0..(depth * width) as u32).map(|i| f32::from_bits(number(i))).collect();
+                let half = |k: usize, j: usize| if k < depth { rounded(panel[k * width + j]) } else { 0 };
+                let wanted: Vec<u32> = (0..words * width)
+                    .map(|i| half(2 * (i / width), i % width) | half(2 * (i / width) + 1, i % width) << 16)
+                    .collect();
+                let mut found = vec![f32::NAN; words * width];
+                let (from, to) = (panel.as_ptr(), found.as_mut_ptr());
+                // SAFETY: the panel and the words have the lengths that are said.
+                unsafe { (multiplier(arithmetic.isa).rounding.unwrap().round_b)(from, depth, width, words, to) };
+                prop_assert_eq!(found.iter().map(|word| word.to_bits()).collect::<Vec<_>>(), wanted);
+            }
         }
     }
 }

@@ -192,7 +192,18 @@ impl Conv {
                 }
             };
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
-            return unsafe { depthwise(arithmetic.isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
+            return unsafe {
+                depthwise(
+                    arithmetic.isa,
+                    &self.windows().whole_pixels(),
+                    x,
+                    w,
+                    y,
+                    tap,
+                    place,
+                    epilogue,
+                )
+            };
         }
         let source = Forward {
             conv: self,
@@ -219,7 +230,14 @@ impl Conv {
     /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn input_gradient<T: Real>(&self, arithmetic: Arithmetic, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
+    pub unsafe fn input_gradient<T: Real>(
+        &self,
+        arithmetic: Arithmetic,
+        dy: *const T,
+        w: *const T,
+        dx: *mut T,
+        scratch: *mut T,
+    ) {
         if let Some(product) = self.input_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, dy, w, dx, scratch, None) };
@@ -234,7 +252,18 @@ impl Conv {
                 let tap = |t| phase.tap(self, t);
                 let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
                 // SAFETY: the caller vouches for the pointers; phases write different pixels.
-                unsafe { depthwise(arithmetic.isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
+                unsafe {
+                    depthwise(
+                        arithmetic.isa,
+                        &phase.windows.whole_pixels(),
+                        dy,
+                        w,
+                        dx,
+                        tap,
+                        place,
+                        None,
+                    )
+                };
             }
             return;
         }
@@ -257,7 +286,14 @@ impl Conv {
     /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn weight_gradient<T: Real>(&self, arithmetic: Arithmetic, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
+    pub unsafe fn weight_gradient<T: Real>(
+        &self,
+        arithmetic: Arithmetic,
+        x: *const T,
+        dy: *const T,
+        dw: *mut T,
+        scratch: *mut T,
+    ) {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, x, dy, dw, scratch, None) };
@@ -1081,7 +1117,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::arithmetic::Precision;
+    use crate::kernels::{arithmetic::Precision, bf16};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -1255,6 +1291,62 @@ mod tests {
             (conv.groups, conv.c_in, conv.c_out) = (channels, channels, channels);
             check::<f32>(&conv);
             check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn bf16_convolves_rounded_operands() {
+        for conv in [
+            square(2, 5, 7, 9, 4, 2, 1, 1, 1),
+            square(1, 33, 17, 6, 3, 1, 1, 1, 1),
+            square(3, 8, 40, 8, 3, 1, 2, 2, 1),
+            square(2, 12, 24, 7, 3, 1, 1, 1, 2),
+            square(2, 19, 11, 5, 1, 1, 0, 1, 1),
+            square(3, 6, 9, 4, 4, 1, 0, 1, 1),
+        ] {
+            let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+            let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
+            let w = fill(count(conv.kernel) * conv.group_in() * conv.c_out, 0.11);
+            let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
+            let precise = |x: &f32| f64::from(f32::from_bits(bf16::rounded(*x) << 16));
+            let [x64, w64, dy64] = [&x, &w, &dy].map(|from| from.iter().map(precise).collect::<Vec<_>>());
+            let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+            each_product(&conv, |i, j, k| {
+                y[k] += x64[i] * w64[j];
+                dx[i] += dy64[k] * w64[j];
+                dw[j] += x64[i] * dy64[k];
+            });
+            for arithmetic in Arithmetic::available() {
+                if arithmetic.precision == Precision::F32 {
+                    continue;
+                }
+                let len = [
+                    conv.forward_scratch_len(),
+                    conv.input_scratch_len(),
+                    conv.weight_scratch_len(),
+                ];
+                let mut scratch = vec![f32::NAN; len.iter().max().unwrap() + 16];
+                let skip = scratch.as_ptr().align_offset(64);
+                let scratch = scratch[skip..].as_mut_ptr();
+                let (mut y2, mut dx2, mut dw2) = (
+                    vec![f32::NAN; y.len()],
+                    vec![f32::NAN; x.len()],
+                    vec![f32::NAN; w.len()],
+                );
+                // SAFETY: all buffers have the lengths that the shape asks for.
+                unsafe {
+                    conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), y2.as_mut_ptr(), scratch, None);
+                    conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
+                    conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
+                }
+                for (name, found, wanted) in [("y", &y2, &y), ("dx", &dx2, &dx), ("dw", &dw2, &dw)] {
+                    for (found, wanted) in found.iter().zip(wanted) {
+                        // Sums of f32 are this good; an operand that is not rounded would add a thousandth.
+                        let apart = (f64::from(*found) - wanted).abs();
+                        assert!(apart < 1e-4, "{name}, {arithmetic:?}, {conv:?}: {found}, not {wanted}");
+                    }
+                }
+            }
         }
     }
 

@@ -223,7 +223,7 @@ unsafe fn copy_runs<T: Real, const N: usize>(from: *const T, stride: usize, coun
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::arithmetic::Precision;
+    use crate::kernels::{arithmetic::Precision, bf16};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -322,6 +322,37 @@ mod tests {
             let (gemm, a_len, b_len) = strided(batch, m, n, k, kind);
             check::<f32>(&gemm, a_len, b_len);
             check::<f64>(&gemm, a_len, b_len);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn bf16_multiplies_rounded_operands(batch in 1usize..3, m in 1usize..40, n in 5usize..70, k in 0usize..90, kind in 0usize..32) {
+            let (gemm, a_len, b_len) = strided(batch, m, n, k, kind);
+            let numbers = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+            let (a, b) = (numbers(a_len, 0.37), numbers(b_len, 0.11));
+            let precise = |x: &f32| f64::from(f32::from_bits(bf16::rounded(*x) << 16));
+            let (a64, b64) = (a.iter().map(precise).collect::<Vec<_>>(), b.iter().map(precise).collect::<Vec<_>>());
+            let wanted = naive(&gemm, &a64, &b64);
+            for arithmetic in Arithmetic::available() {
+                if arithmetic.precision == Precision::F32 {
+                    continue;
+                }
+                let mut c = vec![f32::NAN; wanted.len()];
+                let mut scratch = vec![f32::NAN; gemm.scratch_len() + 16];
+                let skip = scratch.as_ptr().align_offset(64);
+                // SAFETY: all buffers have the lengths that the shape asks for.
+                unsafe {
+                    let scratch = scratch[skip..].as_mut_ptr();
+                    gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch, None);
+                }
+                for (found, wanted) in c.iter().zip(&wanted) {
+                    // Sums of f32 are this good; one operand that is not rounded would add a thousandth.
+                    let close = (k + 1) as f64 * 1e-7;
+                    prop_assert!((f64::from(*found) - wanted).abs() <= close, "{arithmetic:?} {gemm:?}: {found}, not {wanted}");
+                }
+            }
         }
     }
 

@@ -154,7 +154,16 @@ pub fn product_gflops(n: usize, precision: Precision) -> f64 {
     let seconds = best(|| {
         let scratch = &mut scratch[skip..];
         // SAFETY: all buffers have the lengths that the shape asks for, and nobody else uses them.
-        unsafe { gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr(), None) };
+        unsafe {
+            gemm.run(
+                arithmetic,
+                a.as_ptr(),
+                b.as_ptr(),
+                c.as_mut_ptr(),
+                scratch.as_mut_ptr(),
+                None,
+            )
+        };
     });
     2.0 * (n * n * n) as f64 / seconds / 1e9
 }
