@@ -293,3 +293,32 @@ unsafe fn multiply_one(tile: &Tile<f32>, row: usize, column: usize, sums: &mut S
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rounded_panel_of_a_is_row_major() {
+        // Everything but the tiles themselves runs where there are pairs of bf16.
+        if !Isa::available().iter().any(|isa| isa.multiplies_bf16()) {
+            return;
+        }
+        for depth in [1_usize, 31, 32, 33, 70, 512] {
+            let words = depth.next_multiple_of(DEPTH) / 2;
+            // Whole numbers up to 255, which bf16 holds exactly.
+            let number = |k: usize, row: usize| ((k * 7 + row * 31) % 256) as f32;
+            let panel: Vec<f32> = (0..depth * MAX_ROWS)
+                .map(|i| number(i / MAX_ROWS, i % MAX_ROWS))
+                .collect();
+            let mut found = vec![f32::NAN; words * MAX_ROWS];
+            // SAFETY: the panel and the words have the lengths that are said.
+            unsafe { round_a(panel.as_ptr(), depth, MAX_ROWS, words, found.as_mut_ptr()) };
+            for (i, word) in found.iter().enumerate() {
+                let (row, k) = (i / words, 2 * (i % words));
+                let half = |k: usize| if k < depth { number(k, row).to_bits() >> 16 } else { 0 };
+                assert_eq!(word.to_bits(), half(k) | half(k + 1) << 16, "depth {depth}, word {i}");
+            }
+        }
+    }
+}
