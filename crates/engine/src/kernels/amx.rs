@@ -145,6 +145,8 @@ pub(super) fn multiplier() -> Multiplier<f32> {
         rounding: Some(Rounding {
             depth_step: DEPTH,
             round_a,
+            // Rows of words would be wanted, not columns.
+            transpose: None,
             round_b: bf16::native_round,
             around_tiles: Some([enter, leave]),
         }),

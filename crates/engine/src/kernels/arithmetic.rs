@@ -1,7 +1,13 @@
 //! What products are multiplied in: the panels as they were packed, or rounded to pairs of bf16 first.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use super::amx;
-use super::{bf16, isa::Isa, micro::Kernel, product::Source, real::Real};
+use super::{
+    bf16,
+    isa::Isa,
+    micro::{Kernel, MAX_ROWS},
+    product::Source,
+    real::Real,
+};
 use std::any::TypeId;
 use std::ops::Range;
 
@@ -83,6 +89,9 @@ pub(super) struct Multiplier<T: 'static> {
 /// words hold the depth, and the width is one that the kernel packs.
 pub(super) type Round<T> = unsafe fn(*const T, usize, usize, usize, *mut T);
 
+/// [`Kernel::transpose`] for words of two places.
+pub(super) type Transpose<T> = unsafe fn(&[*const T; MAX_ROWS], usize, *mut T, usize);
+
 /// What makes words of elements.
 #[derive(Clone, Copy)]
 pub(super) struct Rounding<T: 'static> {
@@ -90,6 +99,8 @@ pub(super) struct Rounding<T: 'static> {
     pub(super) depth_step: usize,
     /// Rounds a panel of A.
     pub(super) round_a: Round<T>,
+    /// Packs rows of A straight into words, where their runs are even.
+    pub(super) transpose: Option<Transpose<T>>,
     /// Rounds a panel of B.
     pub(super) round_b: Round<T>,
     /// Called on the thread before its first tile of a task and behind the last.
@@ -170,6 +181,14 @@ impl<T: Real> Multiplier<T> {
             let Some(rounding) = self.rounding else {
                 return source.pack_a(kernel, item, rows, depth, out);
             };
+            if let (Some(transpose), true) = (rounding.transpose, source.has_even_runs()) {
+                let kernel = Kernel {
+                    transpose,
+                    places: 2,
+                    ..*kernel
+                };
+                return source.pack_a(&kernel, item, rows, depth, out);
+            }
             source.pack_a(kernel, item, rows, depth, elements);
             let words = self.words(deep);
             for panel in 0..panels {

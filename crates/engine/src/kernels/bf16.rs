@@ -3,7 +3,7 @@
 //! A word holds two neighbours along the depth, the first in its lower half: what `vdpbf16ps` multiplies, and what a few
 //! shifts take apart where a processor has no such instruction. That emulation is for trying bf16 out: it is slower than f32.
 use super::{
-    arithmetic::{Multiplier, Round, Rounding},
+    arithmetic::{Multiplier, Round, Rounding, Transpose},
     isa::Isa,
     micro::{Kernel, Tile, Vector, choose},
 };
@@ -28,6 +28,11 @@ pub(super) fn multiplier(isa: Isa) -> Multiplier<f32> {
         Isa::Avx2 => (x86::avx2_tile, x86::avx2_round),
         _ => (portable_tile, portable_round),
     };
+    let transpose: Option<Transpose<f32>> = match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16 | Isa::Amx => Some(x86::native_transpose),
+        _ => None,
+    };
     let kernel = Kernel {
         tile,
         ..Kernel::<f32>::of(isa)
@@ -38,6 +43,7 @@ pub(super) fn multiplier(isa: Isa) -> Multiplier<f32> {
         rounding: Some(Rounding {
             depth_step: 2,
             round_a: round,
+            transpose,
             round_b: round,
             around_tiles: None,
         }),
@@ -161,6 +167,7 @@ unsafe fn portable_round(from: *const f32, depth: usize, width: usize, words: us
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
+    use crate::kernels::micro::{MAX_ROWS, turn_f32};
     use std::arch::x86_64::*;
 
     /// Pairs that the processor multiplies. Its instruction takes operands too small to be normal for zeros.
@@ -250,6 +257,37 @@ mod x86 {
         // SAFETY: both types are 512 bits of anything.
         let halves = unsafe { std::mem::transmute::<__m512bh, __m512i>(halves) };
         _mm512_castsi512_ps(_mm512_permutexvar_epi16(places, halves))
+    }
+
+    /// Eight rows to columns of pairs.
+    #[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512dq,avx512bw")]
+    pub(super) unsafe fn native_transpose(
+        sources: &[*const f32; MAX_ROWS],
+        count: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
+        // SAFETY: `count` elements of eight sources are readable, half as many words of the output writable; masks see to
+        // tails. Both types are 256 bits of anything.
+        unsafe {
+            for k in (0..count).step_by(16) {
+                let left = (count - k).min(16);
+                let mask = ((1_u32 << left) - 1) as u16;
+                let mut rows = [_mm256_setzero_ps(); MAX_ROWS];
+                for (row, source) in rows.iter_mut().zip(sources) {
+                    let elements = if left == 16 {
+                        _mm512_loadu_ps(source.add(k))
+                    } else {
+                        _mm512_maskz_loadu_ps(mask, source.add(k))
+                    };
+                    *row = std::mem::transmute::<__m256bh, __m256>(_mm512_cvtneps_pbh(elements));
+                }
+                let out = out.add(k / 2 * stride);
+                for (word, &column) in turn_f32(rows)[..left.div_ceil(2)].iter().enumerate() {
+                    _mm256_storeu_ps(out.add(word * stride), column);
+                }
+            }
+        }
     }
 
     /// Rounds panels that are 8 elements wide, or a multiple of 16.

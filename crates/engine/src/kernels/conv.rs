@@ -648,12 +648,12 @@ impl Windows {
         for (panel, corners) in corners[..rows.len()].chunks(kernel.rows).enumerate() {
             // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
             unsafe {
-                let out = out.add(panel * kernel.rows * columns.len());
+                let out = out.add(panel * kernel.rows * columns.len().div_ceil(kernel.places));
                 self.visit_runs(images, corners, columns.clone(), |sources, start, length| {
                     (kernel.transpose)(
                         sources,
                         length,
-                        out.add((start - columns.start) * kernel.rows),
+                        out.add((start - columns.start) / kernel.places * kernel.rows),
                         kernel.rows,
                     );
                 });
@@ -919,6 +919,10 @@ impl<T: Real> Source<T> for Forward<'_, T> {
         self.windows.run >= 8
     }
 
+    fn has_even_runs(&self) -> bool {
+        self.windows.run.is_multiple_of(2)
+    }
+
     unsafe fn visit_runs(
         &self,
         group: usize,
@@ -1034,6 +1038,10 @@ impl<T: Real> Source<T> for Input<'_, T> {
         self.phase.windows.run >= 8
     }
 
+    fn has_even_runs(&self) -> bool {
+        self.phase.windows.run.is_multiple_of(2)
+    }
+
     unsafe fn visit_runs(
         &self,
         group: usize,
@@ -1094,6 +1102,10 @@ impl<T: Real> Source<T> for Weight<'_, T> {
     }
 
     fn has_runs(&self) -> bool {
+        false
+    }
+
+    fn has_even_runs(&self) -> bool {
         false
     }
 

@@ -117,7 +117,7 @@ impl<T: Real> Source<T> for Strided<T> {
                 .get()
                 .add(item * self.gemm.a_batch_stride + depth.start * column_stride);
             let mut done = rows.start;
-            if row_stride == 1 && kernel.rows == MAX_ROWS {
+            if row_stride == 1 && column_stride != 1 && kernel.rows == MAX_ROWS {
                 // Four panels at once read whole cache lines.
                 while done + 4 * MAX_ROWS <= rows.end {
                     for k in 0..depth.len() {
@@ -134,7 +134,7 @@ impl<T: Real> Source<T> for Strided<T> {
                 if first < done {
                     continue;
                 }
-                let out = out.add(panel * kernel.rows * depth.len());
+                let out = out.add(panel * kernel.rows * depth.len().div_ceil(kernel.places));
                 let row = |r: usize| a.add((first + r).min(rows.end - 1) * row_stride).cast_const();
                 if column_stride == 1 {
                     let sources: [*const T; MAX_ROWS] = std::array::from_fn(row);
@@ -185,6 +185,10 @@ impl<T: Real> Source<T> for Strided<T> {
 
     fn has_runs(&self) -> bool {
         self.gemm.a_strides[1] == 1 && self.gemm.k >= 8
+    }
+
+    fn has_even_runs(&self) -> bool {
+        self.gemm.a_strides[1] == 1
     }
 
     unsafe fn visit_runs(

@@ -48,6 +48,10 @@ pub(super) trait Source<T: Real>: Sync {
     /// Whether rows of A come in runs along the depth that are worth multiplying where they lie.
     fn has_runs(&self) -> bool;
 
+    /// Whether `pack_a` transposes all rows of A in runs that begin at even places of the depth, and all but the last end
+    /// there: then a kernel whose words hold two places may pack it.
+    fn has_even_runs(&self) -> bool;
+
     /// Calls `visit(sources, start, length)` for every run of at most eight rows; sources past the last row may be any
     /// that are readable.
     ///
