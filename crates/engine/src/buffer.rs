@@ -1,17 +1,62 @@
-//! Memory for elements: aligned for the widest vectors, reference-counted, of one dtype.
+//! Memory for elements: aligned for the widest vectors, of one dtype.
 use crate::tensor::DType;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// Elements of one dtype in aligned memory.
 pub struct Buffer {
-    // Whole cache lines, so that every element array starts on one and every vector load of it is aligned.
-    lines: Vec<Line>,
+    memory: Memory,
     dtype: DType,
     numel: usize,
 }
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// Bytes of a cache line: every array starts on one, so that no vector load of it crosses two.
+const LINE: usize = 64;
+/// Bytes of a huge page. A step walks through hundreds of megabytes: with pages of 4 KiB that is a page fault per page
+/// the first time and a miss of the address cache per page every time.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Zeros at first, aligned to a cache line; where there is room for huge pages, to those.
+struct Memory {
+    /// What was allocated. The allocator is asked for no more than its own alignment: then large zeros come from the
+    /// operating system as they are needed, and nobody writes them.
+    allocated: *mut u8,
+    layout: Layout,
+    /// The first aligned byte of it.
+    start: *mut u8,
+}
+
+// SAFETY: it owns what it points to, as a `Vec` does.
+unsafe impl Send for Memory {}
+// SAFETY: as above; shared references only read.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn zeros(bytes: usize) -> Self {
+        let align = if bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
+        let layout = Layout::array::<u64>((bytes + align).div_ceil(8)).expect("memory that a machine can have");
+        // SAFETY: the layout is not empty.
+        let allocated = unsafe { alloc_zeroed(layout) };
+        if allocated.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: there are `align` bytes more than needed.
+        let start = unsafe { allocated.add(allocated.align_offset(align)) };
+        #[cfg(target_os = "linux")]
+        if align == HUGE_PAGE {
+            // SAFETY: only pages that lie wholly in this allocation are named; the advice does not change what is in them.
+            // It may be refused, which costs time and nothing else.
+            unsafe { libc::madvise(start.cast(), bytes / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
+        }
+        Self { allocated, layout, start }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated with this layout.
+        unsafe { dealloc(self.allocated, self.layout) }
+    }
+}
 
 impl DType {
     /// Bytes of one element.
@@ -26,9 +71,8 @@ impl DType {
 impl Buffer {
     /// Zeros.
     pub fn zeros(dtype: DType, numel: usize) -> Buffer {
-        let lines = (numel * dtype.bytes()).div_ceil(64);
         Buffer {
-            lines: vec![Line([0; 64]); lines],
+            memory: Memory::zeros(numel * dtype.bytes()),
             dtype,
             numel,
         }
@@ -59,11 +103,11 @@ impl Buffer {
     }
 
     pub(crate) fn pointer(&self) -> *mut u8 {
-        self.lines.as_ptr().cast::<u8>().cast_mut()
+        self.memory.start
     }
 
     pub(crate) fn pointer_mut(&mut self) -> *mut u8 {
-        self.lines.as_mut_ptr().cast()
+        self.memory.start.cast()
     }
 
     /// The elements.
@@ -73,8 +117,8 @@ impl Buffer {
     #[track_caller]
     pub fn as_f32(&self) -> &[f32] {
         assert_eq!(self.dtype, DType::F32, "as_f32 of a buffer of {:?}", self.dtype);
-        // SAFETY: the lines hold at least `numel` initialised f32 of any bit pattern, aligned to 64 bytes.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.numel) }
+        // SAFETY: the memory holds at least `numel` initialised f32 of any bit pattern, aligned to 64 bytes.
+        unsafe { std::slice::from_raw_parts(self.memory.start.cast(), self.numel) }
     }
 
     /// The elements, to change.
@@ -85,7 +129,7 @@ impl Buffer {
     pub fn as_f32_mut(&mut self) -> &mut [f32] {
         assert_eq!(self.dtype, DType::F32, "as_f32_mut of a buffer of {:?}", self.dtype);
         // SAFETY: as in `as_f32`, and the borrow of `self` is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.numel) }
+        unsafe { std::slice::from_raw_parts_mut(self.memory.start.cast(), self.numel) }
     }
 
     /// The elements.
@@ -95,8 +139,8 @@ impl Buffer {
     #[track_caller]
     pub fn as_f64(&self) -> &[f64] {
         assert_eq!(self.dtype, DType::F64, "as_f64 of a buffer of {:?}", self.dtype);
-        // SAFETY: the lines hold at least `numel` initialised f64 of any bit pattern, aligned to 64 bytes.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.numel) }
+        // SAFETY: the memory holds at least `numel` initialised f64 of any bit pattern, aligned to 64 bytes.
+        unsafe { std::slice::from_raw_parts(self.memory.start.cast(), self.numel) }
     }
 
     /// The elements, to change.
@@ -107,19 +151,19 @@ impl Buffer {
     pub fn as_f64_mut(&mut self) -> &mut [f64] {
         assert_eq!(self.dtype, DType::F64, "as_f64_mut of a buffer of {:?}", self.dtype);
         // SAFETY: as in `as_f64`, and the borrow of `self` is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.numel) }
+        unsafe { std::slice::from_raw_parts_mut(self.memory.start.cast(), self.numel) }
     }
 
     /// The elements as little-endian bytes, as files keep them.
     pub fn as_bytes(&self) -> &[u8] {
-        // SAFETY: bytes have no invalid patterns, and the lines hold at least this many.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.numel * self.dtype.bytes()) }
+        // SAFETY: bytes have no invalid patterns, and the memory holds at least this many.
+        unsafe { std::slice::from_raw_parts(self.memory.start.cast(), self.numel * self.dtype.bytes()) }
     }
 
     /// The elements as little-endian bytes, to change: every pattern is a valid element.
     pub fn as_bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `as_bytes`, every bit pattern is a valid float, and the borrow of `self` is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.numel * self.dtype.bytes()) }
+        unsafe { std::slice::from_raw_parts_mut(self.memory.start.cast(), self.numel * self.dtype.bytes()) }
     }
 
     /// The elements as f64, whatever they are.

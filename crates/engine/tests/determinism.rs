@@ -3,16 +3,12 @@ mod draw;
 mod instruction_sets;
 use draw::Draw;
 use gany_engine::kernels::random;
-use gany_engine::{Buffer, ConvOptions, DType, Key, Precision, Program, Tensor, evaluate, grad};
+use gany_engine::{Buffer, ConvOptions, DType, Key, Precision, Program, Tensor, evaluate, grad, pool};
 
 /// Calls `work` on pools of one to four threads and compares what it gives.
 fn on_any_threads(name: &str, work: impl Fn() -> Vec<Vec<f64>> + Sync) {
     let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("a pool");
-        let values = pool.install(&work);
+        let values = pool::with_threads(threads, &work);
         values
             .into_iter()
             .map(|v| v.into_iter().map(f64::to_bits).collect::<Vec<_>>())

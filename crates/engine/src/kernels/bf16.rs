@@ -120,6 +120,11 @@ impl<V: Vector<f32>, D: Dot<V>> Vector<f32> for Pairs<V, D> {
         Self(unsafe { self.0.add(other.0) }, PhantomData)
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { self.0.sub(other.0) }, PhantomData)
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { D::dot(self.0, factor.0, sum.0) }, PhantomData)
@@ -138,7 +143,7 @@ impl Halves for [f32; 4] {
 }
 
 unsafe fn portable_tile(tile: &Tile<f32>) {
-    choose!(tile, f32, Pairs<[f32; 4], Emulated>, 4, [1, 2, 4], [1, 2]);
+    choose!(tile, f32, Pairs<[f32; 4], Emulated>, [1, 2, 4], [1, 2]);
 }
 
 /// Rounds a panel a word at a time.
@@ -213,17 +218,17 @@ mod x86 {
 
     #[target_feature(enable = "avx2,fma")]
     pub(super) unsafe fn avx2_tile(tile: &Tile<f32>) {
-        choose!(tile, f32, Pairs<__m256, Emulated>, 4, [1, 2, 4], [1, 2]);
+        choose!(tile, f32, Pairs<__m256, Emulated>, [1, 2, 4], [1, 2]);
     }
 
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     pub(super) unsafe fn avx512_tile(tile: &Tile<f32>) {
-        choose!(tile, f32, Pairs<__m512, Emulated>, 8, [1, 2, 4, 8], [1, 2]);
+        choose!(tile, f32, Pairs<__m512, Emulated>, [1, 2, 4, 8], [1, 2]);
     }
 
     #[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512dq,avx512bw,fma")]
     pub(super) unsafe fn native_tile(tile: &Tile<f32>) {
-        choose!(tile, f32, Pairs<__m512, Native>, 8, [1, 2, 4, 8], [1, 2]);
+        choose!(tile, f32, Pairs<__m512, Native>, [1, 2, 4, 8], [1, 2]);
     }
 
     #[target_feature(enable = "avx2")]

@@ -12,8 +12,10 @@ use super::{
     product::{self, Cut, Epilogue, MAX_BLOCK, Source},
     real::Real,
     scratch::Shared,
+    winograd::{Kind, Winograd},
 };
 use crate::pool;
+use std::any::TypeId;
 use std::ops::Range;
 
 /// The shape of a convolution; one- and two-dimensional ones have leading extents of 1.
@@ -109,6 +111,18 @@ impl Conv {
         )
     }
 
+    /// The algorithm with fewer multiplications that serves this convolution best, if there is one for these elements.
+    fn winograd<T: Real>(&self, arithmetic: Arithmetic) -> Option<Winograd<'_>> {
+        (TypeId::of::<T>() == TypeId::of::<f32>())
+            .then(|| Winograd::of(self, arithmetic.speedup()))
+            .flatten()
+    }
+
+    /// Elements of scratch for a kind, of which the direct way needs `direct`.
+    fn scratch_len(&self, kind: Kind, direct: usize) -> usize {
+        Winograd::of(self, 1.0).map_or(direct, |winograd| winograd.scratch_len(kind).max(direct))
+    }
+
     /// Every channel is a group of its own: there is no product of matrices in it.
     fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.groups == self.c_in && self.groups == self.c_out
@@ -133,10 +147,10 @@ impl Conv {
         if self.is_depthwise() {
             return 0;
         }
-        self.forward_product().map_or_else(
-            || self.forward_cut().scratch_len(false),
-            |product| product.scratch_len(),
-        )
+        match self.forward_product() {
+            Some(product) => product.scratch_len(),
+            None => self.scratch_len(Kind::Forward, self.forward_cut().scratch_len(false)),
+        }
     }
 
     /// Elements of scratch that [`Conv::input_gradient`] needs.
@@ -147,11 +161,10 @@ impl Conv {
         match self.input_product() {
             Some(product) => product.scratch_len(),
             None if fold::serves(self) => fold::scratch_len(self),
-            None => self
-                .phases()
-                .map(|phase| phase.cut(self).scratch_len(false))
-                .max()
-                .unwrap_or(0),
+            None => {
+                let phases = self.phases().map(|phase| phase.cut(self).scratch_len(false));
+                self.scratch_len(Kind::Input, phases.max().unwrap_or(0))
+            }
         }
     }
 
@@ -160,8 +173,10 @@ impl Conv {
         if self.is_depthwise() {
             return self.depthwise_pieces() * count(self.kernel) * self.c_out;
         }
-        self.weight_product()
-            .map_or_else(|| self.weight_cut().scratch_len(false), |product| product.scratch_len())
+        match self.weight_product() {
+            Some(product) => product.scratch_len(),
+            None => self.scratch_len(Kind::Weight, self.weight_cut().scratch_len(false)),
+        }
     }
 
     /// Computes y from x and w. `epilogue` is called once for every finished range of whole pixels of y, on any thread;
@@ -183,6 +198,10 @@ impl Conv {
         if let Some(product) = self.forward_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, x, w, y, scratch, epilogue) };
+        }
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+            // SAFETY: the caller's contract is the same; T is f32.
+            return unsafe { winograd.forward(arithmetic.isa, x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
         }
         if self.is_depthwise() {
             let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
@@ -242,6 +261,10 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, dy, w, dx, scratch, None) };
         }
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+            // SAFETY: the caller's contract is the same; T is f32.
+            return unsafe { winograd.input_gradient(arithmetic.isa, dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
+        }
         if fold::serves(self) {
             // In any precision without rounding: the product is the smaller part of folding.
             // SAFETY: the caller's contract is the same.
@@ -297,6 +320,10 @@ impl Conv {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, x, dy, dw, scratch, None) };
+        }
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+            // SAFETY: the caller's contract is the same; T is f32.
+            return unsafe { winograd.weight_gradient(arithmetic.isa, x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
         }
         if self.is_depthwise() {
             // SAFETY: the caller's contract is the same.
@@ -1388,8 +1415,7 @@ mod tests {
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |precision, threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+            crate::pool::with_threads(threads, || {
                 let len = conv
                     .forward_scratch_len()
                     .max(conv.input_scratch_len())

@@ -166,6 +166,8 @@ unsafe fn multiply<T: Real>(
                     (kernel.tile)(&Tile {
                         depth,
                         a: a.add(first * depth),
+                        a_row: 1,
+                        a_step: kernel.rows,
                         b: packed.add(start * padded + column * depth),
                         b_stride: columns.next_multiple_of(kernel.lanes),
                         c: terms.add(column),

@@ -384,12 +384,11 @@ mod tests {
         let a: Vec<f32> = (0..gemm.m * gemm.k).map(|i| (i as f32 * 0.37).sin()).collect();
         let b: Vec<f32> = (0..gemm.n * gemm.k).map(|i| (i as f32 * 0.11).cos()).collect();
         let run = |precision, threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0f32; gemm.m * gemm.n];
             let mut scratch = vec![0f32; gemm.scratch_len() + 16];
             let (out, scratch) = (Shared::new(c.as_mut_ptr()), Shared::new(scratch.as_mut_ptr()));
             let (a, b) = (Shared::read(a.as_ptr()), Shared::read(b.as_ptr()));
-            pool.install(|| {
+            crate::pool::with_threads(threads, || {
                 let skip = scratch.get().align_offset(64);
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {

@@ -16,8 +16,11 @@ pub(super) const MAX_LANES: usize = 16;
 /// One tile of a product: `C[rows, columns] (+)= A[rows, depth] B[depth, columns]`.
 pub(super) struct Tile<T> {
     pub(super) depth: usize,
-    /// Packed: `depth` groups of `Kernel::rows` elements.
     pub(super) a: *const T,
+    /// Elements from one row of A to the next: 1 in a packed panel, anything else where A lies row after row.
+    pub(super) a_row: usize,
+    /// Elements from one step of the depth to the next: the rows of a panel, or 1 where A lies row after row.
+    pub(super) a_step: usize,
     /// `depth` rows of whole vectors, `b_stride` elements apart.
     pub(super) b: *const T,
     pub(super) b_stride: usize,
@@ -44,7 +47,8 @@ pub(super) struct Kernel<T: 'static> {
     /// Computes a tile.
     ///
     /// Safety: the machine has the instruction set; `1 <= rows <= Kernel::rows`, `1 <= columns <= lanes * vectors`;
-    /// A, B (up to whole vectors) and the named part of C are valid, and nobody else touches that part of C.
+    /// A (as many rows as the next power of two), B (up to whole vectors) and the named part of C are valid, and nobody
+    /// else touches that part of C; where `a_row` is not 1, `a_step` is.
     pub(super) tile: unsafe fn(&Tile<T>),
     /// Called with sources, a count, `out` and a stride: writes `out[k * stride + r] = sources[r][k]` for `k` below the
     /// count and `r` below `rows`; where a word holds several places, `k` counts words, and a last one that is not full
@@ -138,15 +142,16 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn store(self, to: *mut T);
     unsafe fn store_first(self, to: *mut T, count: usize);
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self;
 }
 
-/// A tile of `R` computed rows and `N` vectors, whose A panel has `ROWS` rows.
+/// A tile of `R` computed rows and `N` vectors; `PANEL` says that a step's elements of A lie next to each other.
 ///
 /// # Safety
-/// As [`Kernel::tile`], with `tile.rows <= R <= ROWS`.
+/// As [`Kernel::tile`], with `tile.rows <= R`, and R rows of A readable.
 #[inline(always)]
-pub(super) unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: usize, const N: usize>(tile: &Tile<T>) {
+pub(super) unsafe fn compute<T: Real, V: Vector<T>, const R: usize, const N: usize, const PANEL: bool>(tile: &Tile<T>) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -157,12 +162,12 @@ pub(super) unsafe fn compute<T: Real, V: Vector<T>, const ROWS: usize, const R: 
                 *vector = V::load(b.add(j * V::LANES));
             }
             for (i, sums) in sums.iter_mut().enumerate() {
-                let factor = V::splat(a.add(i));
+                let factor = V::splat(a.add(if PANEL { i } else { i * tile.a_row }));
                 for j in 0..N {
                     sums[j] = factor.mul_add(row[j], sums[j]);
                 }
             }
-            a = a.add(ROWS);
+            a = a.add(if PANEL { tile.a_step } else { 1 });
             b = b.add(tile.b_stride);
         }
         let last = tile.columns - (N - 1) * V::LANES;
@@ -279,16 +284,20 @@ macro_rules! choose_dot {
 
 /// Picks the smallest computed tile that covers what is asked for.
 macro_rules! choose {
-    ($tile:expr, $t:ty, $v:ty, $rows:literal, [$($r:literal),*], $n:tt) => {{
+    ($tile:expr, $t:ty, $v:ty, [$($r:literal),*], $n:tt) => {{
         let tile = $tile;
         let vectors = tile.columns.div_ceil(<$v as Vector<$t>>::LANES);
-        $(choose!(@rows tile, vectors, $t, $v, $rows, $r, $n);)*
+        if tile.a_row == 1 {
+            $(choose!(@rows tile, vectors, $t, $v, $r, $n, true);)*
+        } else {
+            $(choose!(@rows tile, vectors, $t, $v, $r, $n, false);)*
+        }
     }};
-    (@rows $tile:ident, $vectors:ident, $t:ty, $v:ty, $rows:literal, $r:literal, [$($n:literal),*]) => {
+    (@rows $tile:ident, $vectors:ident, $t:ty, $v:ty, $r:literal, [$($n:literal),*], $panel:literal) => {
         if $tile.rows <= $r {
             $(if $vectors <= $n {
                 // SAFETY: the caller vouches for the tile; the sizes were compared.
-                return unsafe { $crate::kernels::micro::compute::<$t, $v, $rows, $r, $n>($tile) };
+                return unsafe { $crate::kernels::micro::compute::<$t, $v, $r, $n, $panel>($tile) };
             })*
         }
     };
@@ -342,6 +351,15 @@ impl<T: Real> Vector<T> for [T; 4] {
         ]
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        [
+            self[0] - other[0],
+            self[1] - other[1],
+            self[2] - other[2],
+            self[3] - other[3],
+        ]
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
         // Without the instruction, a fused product is a slow library call.
         let fused = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
@@ -357,7 +375,7 @@ impl<T: Real> Vector<T> for [T; 4] {
 }
 
 unsafe fn portable_tile<T: Real>(tile: &Tile<T>) {
-    choose!(tile, T, [T; 4], 4, [1, 2, 4], [1, 2]);
+    choose!(tile, T, [T; 4], [1, 2, 4], [1, 2]);
 }
 
 unsafe fn portable_transpose<T: Real, const ROWS: usize>(
@@ -434,19 +452,19 @@ mod x86 {
 
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f32_avx2(tile: &Tile<f32>) {
-        choose!(tile, f32, __m256, 4, [1, 2, 4], [1, 2]);
+        choose!(tile, f32, __m256, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx2,fma")]
     unsafe fn f64_avx2(tile: &Tile<f64>) {
-        choose!(tile, f64, __m256d, 4, [1, 2, 4], [1, 2]);
+        choose!(tile, f64, __m256d, [1, 2, 4], [1, 2]);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f32_avx512(tile: &Tile<f32>) {
-        choose!(tile, f32, __m512, 8, [1, 2, 4, 8], [1, 2]);
+        choose!(tile, f32, __m512, [1, 2, 4, 8], [1, 2]);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f64_avx512(tile: &Tile<f64>) {
-        choose!(tile, f64, __m512d, 8, [1, 2, 4, 8], [1, 2]);
+        choose!(tile, f64, __m512d, [1, 2, 4, 8], [1, 2]);
     }
 
     #[target_feature(enable = "avx2,fma")]
@@ -510,7 +528,7 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($v:ty, $t:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident,
+        ($v:ty, $t:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident,
          |$from:ident, $n:ident| $load_first:expr, |$to:ident, $m:ident, $x:ident| $store_first:expr) => {
             // SAFETY (of every block below): only called where the instruction set is enabled, on valid pointers.
             impl Vector<$t> for $v {
@@ -552,6 +570,11 @@ mod x86 {
                     unsafe { $add(self, other) }
                 }
                 #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $sub(self, other) }
+                }
+                #[inline(always)]
                 unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
                     // SAFETY: see above.
                     unsafe { $fma(self, factor, sum) }
@@ -568,6 +591,7 @@ mod x86 {
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         _mm256_add_ps,
+        _mm256_sub_ps,
         _mm256_fmadd_ps,
         |p, n| _mm256_maskload_ps(p, mask_32(n)),
         |p, n, x| _mm256_maskstore_ps(p, mask_32(n), x)
@@ -581,6 +605,7 @@ mod x86 {
         _mm256_loadu_pd,
         _mm256_storeu_pd,
         _mm256_add_pd,
+        _mm256_sub_pd,
         _mm256_fmadd_pd,
         |p, n| _mm256_maskload_pd(p, mask_64(n)),
         |p, n, x| _mm256_maskstore_pd(p, mask_64(n), x)
@@ -594,6 +619,7 @@ mod x86 {
         _mm512_loadu_ps,
         _mm512_storeu_ps,
         _mm512_add_ps,
+        _mm512_sub_ps,
         _mm512_fmadd_ps,
         |p, n| _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p),
         |p, n, x| _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as u16, x)
@@ -607,6 +633,7 @@ mod x86 {
         _mm512_loadu_pd,
         _mm512_storeu_pd,
         _mm512_add_pd,
+        _mm512_sub_pd,
         _mm512_fmadd_pd,
         |p, n| _mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p),
         |p, n, x| _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as u8, x)

@@ -16,3 +16,4 @@ pub mod random;
 pub mod real;
 mod scratch;
 mod vector;
+mod winograd;

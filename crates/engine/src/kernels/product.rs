@@ -326,6 +326,8 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
                         (kernel.tile)(&Tile {
                             depth: words,
                             a: a.add(row * words),
+                            a_row: 1,
+                            a_step: kernel.rows,
                             b,
                             b_stride: width,
                             c: to.add(column),

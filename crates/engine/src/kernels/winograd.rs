@@ -1,0 +1,907 @@
+//! Convolutions with fewer multiplications: F(outputs, taps) of Winograd on both axes.
+//!
+//! A convolution with stride s is one with stride 1 over s * s times the channels: those of every phase, the pixels that
+//! a residue of the stride selects. So a 4x4 window with stride 2 is a 2x2 window, of which F(2, 2) computes four results
+//! with 9 multiplications instead of 16, and F(4, 2) sixteen with 25 instead of 64.
+//!
+//! Tiles of the operands are transformed into points, each point is a matrix product of its own, and the products are
+//! transformed back. The three convolutions are each other's transposes, and so are their algorithms: the same three
+//! matrices serve all. Tiles are taken in chunks, so that points and products stay in the last level of cache.
+mod transform;
+
+use super::{
+    conv::Conv,
+    isa::Isa,
+    micro::{Kernel, MAX_ROWS, Tile},
+    product::Epilogue,
+    scratch::{self, Shared},
+};
+use crate::pool;
+use std::ops::Range;
+use transform::{Algorithm, BLOCK, F22, F23, F42, F43, Job, MAX_TILE, Transforms};
+
+/// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
+const CHUNK: usize = 5 << 19;
+/// Weights of all points that a slice of their columns may fill.
+const SLICE: usize = 7 << 19;
+/// Depth of a block of the product, in elements: a panel of B as deep is read from the second level of cache, the rows of
+/// A from the first.
+const DEPTH: usize = 512;
+/// Rows and columns that one task multiplies.
+const ROWS: usize = 128;
+const COLUMNS: usize = 256;
+/// Multiply-adds in the time that one point is made, written and read: measured, the same for operands, weights and
+/// results within a third.
+const POINT_COST: f64 = 40.0;
+/// Elements behind each row of points, so that rows do not fall on the same lines of the cache.
+const GAP: usize = 16;
+/// Elements that the points of one tile or tap lie apart, beside a multiple of the cache's whole width: a tile is written
+/// to all points at once, and points that fell on the same lines of the cache would drive each other out.
+const APART: usize = 80;
+/// Columns of a panel of B; every kernel's tile divides it.
+const PANEL: usize = 2 * BLOCK;
+/// Channels of y whose taps are turned at once: they stay in the first level of cache.
+const TURNED: usize = 64;
+
+/// Which of the three convolutions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Forward,
+    Input,
+    Weight,
+}
+
+/// A convolution that is computed by an algorithm.
+pub(super) struct Winograd<'a> {
+    conv: &'a Conv,
+    /// Results of a tile, per axis.
+    outputs: usize,
+    /// Taps of every phase, per axis.
+    taps: usize,
+    /// Points per axis.
+    points: usize,
+    /// Tiles of a picture: rows and columns of them.
+    tiles: [usize; 2],
+    transforms: fn(Isa) -> Transforms,
+}
+
+impl<'a> Winograd<'a> {
+    /// The algorithm that computes a convolution in the least time, where one beats multiplying directly so many times as
+    /// fast as f32 multiplies.
+    pub(super) fn of(conv: &'a Conv, speedup: f64) -> Option<Self> {
+        let flat = conv.input[0] == 1 && conv.output[0] == 1 && conv.kernel[0] == 1 && conv.padding[0] == 0;
+        let [_, high, wide] = conv.kernel;
+        let [_, down, right] = conv.stride;
+        let taps = high.div_ceil(down);
+        let fits = flat
+            && conv.groups == 1
+            && conv.dilation == [1; 3]
+            && taps == wide.div_ceil(right)
+            && conv.c_in.is_multiple_of(BLOCK)
+            && conv.c_out.is_multiple_of(BLOCK)
+            && conv.batch * conv.c_in * conv.c_out * conv.output[1] * conv.output[2] > 0;
+        if !fits {
+            return None;
+        }
+        let candidates = match taps {
+            2 => [Self::new::<F22>(conv), Self::new::<F42>(conv)],
+            3 => [Self::new::<F23>(conv), Self::new::<F43>(conv)],
+            _ => return None,
+        };
+        let best = candidates.into_iter().min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
+        (best.cost() < best.direct_cost() / speedup).then_some(best)
+    }
+
+    fn new<F: Algorithm>(conv: &'a Conv) -> Self {
+        Self {
+            conv,
+            outputs: F::OUTPUTS,
+            taps: F::TAPS,
+            points: F::OUTPUTS + F::TAPS - 1,
+            tiles: [1, 2].map(|axis| conv.output[axis].div_ceil(F::OUTPUTS)),
+            transforms: Transforms::of::<F>,
+        }
+    }
+
+    /// Multiply-adds of the definition.
+    fn direct_cost(&self) -> f64 {
+        let conv = self.conv;
+        let taps = conv.kernel[1] * conv.kernel[2];
+        (conv.batch * conv.output[1] * conv.output[2] * taps * conv.c_in) as f64 * conv.c_out as f64
+    }
+
+    /// Multiply-adds that take as long as the algorithm.
+    fn cost(&self) -> f64 {
+        let (positions, inner, outer) = (self.positions(), self.inner(), self.conv.c_out);
+        let products = (positions * self.total_tiles() * inner) as f64 * outer as f64;
+        let points = (positions * (self.total_tiles() * (inner + outer) + inner * outer)) as f64;
+        products + POINT_COST * points
+    }
+
+    fn positions(&self) -> usize {
+        self.points * self.points
+    }
+
+    fn phases(&self) -> usize {
+        self.conv.stride[1] * self.conv.stride[2]
+    }
+
+    /// Channels of x over all phases.
+    fn inner(&self) -> usize {
+        self.phases() * self.conv.c_in
+    }
+
+    fn total_tiles(&self) -> usize {
+        self.conv.batch * self.tiles[0] * self.tiles[1]
+    }
+
+    /// Tiles that a chunk consists of: whole rows of tiles, whole pictures, any.
+    fn unit(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Forward => self.tiles[1],
+            Kind::Input => self.picture(),
+            Kind::Weight => 1,
+        }
+    }
+
+    fn picture(&self) -> usize {
+        self.tiles[0] * self.tiles[1]
+    }
+
+    /// Elements of scratch that a kind needs.
+    pub(super) fn scratch_len(&self, kind: Kind) -> usize {
+        self.parts(kind, std::ptr::null_mut()).len
+    }
+
+    /// How a kind is cut into chunks and slices, and its scratch into parts.
+    fn parts(&self, kind: Kind, scratch: *mut f32) -> Parts {
+        let (positions, tiles, unit) = (self.positions(), self.total_tiles(), self.unit(kind));
+        let (depth, columns) = match kind {
+            Kind::Forward | Kind::Weight => (self.inner(), self.conv.c_out),
+            Kind::Input => (self.conv.c_out, self.inner()),
+        };
+        // Cut evenly, so that nothing thin is left over.
+        let slices = (positions * depth * columns).div_ceil(SLICE);
+        let width = columns.div_ceil(slices).next_multiple_of(PANEL).min(columns);
+        let most = (CHUNK / (positions * (depth + width)) / unit).max(1) * unit;
+        let chunk = (tiles / unit).div_ceil(tiles.div_ceil(most)) * unit;
+        let rows = chunk.next_multiple_of(BLOCK);
+        let at = |from: usize| Shared::new(scratch.wrapping_add(from));
+        let (left_row, right_row) = match kind {
+            Kind::Weight => (depth, width),
+            _ => (depth + GAP, width + GAP),
+        };
+        let (weights_apart, left_apart, right_apart) =
+            (apart(depth * width), apart(rows * left_row), apart(rows * right_row));
+        let left = positions * weights_apart;
+        let right = left + positions * left_apart;
+        Parts {
+            positions,
+            tiles,
+            chunk,
+            depth,
+            columns,
+            width,
+            weights: at(0),
+            weights_apart,
+            left: at(left),
+            left_row,
+            left_apart,
+            right: at(right),
+            right_row,
+            right_apart,
+            len: right + positions * right_apart,
+        }
+    }
+
+    /// Sample, and the first pixel of y in a tile.
+    fn corner(&self, tile: usize) -> (usize, [usize; 2]) {
+        let (sample, at) = (tile / self.picture(), tile % self.picture());
+        (sample, [at / self.tiles[1] * self.outputs, at % self.tiles[1] * self.outputs])
+    }
+
+    /// Where the pixels of a tile of x start, for one phase; null outside.
+    fn pixels(&self, x: *mut f32, tile: usize, phase: usize) -> [*mut f32; MAX_TILE] {
+        let conv = self.conv;
+        let (sample, [top, left]) = self.corner(tile);
+        let [_, down, right] = conv.stride;
+        let top = (top * down + phase / right) as isize - conv.padding[1] as isize;
+        let left = (left * right + phase % right) as isize - conv.padding[2] as isize;
+        let extents = [conv.input[1], conv.input[2]];
+        places(x, extents, conv.c_in, sample, [top, left], [down, right], self.points)
+    }
+
+    /// Where the pixels of a tile of y start; null outside.
+    fn results(&self, y: *mut f32, tile: usize) -> [*mut f32; MAX_TILE] {
+        let conv = self.conv;
+        let (sample, at) = self.corner(tile);
+        let extents = [conv.output[1], conv.output[2]];
+        places(y, extents, conv.c_out, sample, at.map(|at| at as isize), [1, 1], self.outputs)
+    }
+
+    /// Where the taps of a phase start in w, for one channel of x; null where the window has none.
+    fn taps(&self, w: *mut f32, phase: usize, channel: usize) -> [*mut f32; MAX_TILE] {
+        let conv = self.conv;
+        let [_, down, right] = conv.stride;
+        let mut taps = [std::ptr::null_mut(); MAX_TILE];
+        for i in 0..self.taps {
+            for j in 0..self.taps {
+                let (row, column) = (i * down + phase / right, j * right + phase % right);
+                if row < conv.kernel[1] && column < conv.kernel[2] {
+                    let tap = row * conv.kernel[2] + column;
+                    taps[i * self.taps + j] = w.wrapping_add((tap * conv.c_in + channel) * conv.c_out);
+                }
+            }
+        }
+        taps
+    }
+
+    /// Computes y from x and w.
+    ///
+    /// # Safety
+    /// As for [`Conv::forward`].
+    pub(super) unsafe fn forward(
+        &self,
+        isa: Isa,
+        x: *const f32,
+        w: *const f32,
+        y: *mut f32,
+        scratch: *mut f32,
+        epilogue: Option<Epilogue>,
+    ) {
+        let (kernel, transforms) = (Kernel::of(isa), (self.transforms)(isa));
+        let outer = self.conv.c_out;
+        let unit = self.unit(Kind::Forward);
+        let parts = self.parts(Kind::Forward, scratch);
+        let (x, y) = (Shared::read(x), Shared::new(y));
+        for slice in parts.slices() {
+            // SAFETY (of all blocks): the parts of the scratch are disjoint and as long as is said there; every task
+            // writes its own tiles, rows or channels; the caller vouches for the operands.
+            unsafe { self.weights(&transforms, w, slice.clone(), &parts) };
+            for chunk in parts.chunks() {
+                if slice.start == 0 || !parts.is_one_chunk() {
+                    pool::for_each(chunk.len(), |number| {
+                        for phase in 0..self.phases() {
+                            let from = self.pixels(x.get(), chunk.start + number, phase);
+                            let to = parts.left(number, phase * self.conv.c_in);
+                            unsafe { (transforms.pixels)(&Job::dense(from, to, self.conv.c_in)) };
+                        }
+                    });
+                }
+                unsafe { parts.product(chunk.len(), slice.len()).run(&kernel) };
+                pool::for_each(chunk.len() / unit, |number| {
+                    let first = chunk.start + number * unit;
+                    for tile in first..first + unit {
+                        let from = parts.result(tile - chunk.start, 0);
+                        let to = self.results(y.get(), tile).map(|to| moved(to, slice.start));
+                        unsafe { (transforms.results)(&Job::dense(from, to, slice.len())) };
+                    }
+                    if let Some(epilogue) = epilogue
+                        && slice.end == outer
+                    {
+                        let (sample, [top, _]) = self.corner(first);
+                        let [_, height, width] = self.conv.output;
+                        let bottom = height.min(top + self.outputs);
+                        let line = |line: usize| (sample * height + line) * width * outer;
+                        epilogue(line(top)..line(bottom));
+                    }
+                });
+            }
+        }
+    }
+
+    /// Computes the gradient with respect to x from the one with respect to y.
+    ///
+    /// # Safety
+    /// As for [`Conv::input_gradient`].
+    pub(super) unsafe fn input_gradient(
+        &self,
+        isa: Isa,
+        dy: *const f32,
+        w: *const f32,
+        dx: *mut f32,
+        scratch: *mut f32,
+    ) {
+        let (kernel, transforms) = (Kernel::of(isa), (self.transforms)(isa));
+        let (channels, outer) = (self.conv.c_in, self.conv.c_out);
+        let unit = self.unit(Kind::Input);
+        let parts = self.parts(Kind::Input, scratch);
+        let (dy, dx) = (Shared::read(dy), Shared::new(dx));
+        let picture = self.conv.input[1] * self.conv.input[2] * channels;
+        for slice in parts.slices() {
+            // SAFETY (of all blocks): the parts of the scratch are disjoint and as long as is said there; every task
+            // writes its own tiles, rows or pictures; the caller vouches for the operands.
+            unsafe { self.turned_weights(&kernel, &transforms, w, slice.clone(), &parts) };
+            for chunk in parts.chunks() {
+                if slice.start == 0 || !parts.is_one_chunk() {
+                    pool::for_each(chunk.len(), |number| {
+                        let from = self.results(dy.get(), chunk.start + number);
+                        unsafe { (transforms.gradients)(&Job::dense(from, parts.left(number, 0), outer)) };
+                    });
+                }
+                unsafe { parts.product(chunk.len(), slice.len()).run(&kernel) };
+                // Tiles of x overlap, so a picture is summed by one task, in the order of its tiles.
+                pool::for_each(chunk.len() / unit, |number| {
+                    let first = chunk.start + number * unit;
+                    if slice.start == 0 {
+                        let at = first / unit * picture;
+                        unsafe { std::slice::from_raw_parts_mut(dx.get().add(at), picture).fill(0.0) };
+                    }
+                    for tile in first..first + unit {
+                        for phase in 0..self.phases() {
+                            let start = slice.start.max(phase * channels);
+                            let end = slice.end.min((phase + 1) * channels);
+                            if start < end {
+                                let from = parts.result(tile - chunk.start, start - slice.start);
+                                let to = self.pixels(dx.get(), tile, phase);
+                                let to = to.map(|to| moved(to, start - phase * channels));
+                                unsafe { (transforms.spread)(&Job::dense(from, to, end - start)) };
+                            }
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Computes the gradient with respect to w from x and the gradient with respect to y.
+    ///
+    /// # Safety
+    /// As for [`Conv::weight_gradient`].
+    pub(super) unsafe fn weight_gradient(
+        &self,
+        isa: Isa,
+        x: *const f32,
+        dy: *const f32,
+        dw: *mut f32,
+        scratch: *mut f32,
+    ) {
+        let (kernel, transforms) = (Kernel::of(isa), (self.transforms)(isa));
+        let (positions, inner, channels) = (self.positions(), self.inner(), self.conv.c_in);
+        let parts = self.parts(Kind::Weight, scratch);
+        let (x, dy, dw) = (Shared::read(x), Shared::read(dy), Shared::new(dw));
+        for slice in parts.slices() {
+            for chunk in parts.chunks() {
+                let depth = chunk.len();
+                // Both operands are written as the panels that the product reads: the tiles are its depth.
+                // SAFETY (of all blocks): the parts of the scratch are disjoint and as long as is said there; every task
+                // writes its own tiles, rows or channels; the caller vouches for the operands.
+                pool::for_each(depth, |number| {
+                    let tile = chunk.start + number;
+                    for phase in 0..self.phases() {
+                        if slice.start > 0 && parts.is_one_chunk() {
+                            break;
+                        }
+                        let first = phase * channels * depth + number * BLOCK;
+                        unsafe {
+                            (transforms.pixels)(&Job {
+                                from: self.pixels(x.get(), tile, phase).map(<*mut f32>::cast_const),
+                                from_step: BLOCK,
+                                to: strided(parts.left.get().add(first), parts.left_apart, positions),
+                                to_step: depth * BLOCK,
+                                blocks: channels / BLOCK,
+                            });
+                        }
+                    }
+                    let from = self.results(dy.get(), tile);
+                    for column in (0..slice.len()).step_by(PANEL) {
+                        let panel = Panel::of(column, slice.len(), depth);
+                        let from = from.map(|from| moved(from, slice.start + column));
+                        let at = parts.right.get().wrapping_add(panel.at(number));
+                        let to = strided(at, parts.right_apart, positions);
+                        unsafe { (transforms.gradients)(&Job::dense(from, to, panel.width)) };
+                    }
+                });
+                let product = Product {
+                    positions,
+                    rows: inner,
+                    depth,
+                    columns: slice.len(),
+                    a: parts.left,
+                    a_row: 1,
+                    a_position: parts.left_apart,
+                    b: parts.right,
+                    b_position: parts.right_apart,
+                    c: parts.weights,
+                    c_row: parts.width,
+                    c_position: parts.weights_apart,
+                    accumulate: chunk.start > 0,
+                };
+                unsafe { product.run(&kernel) };
+            }
+            pool::for_each(inner, |row| {
+                let at = parts.weights.get().wrapping_add(row * parts.width);
+                let from = strided(at, parts.weights_apart, positions);
+                let to = self.taps(dw.get(), row / channels, row % channels);
+                let to = to.map(|to| moved(to, slice.start));
+                unsafe { (transforms.gather)(&Job::dense(from, to, slice.len())) };
+            });
+        }
+    }
+
+    /// Writes the points of the taps as panels of columns of y: a row per channel of x and phase.
+    ///
+    /// # Safety
+    /// w is readable, `to` is writable for a weight of every point, channel of x, phase and channel of the slice.
+    unsafe fn weights(&self, transforms: &Transforms, w: *const f32, slice: Range<usize>, parts: &Parts) {
+        let inner = self.inner();
+        let w = Shared::read(w);
+        pool::for_each(inner, |row| {
+            let (phase, channel) = (row / self.conv.c_in, row % self.conv.c_in);
+            let taps = self.taps(w.get(), phase, channel);
+            for column in (0..slice.len()).step_by(PANEL) {
+                let panel = Panel::of(column, slice.len(), inner);
+                let from = taps.map(|tap| moved(tap, slice.start + column));
+                let to = strided(parts.weights.get().wrapping_add(panel.at(row)), parts.weights_apart, parts.positions);
+                // SAFETY: the task alone writes its row; the caller vouches for the rest.
+                unsafe { (transforms.taps)(&Job::dense(from, to, panel.width)) };
+            }
+        });
+    }
+
+    /// Writes the points of the taps as panels of columns of x's channels and phases: a row per channel of y.
+    ///
+    /// # Safety
+    /// As for `weights`; the machine has the kernel's instruction set.
+    unsafe fn turned_weights(
+        &self,
+        kernel: &Kernel<f32>,
+        transforms: &Transforms,
+        w: *const f32,
+        slice: Range<usize>,
+        parts: &Parts,
+    ) {
+        let outer = self.conv.c_out;
+        let w = Shared::read(w);
+        pool::for_each(slice.len() / BLOCK, |block| {
+            let column = slice.start + block * BLOCK;
+            let panel = Panel::of(block * BLOCK, slice.len(), outer);
+            let taps = self.taps(w.get(), column / self.conv.c_in, column % self.conv.c_in);
+            // SAFETY: the task alone writes its columns; the caller vouches for the rest.
+            scratch::with(self.taps * self.taps * TURNED * BLOCK, |turned: *mut f32| unsafe {
+                for first in (0..outer).step_by(TURNED) {
+                    let count = TURNED.min(outer - first);
+                    let mut from = [std::ptr::null(); MAX_TILE];
+                    for (tap, from) in from.iter_mut().enumerate().take(self.taps * self.taps) {
+                        if taps[tap].is_null() {
+                            continue;
+                        }
+                        let turned = turned.add(tap * TURNED * BLOCK);
+                        for channel in (0..BLOCK).step_by(kernel.rows) {
+                            let sources: [*const f32; MAX_ROWS] = std::array::from_fn(|r| {
+                                let row = channel + r.min(kernel.rows - 1);
+                                taps[tap].add(row * outer + first).cast_const()
+                            });
+                            (kernel.transpose)(&sources, count, turned.add(channel), BLOCK);
+                        }
+                        *from = turned.cast_const();
+                    }
+                    let at = parts.weights.get().add(panel.at(first));
+                    (transforms.taps)(&Job {
+                        from,
+                        from_step: BLOCK,
+                        to: strided(at, parts.weights_apart, parts.positions),
+                        to_step: panel.width,
+                        blocks: count,
+                    });
+                }
+            });
+        });
+    }
+}
+
+/// How the work is cut, and where in the scratch it is done.
+struct Parts {
+    positions: usize,
+    tiles: usize,
+    /// Tiles of a chunk.
+    chunk: usize,
+    /// Depth of the forward product: channels of x and phases; of the others' what takes its place.
+    depth: usize,
+    /// Channels that are cut into slices.
+    columns: usize,
+    /// Channels of a slice.
+    width: usize,
+    /// The points of the taps, or of their gradient: `[positions, depth, width]`.
+    weights: Shared<f32>,
+    weights_apart: usize,
+    /// The points of the tiles: `[positions, rows, depth]`.
+    left: Shared<f32>,
+    /// Elements from one tile to the next.
+    left_row: usize,
+    left_apart: usize,
+    /// The products, or the points of the other operand: `[positions, rows, width]`.
+    right: Shared<f32>,
+    right_row: usize,
+    right_apart: usize,
+    /// Elements of all parts.
+    len: usize,
+}
+
+impl Parts {
+    fn slices(&self) -> impl Iterator<Item = Range<usize>> {
+        let (columns, width) = (self.columns, self.width);
+        (0..columns).step_by(width).map(move |start| start..(start + width).min(columns))
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Range<usize>> {
+        let (tiles, chunk) = (self.tiles, self.chunk);
+        (0..tiles).step_by(chunk).map(move |start| start..(start + chunk).min(tiles))
+    }
+
+    /// Then the points of the tiles serve all slices.
+    fn is_one_chunk(&self) -> bool {
+        self.chunk >= self.tiles
+    }
+
+    /// The points of a tile of the chunk, from a channel on.
+    fn left(&self, tile: usize, channel: usize) -> [*mut f32; MAX_TILE] {
+        let first = self.left.get().wrapping_add(tile * self.left_row + channel);
+        strided(first, self.left_apart, self.positions)
+    }
+
+    /// The products of a tile of the chunk, from a column of the slice on.
+    fn result(&self, tile: usize, column: usize) -> [*mut f32; MAX_TILE] {
+        let first = self.right.get().wrapping_add(tile * self.right_row + column);
+        strided(first, self.right_apart, self.positions)
+    }
+
+    /// The product of the points of some tiles and a slice of the weights.
+    fn product(&self, rows: usize, columns: usize) -> Product {
+        Product {
+            positions: self.positions,
+            rows,
+            depth: self.depth,
+            columns,
+            a: self.left,
+            a_row: self.left_row,
+            a_position: self.left_apart,
+            b: self.weights,
+            b_position: self.weights_apart,
+            c: self.right,
+            c_row: self.right_row,
+            c_position: self.right_apart,
+            accumulate: false,
+        }
+    }
+}
+
+/// Where some columns of a panelled matrix lie.
+struct Panel {
+    /// Where the first row's part starts.
+    start: usize,
+    /// Columns of the panel: elements from one row to the next.
+    width: usize,
+}
+
+impl Panel {
+    /// The panel of a matrix with `depth` rows that holds this column.
+    fn of(column: usize, columns: usize, depth: usize) -> Self {
+        let first = column / PANEL * PANEL;
+        Self {
+            start: first * depth + column - first,
+            width: PANEL.min(columns - first),
+        }
+    }
+
+    fn at(&self, row: usize) -> usize {
+        self.start + row * self.width
+    }
+}
+
+/// A product for every point: `C[rows, columns] (+)= A[rows, depth] B[depth, columns]`.
+struct Product {
+    positions: usize,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    a: Shared<f32>,
+    /// Elements from one row of A to the next; 1 says that A is panels of [`BLOCK`] rows.
+    a_row: usize,
+    a_position: usize,
+    /// Panels of [`PANEL`] columns.
+    b: Shared<f32>,
+    b_position: usize,
+    c: Shared<f32>,
+    c_row: usize,
+    c_position: usize,
+    accumulate: bool,
+}
+
+impl Product {
+    /// # Safety
+    /// The operands have the elements that the product names (A in whole blocks of rows), C is written by nobody else,
+    /// and the machine has the kernel's instruction set.
+    unsafe fn run(&self, kernel: &Kernel<f32>) {
+        let (row_blocks, column_blocks) = (self.rows.div_ceil(ROWS), self.columns.div_ceil(COLUMNS));
+        let is_panel = self.a_row == 1;
+        let a_step = if is_panel { BLOCK } else { 1 };
+        let offsets: [usize; MAX_ROWS] = std::array::from_fn(|row| row * self.c_row);
+        pool::for_each(self.positions * row_blocks * column_blocks, |task| {
+            let (rest, column) = (task / column_blocks, task % column_blocks);
+            let (position, row) = (rest / row_blocks, rest % row_blocks);
+            let rows = row * ROWS..((row + 1) * ROWS).min(self.rows);
+            let columns = column * COLUMNS..((column + 1) * COLUMNS).min(self.columns);
+            // SAFETY: the task alone writes its rows and columns of its point; the caller vouches for the rest.
+            unsafe {
+                let a = self.a.get().add(position * self.a_position);
+                let b = self.b.get().add(position * self.b_position);
+                let c = self.c.get().add(position * self.c_position);
+                for start in (0..self.depth).step_by(DEPTH) {
+                    let depth = DEPTH.min(self.depth - start);
+                    for column in columns.clone().step_by(kernel.columns()) {
+                        let panel = Panel::of(column, self.columns, self.depth);
+                        for row in rows.clone().step_by(kernel.rows) {
+                            let first = if is_panel {
+                                row / BLOCK * BLOCK * self.depth + row % BLOCK
+                            } else {
+                                row * self.a_row
+                            };
+                            (kernel.tile)(&Tile {
+                                depth,
+                                a: a.add(first + start * a_step),
+                                a_row: self.a_row,
+                                a_step,
+                                b: b.add(panel.at(start)),
+                                b_stride: panel.width,
+                                c: c.add(row * self.c_row + column),
+                                offsets: offsets.as_ptr(),
+                                rows: kernel.rows.min(rows.end - row),
+                                columns: kernel.columns().min(columns.end - column),
+                                accumulate: self.accumulate || start > 0,
+                            });
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Elements from one point to the next where each has `len`.
+fn apart(len: usize) -> usize {
+    len.next_multiple_of(1024) + APART
+}
+
+/// Where the pixels of a square of a picture start, row by row; null outside.
+fn places(
+    pictures: *mut f32,
+    extents: [usize; 2],
+    channels: usize,
+    sample: usize,
+    corner: [isize; 2],
+    steps: [usize; 2],
+    count: usize,
+) -> [*mut f32; MAX_TILE] {
+    let mut places = [std::ptr::null_mut(); MAX_TILE];
+    let [height, width] = extents;
+    let picture = pictures.wrapping_add(sample * height * width * channels);
+    for i in 0..count {
+        let row = corner[0] + (i * steps[0]) as isize;
+        if (row as usize) < height {
+            for j in 0..count {
+                let column = corner[1] + (j * steps[1]) as isize;
+                if (column as usize) < width {
+                    places[i * count + j] =
+                        picture.wrapping_add((row as usize * width + column as usize) * channels);
+                }
+            }
+        }
+    }
+    places
+}
+
+/// The first `count` places from `first` on, `step` elements apart.
+fn strided(first: *mut f32, step: usize, count: usize) -> [*mut f32; MAX_TILE] {
+    let mut places = [std::ptr::null_mut(); MAX_TILE];
+    for (i, place) in places.iter_mut().enumerate().take(count) {
+        *place = first.wrapping_add(i * step);
+    }
+    places
+}
+
+/// A place some elements further, unless there is none.
+fn moved(place: *mut f32, elements: usize) -> *mut f32 {
+    if place.is_null() { place } else { place.wrapping_add(elements) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::arithmetic::{Arithmetic, Precision};
+    use proptest::prelude::*;
+
+    fn numbers(len: usize, seed: usize) -> Vec<f32> {
+        (0..len)
+            .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
+            .collect()
+    }
+
+    /// The three convolutions by their definition, in double precision.
+    fn definition(conv: &Conv, x: &[f32], w: &[f32], dy: &[f32]) -> [Vec<f64>; 3] {
+        let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+        let ([_, height, width], [_, out_height, out_width]) = (conv.input, conv.output);
+        let [_, high, wide] = conv.kernel;
+        for sample in 0..conv.batch {
+            for (row, column) in (0..out_height).flat_map(|row| (0..out_width).map(move |column| (row, column))) {
+                for (i, j) in (0..high).flat_map(|i| (0..wide).map(move |j| (i, j))) {
+                    let down = (row * conv.stride[1] + i).wrapping_sub(conv.padding[1]);
+                    let right = (column * conv.stride[2] + j).wrapping_sub(conv.padding[2]);
+                    if down >= height || right >= width {
+                        continue;
+                    }
+                    let at_x = ((sample * height + down) * width + right) * conv.c_in;
+                    let at_y = ((sample * out_height + row) * out_width + column) * conv.c_out;
+                    for c in 0..conv.c_in {
+                        let at_w = ((i * wide + j) * conv.c_in + c) * conv.c_out;
+                        for o in 0..conv.c_out {
+                            let (x, w, dy) = (x[at_x + c] as f64, w[at_w + o] as f64, dy[at_y + o] as f64);
+                            y[at_y + o] += x * w;
+                            dx[at_x + c] += dy * w;
+                            dw[at_w + o] += x * dy;
+                        }
+                    }
+                }
+            }
+        }
+        [y, dx, dw]
+    }
+
+    /// The largest error, as a share of the root mean square of what is wanted.
+    fn error(found: &[f32], wanted: &[f64]) -> f64 {
+        let scale = (wanted.iter().map(|x| x * x).sum::<f64>() / wanted.len() as f64).sqrt();
+        let errors = found.iter().zip(wanted).map(|(&x, y)| (x as f64 - y).abs());
+        errors.fold(0.0, |most: f64, error| if error > most || error.is_nan() { error } else { most }) / scale.max(1e-30)
+    }
+
+    fn check(conv: &Conv) {
+        let x = numbers(conv.batch * conv.input[1] * conv.input[2] * conv.c_in, 1);
+        let w = numbers(conv.kernel[1] * conv.kernel[2] * conv.c_in * conv.c_out, 2);
+        let dy = numbers(conv.batch * conv.output[1] * conv.output[2] * conv.c_out, 3);
+        let [wanted_y, wanted_dx, wanted_dw] = definition(conv, &x, &w, &dy);
+        let algorithms = match conv.kernel[1].div_ceil(conv.stride[1]) {
+            2 => [Winograd::new::<F22>(conv), Winograd::new::<F42>(conv)],
+            _ => [Winograd::new::<F23>(conv), Winograd::new::<F43>(conv)],
+        };
+        for (isa, algorithm) in Isa::available().into_iter().flat_map(|isa| algorithms.iter().map(move |a| (isa, a))) {
+            let scratch_len = [Kind::Forward, Kind::Input, Kind::Weight].map(|kind| algorithm.scratch_len(kind));
+            let mut scratch = vec![f32::NAN; scratch_len.into_iter().max().unwrap() + 16];
+            let skip = scratch.as_ptr().align_offset(64);
+            let scratch = scratch[skip..].as_mut_ptr();
+            let (mut y, mut dx, mut dw) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
+            let seen = std::sync::Mutex::new(Vec::new());
+            let out = Shared::new(y.as_mut_ptr());
+            let epilogue = |range: Range<usize>| {
+                // SAFETY: the range is final and in bounds.
+                assert!(range.clone().all(|i| !unsafe { *out.get().add(i) }.is_nan()));
+                seen.lock().unwrap().push(range);
+            };
+            // SAFETY: all buffers have the lengths that the shape asks for.
+            unsafe {
+                algorithm.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
+                algorithm.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                algorithm.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+            }
+            let mut seen = seen.into_inner().unwrap();
+            seen.sort_by_key(|range| range.start);
+            assert!(seen.into_iter().flatten().eq(0..y.len()), "the epilogue sees each element once");
+            for (name, found, wanted) in [("y", &y, &wanted_y), ("dx", &dx, &wanted_dx), ("dw", &dw, &wanted_dw)] {
+                let error = error(found, wanted);
+                assert!(error < 1e-4, "{name} is off by {error:.1e}: {isa:?}, {} points, {conv:?}", algorithm.points);
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_conv()(
+            batch in 1usize..4, c_in in 1usize..5, c_out in 1usize..5,
+            axes in prop::collection::vec((1usize..14, 1usize..3, 0usize..3, 0usize..2), 2), taps in 2usize..4,
+        ) -> Conv {
+            let mut conv = Conv {
+                batch, groups: 1, c_in: c_in * BLOCK, c_out: c_out * BLOCK, input: [1; 3], output: [1; 3],
+                kernel: [1; 3], stride: [1; 3], dilation: [1; 3], padding: [0; 3],
+            };
+            for (i, &(input, stride, padding, less)) in (1..).zip(&axes) {
+                conv.stride[i] = stride;
+                conv.kernel[i] = taps * stride - less.min(stride - 1);
+                conv.input[i] = input;
+                conv.padding[i] = padding;
+                let span = (input + 2 * padding).max(conv.kernel[i]);
+                conv.output[i] = (span - conv.kernel[i]) / stride + 1;
+            }
+            conv
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn any_convolution(conv in any_conv()) {
+            check(&conv);
+        }
+    }
+
+    #[test]
+    #[ignore]
+    fn timing() {
+        let cases = [
+            ("d2", 64, 64, 128, 32, 4, 2, 1),
+            ("d3", 64, 128, 256, 16, 4, 2, 1),
+            ("d4", 64, 256, 512, 8, 4, 2, 1),
+            ("s2", 64, 32, 64, 16, 4, 2, 1),
+            ("s3", 64, 64, 128, 8, 4, 2, 1),
+            ("res", 4, 256, 256, 32, 3, 1, 1),
+            ("odd", 7, 48, 80, 48, 3, 1, 1),
+            ("b1", 1, 256, 256, 16, 3, 1, 1),
+        ];
+        let (isa, arithmetic) = (Isa::current(), Arithmetic::current(Precision::F32));
+        for (name, batch, c_in, c_out, size, kernel, stride, padding) in cases {
+            if std::env::var("ONLY").is_ok_and(|only| !name.starts_with(&only)) { continue; }
+            let output = (size + 2 * padding - kernel) / stride + 1;
+            let conv = Conv {
+                batch,
+                groups: 1,
+                c_in,
+                c_out,
+                input: [1, size, size],
+                output: [1, output, output],
+                kernel: [1, kernel, kernel],
+                stride: [1, stride, stride],
+                dilation: [1; 3],
+                padding: [0, padding, padding],
+            };
+            let x = numbers(conv.batch * conv.input[1] * conv.input[2] * conv.c_in, 1);
+            let w = numbers(conv.kernel[1] * conv.kernel[2] * conv.c_in * conv.c_out, 2);
+            let dy = numbers(conv.batch * conv.output[1] * conv.output[2] * conv.c_out, 3);
+            let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+            let algorithms = match taps(&conv) {
+                2 => [Winograd::new::<F22>(&conv), Winograd::new::<F42>(&conv)],
+                _ => [Winograd::new::<F23>(&conv), Winograd::new::<F43>(&conv)],
+            };
+            fn taps(conv: &Conv) -> usize {
+                conv.kernel[1].div_ceil(conv.stride[1])
+            }
+            let direct = std::env::var("DIRECT").is_ok();
+            let mut scratch = vec![0f32; 60 << 20];
+            let skip = scratch.as_ptr().align_offset(64);
+            let scratch = scratch[skip..].as_mut_ptr();
+            for (i, a) in algorithms.iter().enumerate() {
+                let mut times = [[0.0; 201]; 3];
+                for r in 0..201 { let _ = r;
+                    unsafe {
+                        let t = std::time::Instant::now();
+                        if direct {
+                            conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
+                        } else {
+                            a.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
+                        }
+                        times[0][r] = t.elapsed().as_secs_f64() * 1e3;
+                        let t = std::time::Instant::now();
+                        if direct {
+                            conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                        } else {
+                            a.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                        }
+                        times[1][r] = t.elapsed().as_secs_f64() * 1e3;
+                        let t = std::time::Instant::now();
+                        if direct {
+                            conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+                        } else {
+                            a.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+                        }
+                        times[2][r] = t.elapsed().as_secs_f64() * 1e3;
+                    }
+                }
+                let flop = 2.0 * a.direct_cost();
+                for t in &mut times {
+                    t.sort_by(f64::total_cmp);
+                }
+                let m = times.map(|t| t[100]);
+                println!(
+                    "{name} {i} {} chunk {:?} : {:?} ms, {:?} effective GFLOP/s",
+                    a.points, [Kind::Forward, Kind::Input, Kind::Weight].map(|k| {let p = a.parts(k, std::ptr::null_mut()); (p.chunk, p.slices().count())}), m.map(|t| (t * 1000.0).round() / 1000.0), m.map(|t| (flop / t / 1e6).round())
+                );
+            }
+        }
+    }
+}
