@@ -1,4 +1,13 @@
-//! `gany bench`: what this machine can do, and how fast a training step is on it.
+//! `gany bench`: what this machine can do, and how fast training is on it.
+mod child;
+mod growth;
+mod measure;
+mod network;
+mod odd;
+mod ops;
+mod peer;
+mod plot;
+mod sample;
 mod step;
 
 use crate::failure::Failure;
@@ -10,15 +19,20 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Measure this machine, or a training step on it
+/// Measure this machine, or what training does on it
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
   gany bench                                what this machine can do, at most and really
-  gany bench step dcgan                     a step of DCGAN with pictures of 64x64
-  gany bench step wgan_gp --width 32 --profile"
+  gany bench step dcgan --profile           a training step, and where its time goes
+  gany bench sample dcgan                   pictures from a generator
+  gany bench ops --only dcgan               single convolutions and matrix products
+  gany bench odd --only u_net               batches, sizes and networks that nobody tunes for
+  gany bench growth dcgan --plot growth.svg a step with ever larger batches, widths and pictures
+  gany bench step dcgan --peer .peers/bin/python
+                                            beside PyTorch, in one sitting; so do `sample`, `ops` and `odd`"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -34,6 +48,10 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Step(step::Args),
+    Sample(sample::Args),
+    Ops(ops::Args),
+    Odd(odd::Args),
+    Growth(growth::Args),
 }
 
 /// Rows of the square matrices whose product is timed.
@@ -41,9 +59,17 @@ const PRODUCT_SIDE: usize = 2048;
 
 /// `started` is when the program began.
 pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
-    if let Some(What::Step(args)) = args.what {
-        return step::run(args, started);
+    match &args.what {
+        Some(What::Step(args)) => step::run(args, started),
+        Some(What::Sample(args)) => sample::run(args),
+        Some(What::Ops(args)) => ops::run(args),
+        Some(What::Odd(args)) => odd::run(args),
+        Some(What::Growth(args)) => growth::run(args),
+        None => machine(&args),
     }
+}
+
+fn machine(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(threads) = args.threads {
         pool::set_threads(threads);
     }

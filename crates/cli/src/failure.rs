@@ -55,6 +55,12 @@ fn label(to: &mut impl Write, name: &str, colour: AnsiColor, text: &str) -> std:
     writeln!(to, "{style}{name}:{style:#} {text}")
 }
 
+/// Why the system could not do something, without its number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Failure {
         Failure {

@@ -73,6 +73,16 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// Rows with their columns aligned, two spaces apart; the last column is not padded.
 pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    in_columns(rows, usize::MAX)
+}
+
+/// Rows of a name and numbers, which end below one another.
+pub(crate) fn tabulated(rows: &[Vec<String>]) -> String {
+    in_columns(rows, 1)
+}
+
+/// Rows whose columns from number `first_right` on end below one another, while the others begin there.
+fn in_columns(rows: &[Vec<String>], first_right: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
@@ -84,8 +94,12 @@ pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line += &format!("  {cell:<width$}");
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            line += &if column < first_right {
+                format!("  {cell:<width$}")
+            } else {
+                format!("  {cell:>width$}")
+            };
         }
         text += line.trim_end();
         text.push('\n');

@@ -396,7 +396,7 @@ fn command() -> Vec<String> {
 }
 
 /// `64` or `WIDTHxHEIGHT`, as height and width.
-fn size(text: &str) -> Result<(usize, usize), String> {
+pub(crate) fn size(text: &str) -> Result<(usize, usize), String> {
     let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
     let sides = match text.split_once(['x', 'X']) {
         Some((width, height)) => side(height).zip(side(width)),

@@ -16,6 +16,6 @@ pub use buffer::Buffer;
 pub use grad::grad;
 pub use kernels::arithmetic::Precision;
 pub use ops::{ConvOptions, Key, PadMode, concat, select};
-pub use plan::plans_built;
+pub use plan::{Cost, plans_built};
 pub use program::{Program, Timing, evaluate};
 pub use tensor::{DType, Tensor};

@@ -2,7 +2,7 @@
 use crate::buffer::Buffer;
 use crate::cpu::{self, Memory};
 use crate::kernels::arithmetic::Precision;
-use crate::plan::{self, Instruction, Place, Plan, Planned};
+use crate::plan::{self, Cost, Instruction, Place, Plan, Planned};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -216,6 +216,11 @@ impl Program {
     /// Bytes of memory that the program holds for intermediate results.
     pub fn arena_bytes(&self) -> usize {
         self.plan.arena_len * self.plan.dtype.bytes()
+    }
+
+    /// What a run costs at least.
+    pub fn cost(&self) -> Cost {
+        self.plan.cost()
     }
 
     /// Starts to time every instruction.

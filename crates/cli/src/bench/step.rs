@@ -1,15 +1,16 @@
 //! `gany bench step`: a whole training step, timed as `benches/pytorch_step.py` times PyTorch's.
+use super::measure::{Times, ms, peak_mib, rounded};
+use super::network::{Network, Ready};
+use super::peer::{self, Beside, Comparison, MEDIAN, Modes, words};
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, aligned, print};
 use crate::progress::warning;
-use crate::train::{PrecisionName, slowness};
+use crate::train::slowness;
 use clap::builder::TypedValueParser;
-use ganymede::data::Shape;
-use ganymede::engine::{Precision, Timing, pool};
-use ganymede::games::Play;
-use ganymede::models::{self, Built, Entry, Given, Settings};
+use ganymede::engine::Timing;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -22,119 +23,90 @@ use std::time::{Duration, Instant};
 Examples:
   gany bench step dcgan --size 64 --width 64 --batch 64 --channels 3 --threads 2 --json
   gany bench step dcgan --precision bf16
-  gany bench step wgan_gp --size 32 --profile")]
+  gany bench step wgan_gp --size 32 --profile
+  gany bench step dcgan --peer .peers/bin/python    beside PyTorch, the fastest of its modes")]
 pub(crate) struct Args {
-    /// The system
-    system: String,
-    /// Side of the square pictures
-    #[arg(long, default_value_t = 64)]
-    size: usize,
-    /// Channels of the outermost layers, or units of dense ones
-    #[arg(long, default_value_t = 64)]
-    width: usize,
+    #[command(flatten)]
+    network: Network,
     /// Examples in a batch
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
     batch: usize,
-    /// Channels of the pictures
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=4).map(|n| n as usize))]
-    channels: usize,
-    /// Numbers in a latent vector
-    #[arg(long, default_value_t = 100)]
-    z_dim: usize,
-    /// Threads to compute with [default: one a core]
-    #[arg(long, value_name = "N", value_parser = crate::train::threads)]
-    threads: Option<usize>,
-    /// What matrix products and convolutions compute in
-    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
-    precision: PrecisionName,
-    /// Steps that are timed, after four that are not
+    /// Steps that are timed
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
+    /// Steps before them that are not
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
+    warm_up: u64,
     /// Also list the instructions that take longest
-    #[arg(long)]
+    #[arg(long, conflicts_with = "peer")]
     profile: bool,
-    /// Print one line of JSON
+    #[command(flatten)]
+    beside: Beside,
+    /// Print JSON, a measurement a line
     #[arg(long)]
     json: bool,
 }
 
-/// Steps before the clock starts.
-const WARM_UP: u64 = 4;
-
-/// Systems that the PyTorch script has too.
-const PEERS: [&str; 3] = ["gan", "dcgan", "wgan_gp"];
-
 /// Instructions that a profile lists.
 const MOST_LISTED: usize = 24;
 
-pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
-    if let Some(threads) = args.threads {
-        pool::set_threads(threads);
+pub(crate) fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
+    match &args.beside.peer {
+        Some(python) => compare(args, python),
+        None => measure(args, started),
     }
-    let entry = models::find(&args.system)?;
-    let sample = Shape::Picture {
-        height: args.size,
-        width: args.size,
-        channels: args.channels,
-    };
-    let classes = entry.card.needs_labels.then_some(10);
-    let Built { system, scope, batch } = entry.build(&settings(entry, &args)?, &Given { sample, classes }, 0)?;
-    let precision = args.precision.on_this_machine();
-    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0).in_precision(precision);
-    fill(&mut play, classes.unwrap_or(1));
+}
+
+fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
+    let Ready { mut play, batch, .. } = args.network.build(args.batch)?;
     let planning = Instant::now();
-    let arena_bytes = play.program(0).arena_bytes();
+    let (arena_bytes, cost) = (play.program(0).arena_bytes(), play.program(0).cost());
     let plan_time = planning.elapsed();
     let mut times = vec![];
     let mut first_step_time = Duration::ZERO;
-    for n in 0..WARM_UP + args.steps {
-        if n == WARM_UP && args.profile {
+    for n in 0..args.warm_up + args.steps {
+        if n == args.warm_up && args.profile {
             play.program(n).start_profile();
         }
         let start = Instant::now();
         play.step(n);
         // The losses are read at every step, as in training.
         let _ = play.reports(n);
-        if n >= WARM_UP {
+        if n >= args.warm_up {
             times.push(start.elapsed());
         } else if n == 0 {
             first_step_time = started.elapsed();
         }
     }
-    times.sort();
-    let ms = |time: Duration| (time.as_secs_f64() * 1e5).round() / 1e2;
-    let median = times[times.len() / 2];
-    let images_per_s = (batch * play.batches()) as f64 / median.as_secs_f64();
-    let facts = json!({
-        "model": args.system,
-        "size": args.size,
-        "width": args.width,
+    let times = Times::from(times);
+    let images_per_s = (batch * play.batches()) as f64 / times.median().as_secs_f64();
+    let facts = args.network.line(json!({
         "batch": batch,
-        "channels": args.channels,
-        "z_dim": args.z_dim,
         "steps": args.steps,
-        "threads": pool::threads(),
-        "device": "cpu",
-        "bf16": precision == Precision::Bf16,
-        "precision": precision.name(),
-        "median_ms": ms(median),
-        "min_ms": ms(times[0]),
+        MEDIAN: ms(times.median()),
+        "min_ms": ms(times.least()),
         "peak_mib": peak_mib(),
         "first_step_ms": ms(first_step_time),
         "plan_ms": ms(plan_time),
         "arena_mib": arena_bytes >> 20,
-        "images_per_s": (images_per_s * 10.0).round() / 10.0,
-        "note": "first_step_ms is from the beginning of main to the end of the first step, building and planning included",
-    });
+        "gflop": rounded(cost.multiply_adds as f64 * 2e-9, 6),
+        "traffic_mib": rounded(cost.bytes as f64 / f64::from(1 << 20), 3),
+        "images_per_s": rounded(images_per_s, 1),
+        "note": "first_step_ms is from the beginning of main to the end of the first step, building and planning included; \
+                 gflop counts products and convolutions, traffic_mib every operand and result of every instruction",
+    }));
     if args.json {
         print(&facts.to_string());
     } else {
-        args.precision.choice().iter().for_each(|choice| print(choice));
-        slowness(precision).iter().for_each(|slow| print(&warning(slow)));
-        print(&told(&facts));
+        let network = &args.network;
+        network.precision.choice().iter().for_each(|choice| print(choice));
+        slowness(network.precision())
+            .iter()
+            .for_each(|slow| print(&warning(slow)));
+        print(&told(args, &facts));
     }
     if args.profile {
-        let table = profile(&play.program(WARM_UP).profile(), args.steps);
+        let table = profile(&play.program(args.warm_up).profile(), args.steps);
         // With --json, standard output is for the one line.
         if args.json {
             use std::io::Write;
@@ -146,65 +118,15 @@ pub(crate) fn run(args: Args, started: Instant) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The system's settings for this measurement.
-fn settings(entry: &Entry, args: &Args) -> Result<Settings, Failure> {
-    let mut changes = vec![];
-    for key in entry.defaults().into_keys() {
-        let is_peer = PEERS.contains(&entry.card.id);
-        let value = match key.rsplit('.').next().unwrap_or(&key) {
-            "batch" => args.batch.to_string(),
-            "width" => args.width.to_string(),
-            "z_dim" => args.z_dim.to_string(),
-            "n_critic" if is_peer => "1".into(),
-            "learning_rate" if is_peer => "2e-4".into(),
-            "betas" if is_peer => "[0.5, 0.999]".into(),
-            _ => continue,
-        };
-        changes.push((key, value));
-    }
-    Ok(models::resolve(entry.card.id, &entry.defaults(), &changes)?)
+/// What is measured, in words.
+fn heading(args: &Args) -> String {
+    format!("{}, batch {}", args.network.told(), args.batch)
 }
 
-/// Numbers on [-1, 1] for pictures, and classes in turn.
-fn fill(play: &mut Play, classes: usize) {
-    let mut state = 1_u32;
-    for batch in 0..play.batches() {
-        let (x, y) = play.batch_mut(batch);
-        for value in x {
-            // Marsaglia's xorshift: any noise will do.
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            *value = state as f32 / 2_f32.powi(31) - 1.0;
-        }
-        y.iter_mut()
-            .enumerate()
-            .for_each(|(i, class)| *class = (i % classes) as f32);
-    }
-}
-
-/// The most memory that this process ever held, in MiB, where the system tells.
-fn peak_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
-}
-
-fn told(facts: &Value) -> String {
+fn told(args: &Args, facts: &Value) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let ms = |key: &str| format!("{} ms", facts[key]);
-    let of = format!(
-        "{}, {}x{} pictures with {} channels, width {}, batch {}, {} threads, {}",
-        facts["model"].as_str().unwrap_or_default(),
-        facts["size"],
-        facts["size"],
-        facts["channels"],
-        facts["width"],
-        facts["batch"],
-        facts["threads"],
-        facts["precision"].as_str().unwrap_or_default()
-    );
+    let number = |key: &str| facts[key].as_f64().unwrap_or_default();
     let table = aligned(&[
         row("step", format!("{}, at best {}", ms("median_ms"), ms("min_ms"))),
         row("images/s", facts["images_per_s"].to_string()),
@@ -223,8 +145,57 @@ fn told(facts: &Value) -> String {
                 facts["peak_mib"], facts["arena_mib"]
             ),
         ),
+        row(
+            "work",
+            format!(
+                "{:.2} GFLOP of products, {:.0} MiB of operands and results",
+                number("gflop"),
+                number("traffic_mib")
+            ),
+        ),
     ]);
-    format!("{STRONG}{of}{STRONG:#}\n{table}")
+    format!("{STRONG}{}{STRONG:#}\n{table}", heading(args))
+}
+
+fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
+    args.network.check_peer()?;
+    let system = args.network.system.as_str();
+    let mut rest = args.network.words();
+    for (flag, number) in [
+        ("--batch", args.batch as u64),
+        ("--steps", args.steps),
+        ("--warm-up", args.warm_up),
+    ] {
+        rest.extend([flag.to_owned(), number.to_string()]);
+    }
+    let comparison = Comparison {
+        beside: &args.beside,
+        ours: words(
+            &[
+                "bench",
+                "step",
+                system,
+                "--json",
+                "--precision",
+                args.network.precision().name(),
+            ],
+            &rest,
+        ),
+        script: peer::STEP,
+        theirs: words(&["--model", system], &rest),
+        // torch.compile does not differentiate twice, as a gradient penalty must.
+        modes: if system == "wgan_gp" {
+            Modes::Layouts
+        } else {
+            Modes::LayoutsAndCompiled
+        },
+        precision: args.network.precision(),
+        case: "model",
+        times: &[MEDIAN],
+        json: args.json,
+    };
+    comparison.tell(python, |said| said.table(&heading(args), &system.into(), MEDIAN))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The slowest instructions, those with the same words together.

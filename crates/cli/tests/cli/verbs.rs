@@ -226,33 +226,6 @@ fn data_are_listed_and_checked() {
 }
 
 #[test]
-fn a_step_is_timed_with_the_words_of_the_script_it_is_compared_with() {
-    let place = Place::new();
-    for (system, precision) in [("gan", "f32"), ("dcgan", "bf16"), ("wgan_gp", "f32")] {
-        let line = format!(
-            "bench step {system} --size 16 --width 8 --batch 4 --channels 3 --threads 1 --precision {precision} --steps 2 --json"
-        );
-        let facts: Value = serde_json::from_str(&place.does(&line)).unwrap();
-        for key in [
-            "median_ms",
-            "min_ms",
-            "first_step_ms",
-            "plan_ms",
-            "arena_mib",
-            "images_per_s",
-        ] {
-            assert!(facts[key].is_number(), "{key} of {facts}");
-        }
-        assert_eq!(facts["model"], system);
-        assert_eq!(
-            (&facts["device"], &facts["bf16"], &facts["threads"]),
-            (&"cpu".into(), &(precision == "bf16").into(), &1.into())
-        );
-        assert_eq!(facts["precision"], precision);
-    }
-}
-
-#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
     for line in [

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::pool;
 use std::ops::Range;
-use transform::{Algorithm, BLOCK, F22, F23, F42, F43, Job, MAX_TILE, Transforms};
+use transform::{Algorithm, BLOCK, F22, F23, F42, F43, Job, Places, Transforms};
 
 /// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
 const CHUNK: usize = 5 << 19;
@@ -201,7 +201,7 @@ impl<'a> Winograd<'a> {
     }
 
     /// Where the pixels of a tile of x start, for one phase; null outside.
-    fn pixels(&self, x: *mut f32, tile: usize, phase: usize) -> [*mut f32; MAX_TILE] {
+    fn pixels(&self, x: *mut f32, tile: usize, phase: usize) -> Places {
         let conv = self.conv;
         let (sample, [top, left]) = self.corner(tile);
         let [_, down, right] = conv.stride;
@@ -212,7 +212,7 @@ impl<'a> Winograd<'a> {
     }
 
     /// Where the pixels of a tile of y start; null outside.
-    fn results(&self, y: *mut f32, tile: usize) -> [*mut f32; MAX_TILE] {
+    fn results(&self, y: *mut f32, tile: usize) -> Places {
         let conv = self.conv;
         let (sample, at) = self.corner(tile);
         let extents = [conv.output[1], conv.output[2]];
@@ -220,16 +220,16 @@ impl<'a> Winograd<'a> {
     }
 
     /// Where the taps of a phase start in w, for one channel of x; null where the window has none.
-    fn taps(&self, w: *mut f32, phase: usize, channel: usize) -> [*mut f32; MAX_TILE] {
+    fn taps(&self, w: *mut f32, phase: usize, channel: usize) -> Places {
         let conv = self.conv;
         let [_, down, right] = conv.stride;
-        let mut taps = [std::ptr::null_mut(); MAX_TILE];
+        let mut taps = Places::NONE;
         for i in 0..self.taps {
             for j in 0..self.taps {
                 let (row, column) = (i * down + phase / right, j * right + phase % right);
                 if row < conv.kernel[1] && column < conv.kernel[2] {
                     let tap = row * conv.kernel[2] + column;
-                    taps[i * self.taps + j] = w.wrapping_add((tap * conv.c_in + channel) * conv.c_out);
+                    taps.at[i * self.taps + j] = w.wrapping_add((tap * conv.c_in + channel) * conv.c_out);
                 }
             }
         }
@@ -262,9 +262,12 @@ impl<'a> Winograd<'a> {
                 if slice.start == 0 || !parts.is_one_chunk() {
                     pool::for_each(chunk.len(), |number| {
                         for phase in 0..self.phases() {
-                            let from = self.pixels(x.get(), chunk.start + number, phase);
-                            let to = parts.left(number, phase * self.conv.c_in);
-                            unsafe { (transforms.pixels)(&Job::dense(from, to, self.conv.c_in)) };
+                            let job = Job {
+                                from: self.pixels(x.get(), chunk.start + number, phase),
+                                to: parts.left(number, phase * self.conv.c_in),
+                                channels: self.conv.c_in,
+                            };
+                            unsafe { (transforms.pixels)(&job) };
                         }
                     });
                 }
@@ -272,9 +275,10 @@ impl<'a> Winograd<'a> {
                 pool::for_each(chunk.len() / unit, |number| {
                     let first = chunk.start + number * unit;
                     for tile in first..first + unit {
-                        let from = parts.result(tile - chunk.start, 0);
-                        let to = self.results(y.get(), tile).map(|to| moved(to, slice.start));
-                        unsafe { (transforms.results)(&Job::dense(from, to, slice.len())) };
+                        let mut to = self.results(y.get(), tile);
+                        to.first = slice.start;
+                        let (from, channels) = (parts.result(tile - chunk.start, 0), slice.len());
+                        unsafe { (transforms.results)(&Job { from, to, channels }) };
                     }
                     if let Some(epilogue) = epilogue
                         && slice.end == outer
@@ -316,7 +320,8 @@ impl<'a> Winograd<'a> {
                 if slice.start == 0 || !parts.is_one_chunk() {
                     pool::for_each(chunk.len(), |number| {
                         let from = self.results(dy.get(), chunk.start + number);
-                        unsafe { (transforms.gradients)(&Job::dense(from, parts.left(number, 0), outer)) };
+                        let (to, channels) = (parts.left(number, 0), outer);
+                        unsafe { (transforms.gradients)(&Job { from, to, channels }) };
                     });
                 }
                 unsafe { parts.product(chunk.len(), slice.len()).run(&kernel) };
@@ -333,9 +338,10 @@ impl<'a> Winograd<'a> {
                             let end = slice.end.min((phase + 1) * channels);
                             if start < end {
                                 let from = parts.result(tile - chunk.start, start - slice.start);
-                                let to = self.pixels(dx.get(), tile, phase);
-                                let to = to.map(|to| moved(to, start - phase * channels));
-                                unsafe { (transforms.spread)(&Job::dense(from, to, end - start)) };
+                                let mut to = self.pixels(dx.get(), tile, phase);
+                                to.first = start - phase * channels;
+                                let channels = end - start;
+                                unsafe { (transforms.spread)(&Job { from, to, channels }) };
                             }
                         }
                     }
@@ -372,24 +378,21 @@ impl<'a> Winograd<'a> {
                         if slice.start > 0 && parts.is_one_chunk() {
                             break;
                         }
-                        let first = phase * channels * depth + number * BLOCK;
-                        unsafe {
-                            (transforms.pixels)(&Job {
-                                from: self.pixels(x.get(), tile, phase).map(<*mut f32>::cast_const),
-                                from_step: BLOCK,
-                                to: strided(parts.left.get().add(first), parts.left_apart, positions),
-                                to_step: depth * BLOCK,
-                                blocks: channels / BLOCK,
-                            });
-                        }
+                        let mut to = Places::apart(parts.left.get(), parts.left_apart, positions);
+                        to.first = phase * channels * depth + number * BLOCK;
+                        to.step = depth * BLOCK;
+                        let from = self.pixels(x.get(), tile, phase);
+                        unsafe { (transforms.pixels)(&Job { from, to, channels }) };
                     }
                     let from = self.results(dy.get(), tile);
+                    let to = Places::apart(parts.right.get(), parts.right_apart, positions);
+                    let mut job = Job { from, to, channels: 0 };
                     for column in (0..slice.len()).step_by(PANEL) {
                         let panel = Panel::of(column, slice.len(), depth);
-                        let from = from.map(|from| moved(from, slice.start + column));
-                        let at = parts.right.get().wrapping_add(panel.at(number));
-                        let to = strided(at, parts.right_apart, positions);
-                        unsafe { (transforms.gradients)(&Job::dense(from, to, panel.width)) };
+                        job.from.first = slice.start + column;
+                        job.to.first = panel.at(number);
+                        job.channels = panel.width;
+                        unsafe { (transforms.gradients)(&job) };
                     }
                 });
                 let product = Product {
@@ -411,10 +414,11 @@ impl<'a> Winograd<'a> {
             }
             pool::for_each(inner, |row| {
                 let at = parts.weights.get().wrapping_add(row * parts.width);
-                let from = strided(at, parts.weights_apart, positions);
-                let to = self.taps(dw.get(), row / channels, row % channels);
-                let to = to.map(|to| moved(to, slice.start));
-                unsafe { (transforms.gather)(&Job::dense(from, to, slice.len())) };
+                let from = Places::apart(at, parts.weights_apart, positions);
+                let mut to = self.taps(dw.get(), row / channels, row % channels);
+                to.first = slice.start;
+                let channels = slice.len();
+                unsafe { (transforms.gather)(&Job { from, to, channels }) };
             });
         }
     }
@@ -428,13 +432,16 @@ impl<'a> Winograd<'a> {
         let w = Shared::read(w);
         pool::for_each(inner, |row| {
             let (phase, channel) = (row / self.conv.c_in, row % self.conv.c_in);
-            let taps = self.taps(w.get(), phase, channel);
+            let from = self.taps(w.get(), phase, channel);
+            let to = Places::apart(parts.weights.get(), parts.weights_apart, parts.positions);
+            let mut job = Job { from, to, channels: 0 };
             for column in (0..slice.len()).step_by(PANEL) {
                 let panel = Panel::of(column, slice.len(), inner);
-                let from = taps.map(|tap| moved(tap, slice.start + column));
-                let to = strided(parts.weights.get().wrapping_add(panel.at(row)), parts.weights_apart, parts.positions);
+                job.from.first = slice.start + column;
+                job.to.first = panel.at(row);
+                job.channels = panel.width;
                 // SAFETY: the task alone writes its row; the caller vouches for the rest.
-                unsafe { (transforms.taps)(&Job::dense(from, to, panel.width)) };
+                unsafe { (transforms.taps)(&job) };
             }
         });
     }
@@ -456,13 +463,15 @@ impl<'a> Winograd<'a> {
         pool::for_each(slice.len() / BLOCK, |block| {
             let column = slice.start + block * BLOCK;
             let panel = Panel::of(block * BLOCK, slice.len(), outer);
-            let taps = self.taps(w.get(), column / self.conv.c_in, column % self.conv.c_in);
+            let taps = self.taps(w.get(), column / self.conv.c_in, column % self.conv.c_in).at;
+            let mut to = Places::apart(parts.weights.get(), parts.weights_apart, parts.positions);
+            to.step = panel.width;
             // SAFETY: the task alone writes its columns; the caller vouches for the rest.
             scratch::with(self.taps * self.taps * TURNED * BLOCK, |turned: *mut f32| unsafe {
                 for first in (0..outer).step_by(TURNED) {
                     let count = TURNED.min(outer - first);
-                    let mut from = [std::ptr::null(); MAX_TILE];
-                    for (tap, from) in from.iter_mut().enumerate().take(self.taps * self.taps) {
+                    let mut from = Places::NONE;
+                    for (tap, from) in from.at.iter_mut().enumerate().take(self.taps * self.taps) {
                         if taps[tap].is_null() {
                             continue;
                         }
@@ -474,16 +483,12 @@ impl<'a> Winograd<'a> {
                             });
                             (kernel.transpose)(&sources, count, turned.add(channel), BLOCK);
                         }
-                        *from = turned.cast_const();
+                        *from = turned;
                     }
-                    let at = parts.weights.get().add(panel.at(first));
-                    (transforms.taps)(&Job {
-                        from,
-                        from_step: BLOCK,
-                        to: strided(at, parts.weights_apart, parts.positions),
-                        to_step: panel.width,
-                        blocks: count,
-                    });
+                    to.first = panel.at(first);
+                    // Every channel of y takes the place of a block: its row of the panel is one.
+                    let channels = count * BLOCK;
+                    (transforms.taps)(&Job { from, to, channels });
                 }
             });
         });
@@ -535,15 +540,15 @@ impl Parts {
     }
 
     /// The points of a tile of the chunk, from a channel on.
-    fn left(&self, tile: usize, channel: usize) -> [*mut f32; MAX_TILE] {
+    fn left(&self, tile: usize, channel: usize) -> Places {
         let first = self.left.get().wrapping_add(tile * self.left_row + channel);
-        strided(first, self.left_apart, self.positions)
+        Places::apart(first, self.left_apart, self.positions)
     }
 
     /// The products of a tile of the chunk, from a column of the slice on.
-    fn result(&self, tile: usize, column: usize) -> [*mut f32; MAX_TILE] {
+    fn result(&self, tile: usize, column: usize) -> Places {
         let first = self.right.get().wrapping_add(tile * self.right_row + column);
-        strided(first, self.right_apart, self.positions)
+        Places::apart(first, self.right_apart, self.positions)
     }
 
     /// The product of the points of some tiles and a slice of the weights.
@@ -672,8 +677,8 @@ fn places(
     corner: [isize; 2],
     steps: [usize; 2],
     count: usize,
-) -> [*mut f32; MAX_TILE] {
-    let mut places = [std::ptr::null_mut(); MAX_TILE];
+) -> Places {
+    let mut places = Places::NONE;
     let [height, width] = extents;
     let picture = pictures.wrapping_add(sample * height * width * channels);
     for i in 0..count {
@@ -682,27 +687,13 @@ fn places(
             for j in 0..count {
                 let column = corner[1] + (j * steps[1]) as isize;
                 if (column as usize) < width {
-                    places[i * count + j] =
+                    places.at[i * count + j] =
                         picture.wrapping_add((row as usize * width + column as usize) * channels);
                 }
             }
         }
     }
     places
-}
-
-/// The first `count` places from `first` on, `step` elements apart.
-fn strided(first: *mut f32, step: usize, count: usize) -> [*mut f32; MAX_TILE] {
-    let mut places = [std::ptr::null_mut(); MAX_TILE];
-    for (i, place) in places.iter_mut().enumerate().take(count) {
-        *place = first.wrapping_add(i * step);
-    }
-    places
-}
-
-/// A place some elements further, unless there is none.
-fn moved(place: *mut f32, elements: usize) -> *mut f32 {
-    if place.is_null() { place } else { place.wrapping_add(elements) }
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Unit {
         )
     }
 
-    fn loops(&self) -> impl Iterator<Item = &LoopKernel> {
+    pub(super) fn loops(&self) -> impl Iterator<Item = &LoopKernel> {
         let main = match &self.kernel {
             Kernel::Loop(kernel) => Some(kernel),
             Kernel::Heavy { .. } => None,

@@ -1,5 +1,6 @@
 //! From a pending graph to a plan: canonical form, fusion, memory, and at last a list of instructions.
 mod canonical;
+mod cost;
 mod fuse;
 mod memory;
 
@@ -7,6 +8,7 @@ use crate::kernels::{arithmetic::Precision, conv::Conv, gemm::Gemm, loops::Compi
 use crate::tensor::{ConvKind, DType, Op, Random, Tensor};
 use crate::view::row_major;
 use canonical::{Graph, Id};
+pub use cost::Cost;
 use fuse::{Kernel, LoopKernel};
 pub(crate) use memory::Place;
 use std::collections::HashMap;
@@ -31,6 +33,8 @@ pub(crate) struct Instruction {
     pub(crate) scratch: usize,
     /// What it computes: place, elements, node of the canonical graph.
     pub(crate) results: Vec<(Place, usize, Id)>,
+    /// Elements that it reads and writes, each once.
+    pub(crate) elements: usize,
     /// For people who look for time: what this is.
     pub(crate) label: String,
 }
@@ -193,10 +197,11 @@ fn build(graph: &Graph) -> Plan {
     let mut instructions = Vec::new();
     for ((unit, body), &scratch) in units.iter().zip(bodies).zip(&layout.scratch) {
         let label = unit.label(graph);
-        let results = unit
+        let results: Vec<_> = unit
             .outputs()
             .map(|id| (layout.places[&id], graph.nodes[id].numel(), id))
             .collect();
+        let elements = unit.elements(graph, &results);
         let epilogue = unit.epilogue.as_ref().map(|kernel| call(kernel, kernel.body.compile()));
         let work = match &unit.kernel {
             Kernel::Loop(kernel) => {
@@ -320,6 +325,7 @@ fn build(graph: &Graph) -> Plan {
             work,
             scratch,
             results,
+            elements,
             label,
         });
     }
@@ -328,6 +334,7 @@ fn build(graph: &Graph) -> Plan {
             work: Work::Copy { source, target, len },
             scratch: 0,
             results: vec![],
+            elements: 2 * len,
             label: "copy".into(),
         });
     }

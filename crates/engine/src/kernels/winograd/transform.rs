@@ -163,35 +163,47 @@ matrices! {
     Gradients: Matrix::values(F::POINTS, F::OUTPUTS);
 }
 
-/// One tile over some channels: where its elements come from and go to, row by row.
-pub(super) struct Job {
-    /// Where each element's channels start; null reads as zero.
-    pub(super) from: [*const f32; MAX_TILE],
+/// Where the elements of a tile lie, row by row, and how their channels go on.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    /// Where each element's channels start; null is nowhere: it reads as zero and is not written.
+    pub(super) at: [*mut f32; MAX_TILE],
+    /// Elements from there to the first channel that is meant.
+    pub(super) first: usize,
     /// Elements from one block of channels to the next.
-    pub(super) from_step: usize,
-    /// Null is not written.
-    pub(super) to: [*mut f32; MAX_TILE],
-    pub(super) to_step: usize,
-    /// Blocks of [`BLOCK`] channels.
-    pub(super) blocks: usize,
+    pub(super) step: usize,
 }
 
-impl Job {
-    /// Channels next to each other on both sides.
-    pub(super) fn dense(from: [*mut f32; MAX_TILE], to: [*mut f32; MAX_TILE], channels: usize) -> Self {
-        Self {
-            from: from.map(<*mut f32>::cast_const),
-            from_step: BLOCK,
-            to,
-            to_step: BLOCK,
-            blocks: channels / BLOCK,
+impl Places {
+    /// Nowhere, with channels next to each other.
+    pub(super) const NONE: Self = Self {
+        at: [std::ptr::null_mut(); MAX_TILE],
+        first: 0,
+        step: BLOCK,
+    };
+
+    /// `count` places from `start` on, `apart` elements apart.
+    #[inline]
+    pub(super) fn apart(start: *mut f32, apart: usize, count: usize) -> Self {
+        let mut places = Self::NONE;
+        for (i, place) in places.at.iter_mut().enumerate().take(count) {
+            *place = start.wrapping_add(i * apart);
         }
+        places
     }
+}
+
+/// One tile over some channels.
+pub(super) struct Job {
+    pub(super) from: Places,
+    pub(super) to: Places,
+    pub(super) channels: usize,
 }
 
 /// Applies a matrix to both axes of a tile.
 ///
-/// Safety: the machine has the instruction set; pointers that are not null are valid for all blocks.
+/// Safety: the machine has the instruction set; places that are not null are valid for all channels, which are whole
+/// blocks.
 pub(super) type Transform = unsafe fn(&Job);
 
 /// The transforms of an algorithm on an instruction set.
@@ -274,8 +286,10 @@ macro_rules! unrolled {
 /// As [`Transform`].
 #[inline(always)]
 unsafe fn transform<V: Vector<f32>, M: Apply, const ADD: bool>(job: &Job) {
-    for block in 0..job.blocks {
+    for block in 0..job.channels / BLOCK {
         for lane in (0..BLOCK).step_by(V::LANES) {
+            let from_channel = job.from.first + block * job.from.step + lane;
+            let to_channel = job.to.first + block * job.to.step + lane;
             // SAFETY: the caller vouches for the pointers and the instruction set.
             unsafe {
                 let mut half = [[V::zero(); MAX_POINTS]; MAX_POINTS];
@@ -284,9 +298,9 @@ unsafe fn transform<V: Vector<f32>, M: Apply, const ADD: bool>(job: &Job) {
                         let mut column = [V::zero(); MAX_POINTS];
                         unrolled!(K, {
                             if const { K < M::MATRIX.columns } {
-                                let from = job.from[const { K * M::MATRIX.columns + J }];
+                                let from = job.from.at[const { K * M::MATRIX.columns + J }];
                                 if !from.is_null() {
-                                    column[K] = V::load(from.add(block * job.from_step + lane));
+                                    column[K] = V::load(from.add(from_channel));
                                 }
                             }
                         });
@@ -301,9 +315,9 @@ unsafe fn transform<V: Vector<f32>, M: Apply, const ADD: bool>(job: &Job) {
                     if const { I < M::MATRIX.rows } {
                         unrolled!(J, {
                             if const { J < M::MATRIX.rows } {
-                                let to = job.to[const { I * M::MATRIX.rows + J }];
+                                let to = job.to.at[const { I * M::MATRIX.rows + J }];
                                 if !to.is_null() {
-                                    let to = to.add(block * job.to_step + lane);
+                                    let to = to.add(to_channel);
                                     let value = combine::<V, M, J>(&half[I]);
                                     if ADD { value.add(V::load(to)) } else { value }.store(to);
                                 }
