@@ -13,7 +13,7 @@ mod step;
 use crate::failure::Failure;
 use crate::output::{STRONG, aligned, print, print_json};
 use ganymede::engine::kernels::isa::Isa;
-use ganymede::engine::{kernels::peak, pool};
+use ganymede::engine::{Precision, kernels::peak, pool};
 use ganymede::run::Machine;
 use serde_json::json;
 use std::process::ExitCode;
@@ -75,7 +75,9 @@ fn machine(args: &Args) -> Result<ExitCode, Failure> {
     }
     let machine = Machine::this(Isa::current().name());
     let (fma, copy) = (peak::multiply_add_gflops(), peak::copy_gbytes_per_s());
-    let product = peak::product_gflops(PRODUCT_SIDE);
+    let product = peak::product_gflops(PRODUCT_SIDE, Precision::F32);
+    // The most there is, and what a product makes of it; emulation would say nothing about the machine.
+    let bf16 = peak::bf16_multiply_add_gflops().map(|most| (most, peak::product_gflops(PRODUCT_SIDE, Precision::Bf16)));
     if args.json {
         print_json(&json!({
             "cpu": machine.cpu,
@@ -86,27 +88,30 @@ fn machine(args: &Args) -> Result<ExitCode, Failure> {
             "copy_gbytes_per_s": copy,
             "product_gflops": product,
             "product_share": product / fma,
+            "bf16_multiply_add_gflops": bf16.map(|(most, _)| most),
+            "bf16_product_gflops": bf16.map(|(_, product)| product),
+            "bf16_product_share": bf16.map(|(most, product)| product / most),
         }));
     } else {
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        print(&format!(
-            "{STRONG}{}{STRONG:#}\n{}",
-            machine.cpu,
-            aligned(&[
-                row("cores", machine.cores.to_string()),
-                row("threads", pool::threads().to_string()),
-                row("instruction set", machine.instruction_set),
-                row("multiply-add", format!("{fma:.0} GFLOP/s, the most there is")),
-                row(
-                    "matrix product",
-                    format!(
-                        "{product:.0} GFLOP/s, {:.0}% of it ({PRODUCT_SIDE}^3)",
-                        product / fma * 100.0
-                    )
-                ),
-                row("memory copy", format!("{copy:.1} GB/s, read and written")),
-            ])
-        ));
+        let most = |most: f64| format!("{most:.0} GFLOP/s, the most there is");
+        let share = |product: f64, most: f64| {
+            let percent = product / most * 100.0;
+            format!("{product:.0} GFLOP/s, {percent:.0}% of it ({PRODUCT_SIDE}^3)")
+        };
+        let mut rows = vec![
+            row("cores", machine.cores.to_string()),
+            row("threads", pool::threads().to_string()),
+            row("instruction set", machine.instruction_set),
+            row("multiply-add", most(fma)),
+            row("matrix product", share(product, fma)),
+        ];
+        if let Some((fastest, product)) = bf16 {
+            rows.push(row("multiply-add, bf16", most(fastest)));
+            rows.push(row("matrix product, bf16", share(product, fastest)));
+        }
+        rows.push(row("memory copy", format!("{copy:.1} GB/s, read and written")));
+        print(&format!("{STRONG}{}{STRONG:#}\n{}", machine.cpu, aligned(&rows)));
     }
     Ok(ExitCode::SUCCESS)
 }

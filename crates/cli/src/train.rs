@@ -6,7 +6,8 @@ use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use clap::ValueEnum;
 use ganymede::data::{Dataset, Fit, Shape, Want};
-use ganymede::engine::pool;
+use ganymede::engine::kernels::isa::Isa;
+use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
 use ganymede::run::{Ending, Length, Order, Training};
 use serde_json::json;
@@ -56,9 +57,9 @@ pub(crate) struct Args {
     /// Examples in a batch [default: the paper's]; the same as --set batch=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Option<u64>,
-    /// Arithmetic of the networks
-    #[arg(long, value_enum, default_value_t = Precision::Auto)]
-    precision: Precision,
+    /// What matrix products and convolutions compute in [default: f32]; the rest is f32 anyway
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
     /// What all randomness follows from [default: 0]
     #[arg(long)]
     seed: Option<u64>,
@@ -85,28 +86,51 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
-    /// The fastest one that is good enough: f32 in this version
-    #[default]
-    Auto,
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrecisionName {
     /// 32-bit floats
     F32,
-    /// 16-bit brain floats
+    /// Operands of 16-bit brain floats, sums of 32-bit floats
     Bf16,
+    /// Bf16 where this machine has instructions for it, else f32
+    Auto,
 }
 
-impl Precision {
-    /// Refuses what this version cannot do.
-    pub(crate) fn check(self) -> Result<(), Failure> {
+impl PrecisionName {
+    /// The precision that it means on this machine.
+    pub(crate) fn on_this_machine(self) -> Precision {
         match self {
-            Precision::Auto | Precision::F32 => Ok(()),
-            Precision::Bf16 => Err(Failure::new(
-                "precision `bf16` is not in this version: expected `auto` or `f32`",
-                "leave out `--precision`",
-            )),
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::Bf16 => Precision::Bf16,
+            PrecisionName::Auto if Isa::current().multiplies_bf16() => Precision::Bf16,
+            PrecisionName::Auto => Precision::F32,
         }
     }
+
+    /// What was taken, and why, where the user left that to the program.
+    pub(crate) fn choice(self) -> Option<String> {
+        let isa = Isa::current();
+        let why = if isa.multiplies_bf16() {
+            "multiplies"
+        } else {
+            "cannot multiply"
+        };
+        (self == PrecisionName::Auto).then(|| {
+            let taken = self.on_this_machine().name();
+            format!("precision {taken}: instruction set `{}` {why} bf16", isa.name())
+        })
+    }
+}
+
+/// Says so where a precision costs time instead of saving it.
+pub(crate) fn slowness(precision: Precision) -> Option<String> {
+    let isa = Isa::current();
+    (precision == Precision::Bf16 && !isa.multiplies_bf16()).then(|| {
+        format!(
+            "instruction set `{}` cannot multiply bf16: it is emulated, slower than f32",
+            isa.name()
+        )
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -133,7 +157,6 @@ const RUNS: &str = "runs";
 const STOPPED: u8 = 130;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
-    args.precision.check()?;
     if args.system.as_deref() == Some("classifier") {
         return train_classifier(&args);
     }
@@ -147,6 +170,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let is_resumed = args.resume.is_some();
     if !args.json {
         print(&heading(&training, is_resumed));
+        let choice = args.precision.filter(|_| !is_resumed).and_then(PrecisionName::choice);
+        choice.iter().for_each(|choice| print(choice));
+        let slow = slowness(training.precision());
+        slow.iter().for_each(|slow| print(&warning(slow)));
         // Those of a resumed run were shown when it began.
         let notes = training.data().notes().iter();
         notes.filter(|_| !is_resumed).for_each(|note| print(&warning(note)));
@@ -213,6 +240,7 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         data,
         want: want(args, Want::default()),
         seed: args.seed.unwrap_or(0),
+        precision: args.precision.map_or(Precision::F32, PrecisionName::on_this_machine),
         length: length(args).unwrap_or(Length::Seconds(MAIN_MINUTES * 60.0)),
         checkpoint_every: args.checkpoint_every,
         sample_every: args.sample_every,
@@ -255,6 +283,11 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     order.data = args.data.clone().unwrap_or(order.data);
     order.want = want(args, order.want);
     order.seed = args.seed.unwrap_or(order.seed);
+    order.precision = match args.precision {
+        // What was taken when the run began stays, whatever machine it goes on on.
+        None | Some(PrecisionName::Auto) => order.precision,
+        Some(name) => name.on_this_machine(),
+    };
     order.checkpoint_every = args.checkpoint_every.or(order.checkpoint_every);
     order.sample_every = args.sample_every.or(order.sample_every);
     Ok(Training::resume(order, &path)?)
@@ -270,6 +303,7 @@ fn asks_for_changes(args: &Args) -> bool {
     ];
     let other = [
         args.fit.is_some(),
+        args.precision.is_some_and(|name| name != PrecisionName::Auto),
         args.seed.is_some(),
         args.checkpoint_every.is_some(),
         args.sample_every.is_some(),
@@ -415,7 +449,7 @@ fn stop_on_ctrl_c(progress: &Progress) {
 
 /// What is about to be trained on what.
 fn heading(training: &Training, is_resumed: bool) -> String {
-    let (card, data) = (training.entry().card, training.data());
+    let (card, data, precision) = (training.entry().card, training.data(), training.precision());
     let verb = if is_resumed {
         format!(
             "Going on with {STRONG}{}{STRONG:#} from step {}",
@@ -433,9 +467,13 @@ fn heading(training: &Training, is_resumed: bool) -> String {
         Length::Steps(steps) => format!("{} steps", grouped(steps)),
         Length::Seconds(seconds) => format!("{} of training", clock(seconds)),
     };
+    let precision = match precision {
+        Precision::F32 => "",
+        Precision::Bf16 => " in bf16",
+    };
     let folder = training.folder().path().display();
     format!(
-        "{verb} on {}\n{DIM}{}{DIM:#}\n{length} on {threads}, in {folder}",
+        "{verb} on {}\n{DIM}{}{DIM:#}\n{length} on {threads}{precision}, in {folder}",
         described(data),
         card.idea
     )
@@ -490,6 +528,7 @@ fn summary(training: &Training, progress: &Progress, ending: Ending) -> serde_js
         "summary": match ending { Ending::Finished => "finished", Ending::Stopped => "stopped" },
         "run": folder.path(),
         "step": training.step(),
+        "precision": training.precision().name(),
         "seconds": progress.seconds,
         "images": progress.images,
         "report": folder.report_file(),

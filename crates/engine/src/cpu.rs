@@ -1,4 +1,5 @@
 //! The executor for the CPU: runs a plan's instructions one after the other, each on all threads.
+use crate::kernels::arithmetic::Arithmetic;
 use crate::kernels::isa::Isa;
 use crate::kernels::random;
 use crate::kernels::{math::Lane, real::Real};
@@ -46,18 +47,19 @@ pub(crate) unsafe fn run<T: Lane + random::Random>(
     memory: Memory<T>,
     mut watch: impl FnMut(&Instruction, &dyn Fn()) + Send,
 ) {
-    let isa = Isa::current();
+    let arithmetic = Arithmetic::current(plan.precision);
     pool::inside(|| {
         for instruction in &plan.instructions {
             // SAFETY: the caller's word.
-            watch(instruction, &|| unsafe { execute(isa, instruction, memory) });
+            watch(instruction, &|| unsafe { execute(arithmetic, instruction, memory) });
         }
     });
 }
 
 /// # Safety
 /// As for [`run`].
-unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction, memory: Memory<T>) {
+unsafe fn execute<T: Lane + random::Random>(arithmetic: Arithmetic, instruction: &Instruction, memory: Memory<T>) {
+    let isa = arithmetic.isa;
     let scratch = memory.at(Place::Arena(instruction.scratch));
     // SAFETY (all blocks below): the plan gives every operand memory of the size that the kernel reads or writes, results
     // share memory only with operands that are read at the same index, and scratch is disjoint from everything alive.
@@ -77,7 +79,7 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
                 // SAFETY: as said above.
                 unsafe {
                     gemm.run(
-                        isa,
+                        arithmetic,
                         memory.operand(*a),
                         memory.operand(*b),
                         memory.at(*c),
@@ -99,9 +101,9 @@ unsafe fn execute<T: Lane + random::Random>(isa: Isa, instruction: &Instruction,
             // SAFETY: as said above.
             with_epilogue(isa, epilogue.as_ref(), memory, |epilogue| unsafe {
                 match kind {
-                    ConvKind::Forward => conv.forward(isa, a, b, c, scratch, epilogue),
-                    ConvKind::Input => conv.input_gradient(isa, a, b, c, scratch),
-                    ConvKind::Weight => conv.weight_gradient(isa, a, b, c, scratch),
+                    ConvKind::Forward => conv.forward(arithmetic, a, b, c, scratch, epilogue),
+                    ConvKind::Input => conv.input_gradient(arithmetic, a, b, c, scratch),
+                    ConvKind::Weight => conv.weight_gradient(arithmetic, a, b, c, scratch),
                 }
             });
         }

@@ -14,6 +14,7 @@ mod view;
 
 pub use buffer::Buffer;
 pub use grad::grad;
+pub use kernels::arithmetic::Precision;
 pub use ops::{ConvOptions, Key, PadMode, concat, select};
 pub use plan::{Cost, plans_built};
 pub use program::{Program, Timing, evaluate};

@@ -1,6 +1,7 @@
 //! Running plans: a program runs one over and over on the same memory, `values` runs one once.
 use crate::buffer::Buffer;
 use crate::cpu::{self, Memory};
+use crate::kernels::arithmetic::Precision;
 use crate::plan::{self, Cost, Instruction, Place, Plan, Planned};
 use crate::tensor::{DType, Tensor};
 use std::sync::Arc;
@@ -45,6 +46,20 @@ impl Program {
     /// # Panics
     /// Where the outputs depend on a placeholder that is not an input, or a donation does not fit.
     pub fn compile(inputs: &[Tensor], outputs: &[Tensor], donations: &[Option<usize>]) -> Program {
+        Program::compile_in(Precision::F32, inputs, outputs, donations)
+    }
+
+    /// [Compiles](Program::compile) a computation whose matrix products and convolutions round their operands to a
+    /// precision. Their sums, all other operations and everything in memory keep the tensors' dtype.
+    ///
+    /// # Panics
+    /// As [`compile`](Program::compile).
+    pub fn compile_in(
+        precision: Precision,
+        inputs: &[Tensor],
+        outputs: &[Tensor],
+        donations: &[Option<usize>],
+    ) -> Program {
         assert_eq!(
             outputs.len(),
             donations.len(),
@@ -70,7 +85,7 @@ impl Program {
             plan,
             captured,
             origins,
-        } = plan::plan(outputs, donations, inputs);
+        } = plan::plan(precision, outputs, donations, inputs);
         let arena = Buffer::zeros(plan.dtype, plan.arena_len);
         let pointers = Pointers(Vec::with_capacity(inputs.len() + captured.len()));
         Program {

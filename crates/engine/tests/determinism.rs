@@ -3,7 +3,7 @@ mod draw;
 mod instruction_sets;
 use draw::Draw;
 use gany_engine::kernels::random;
-use gany_engine::{Buffer, ConvOptions, DType, Key, Program, Tensor, evaluate, grad, pool};
+use gany_engine::{Buffer, ConvOptions, DType, Key, Precision, Program, Tensor, evaluate, grad, pool};
 
 /// Calls `work` on pools of one to four threads and compares what it gives.
 fn on_any_threads(name: &str, work: impl Fn() -> Vec<Vec<f64>> + Sync) {
@@ -84,6 +84,15 @@ fn folds() {
 
 #[test]
 fn training() {
+    training_in(Precision::F32);
+}
+
+#[test]
+fn training_with_products_in_bf16() {
+    training_in(Precision::Bf16);
+}
+
+fn training_in(precision: Precision) {
     on_any_threads("training", || {
         let shapes: [&[usize]; 5] = [
             &[4, 4, 3, 24],
@@ -106,7 +115,7 @@ fn training() {
             .zip(grad(&loss, &[w, scale, v]))
             .map(|(w, g)| w - g * 0.05);
         let outputs: Vec<Tensor> = moved.chain([loss.clone()]).collect();
-        let mut program = Program::compile(&inputs, &outputs, &[Some(0), Some(1), Some(2), None]);
+        let mut program = Program::compile_in(precision, &inputs, &outputs, &[Some(0), Some(1), Some(2), None]);
         let mut buffers: Vec<Buffer> = (0..5)
             .map(|i| {
                 let numbers: Vec<f32> = Draw(i)

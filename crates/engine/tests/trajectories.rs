@@ -3,7 +3,7 @@
 //! A whole step - both players, their gradients, the gradient penalty, Adam - is one program that updates weights and
 //! optimiser state in place.
 mod instruction_sets;
-use gany_engine::{Buffer, ConvOptions, DType, Program, Tensor, grad};
+use gany_engine::{Buffer, ConvOptions, DType, Precision, Program, Tensor, grad};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -156,8 +156,12 @@ fn buffer(dtype: DType, elements: &[f64]) -> Buffer {
     }
 }
 
-/// Twenty steps next to PyTorch's of the same precision.
-fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
+/// Twenty steps next to PyTorch's of the same dtype, with products in a precision of their own.
+fn follow(system: &str, dtype: DType, precision: Precision, tolerance: f64) {
+    let name_of_dtype = match dtype {
+        DType::F32 => "float32",
+        DType::F64 => "float64",
+    };
     let reference = Reference::load(system);
     let second = if system == "wgan_gp" { "critic" } else { "discriminator" };
     let is_dense = system == "gan";
@@ -220,7 +224,7 @@ fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
     step.donations.insert(at, None);
     step.adam(&loss_g, &generator, &scales);
 
-    let mut program = Program::compile(&step.inputs, &step.outputs, &step.donations);
+    let mut program = Program::compile_in(precision, &step.inputs, &step.outputs, &step.donations);
     let mut buffers = step.first;
     let [rate, beta1, beta2] = ["lr", "beta1", "beta2"].map(|name| reference.number(&["adam", name]));
     for t in 0..reference.number(&["steps"]) as usize {
@@ -233,7 +237,9 @@ fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
         *buffers.last_mut().expect("the scales") = buffer(dtype, &scales);
         program.run(&mut buffers);
         for (output, name) in names.iter().enumerate() {
-            let wanted = reference.about["scalars"][precision][name][t].as_f64().expect("a loss");
+            let wanted = reference.about["scalars"][name_of_dtype][name][t]
+                .as_f64()
+                .expect("a loss");
             let found = program.output_f64(output)[0];
             let apart = ((found - wanted) / wanted).abs();
             assert!(
@@ -248,7 +254,7 @@ fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
         .chain(&reference.weights_of(second))
         .zip((0..).step_by(3))
     {
-        if let Some((_, wanted)) = reference.arrays.get(&format!("final.{precision}.{name}")) {
+        if let Some((_, wanted)) = reference.arrays.get(&format!("final.{name_of_dtype}.{name}")) {
             let largest = wanted.iter().fold(0.0f64, |most, x| most.max(x.abs()));
             for (found, wanted) in buffers[slot].to_f64().iter().zip(wanted) {
                 assert!(
@@ -262,32 +268,42 @@ fn follow(system: &str, dtype: DType, precision: &str, tolerance: f64) {
 
 #[test]
 fn gan_in_f32() {
-    follow("gan", DType::F32, "float32", 1e-4);
+    follow("gan", DType::F32, Precision::F32, 1e-4);
 }
 
 #[test]
 fn gan_in_f64() {
-    follow("gan", DType::F64, "float64", 1e-9);
+    follow("gan", DType::F64, Precision::F32, 1e-9);
 }
 
 #[test]
 fn dcgan_in_f32() {
-    follow("dcgan", DType::F32, "float32", 1e-4);
+    follow("dcgan", DType::F32, Precision::F32, 1e-4);
+}
+
+#[test]
+fn dcgan_with_products_in_bf16() {
+    follow("dcgan", DType::F32, Precision::Bf16, 0.02);
+}
+
+#[test]
+fn wgan_gp_with_products_in_bf16() {
+    follow("wgan_gp", DType::F32, Precision::Bf16, 0.02);
 }
 
 #[test]
 fn dcgan_in_f64() {
-    follow("dcgan", DType::F64, "float64", 1e-9);
+    follow("dcgan", DType::F64, Precision::F32, 1e-9);
 }
 
 #[test]
 fn wgan_gp_in_f32() {
-    follow("wgan_gp", DType::F32, "float32", 1e-4);
+    follow("wgan_gp", DType::F32, Precision::F32, 1e-4);
 }
 
 #[test]
 fn wgan_gp_in_f64() {
-    follow("wgan_gp", DType::F64, "float64", 1e-9);
+    follow("wgan_gp", DType::F64, Precision::F32, 1e-9);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 use crate::Result;
 use crate::record::root;
 use ganymede::data::{Dataset, Shape, Want};
+use ganymede::engine::Precision;
 use ganymede::games::{Play, latent_vectors};
 use ganymede::run::{Event, Length, Order, Pictures, Stamp, Training, grid_png, read_events, sampling, scatter_png};
 use serde_json::{Map, Value};
@@ -26,6 +27,7 @@ pub(crate) fn order(system: &str, data: &str, changes: Changes, seed: u64, steps
         data: data.to_owned(),
         want: Want::default(),
         seed,
+        precision: Precision::F32,
         length: Length::Steps(steps),
         checkpoint_every: Some(steps),
         sample_every: Some((steps / 8).max(1)),

@@ -114,7 +114,6 @@ impl Point {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    args.network.precision.check()?;
     models::find(&args.network.system)?;
     let title = format!("A step of {}, batch {}", args.network.told(), args.batch);
     let mut charts = vec![];
@@ -169,7 +168,14 @@ fn grow(args: &Args, grows: Grows, machines: &mut BTreeMap<String, Machine>) -> 
         let mut command = child::gany()?;
         let (batch, steps) = (batch.to_string(), args.steps.to_string());
         let step = ["bench", "step", &network.system, "--json", "--batch", &batch];
-        let how = ["--steps", &steps, "--warm-up", "1", "--precision", &network.precision()];
+        let how = [
+            "--steps",
+            &steps,
+            "--warm-up",
+            "1",
+            "--precision",
+            network.precision().name(),
+        ];
         command.args(words(&[&step[..], &how].concat(), &network.words()));
         let told = child::run(&mut command, Some(Duration::from_secs(args.limit_secs)));
         let told = told.map(|text| lines(&text).pop());

@@ -1,10 +1,10 @@
 //! The networks that a step, a sample and their growth are measured on.
 use super::measure::fill_with_noise;
 use crate::failure::Failure;
-use crate::train::Precision;
-use clap::{ValueEnum, builder::TypedValueParser};
+use crate::train::PrecisionName;
+use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
-use ganymede::engine::pool;
+use ganymede::engine::{Precision, pool};
 use ganymede::games::Play;
 use ganymede::models::{self, Built, Entry, Given, Settings};
 use serde_json::{Value, json};
@@ -29,9 +29,9 @@ pub(crate) struct Network {
     /// Threads to compute with [default: one a core]
     #[arg(long, value_name = "N", value_parser = crate::train::threads)]
     pub(crate) threads: Option<usize>,
-    /// Arithmetic of the networks
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
+    /// What matrix products and convolutions compute in
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    pub(crate) precision: PrecisionName,
 }
 
 /// Systems that the PyTorch scripts have too.
@@ -50,7 +50,6 @@ pub(crate) struct Ready {
 impl Network {
     /// The system with random weights, and noise on [-1, 1] for its pictures.
     pub(crate) fn build(&self, batch: usize) -> Result<Ready, Failure> {
-        self.precision.check()?;
         if let Some(threads) = self.threads {
             pool::set_threads(threads);
         }
@@ -63,7 +62,7 @@ impl Network {
         let classes = entry.card.needs_labels.then_some(CLASSES);
         let Built { system, scope, batch } =
             entry.build(&self.settings(entry, batch)?, &Given { sample, classes }, 0)?;
-        let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+        let mut play = Play::new(system, scope, &sample.of_batch(batch), 0).in_precision(self.precision());
         for number in 0..play.batches() {
             let (x, y) = play.batch_mut(number);
             fill_with_noise(x);
@@ -93,7 +92,6 @@ impl Network {
 
     /// Refuses what PyTorch's scripts cannot repeat.
     pub(crate) fn check_peer(&self) -> Result<(), Failure> {
-        self.precision.check()?;
         models::find(&self.system)?;
         let names = PEERS.map(|name| format!("`{name}`")).join(", ");
         if !PEERS.contains(&self.system.as_str()) {
@@ -145,10 +143,9 @@ impl Network {
         }
     }
 
-    /// The word for the precision.
-    pub(crate) fn precision(&self) -> String {
-        let value = self.precision.to_possible_value().expect("no precision is hidden");
-        value.get_name().to_owned()
+    /// The precision that is measured.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision.on_this_machine()
     }
 
     /// A line of JSON: this, by the names that the scripts use, and what was measured.
@@ -161,8 +158,8 @@ impl Network {
             "z_dim": self.z_dim,
             "threads": pool::threads(),
             "device": "cpu",
-            "bf16": false,
-            "precision": "f32",
+            "bf16": self.precision() == Precision::Bf16,
+            "precision": self.precision().name(),
         });
         if let (Value::Object(line), Value::Object(measured)) = (&mut line, measured) {
             line.extend(measured);
@@ -174,13 +171,14 @@ impl Network {
     pub(crate) fn told(&self) -> String {
         let threads = self.threads.unwrap_or_else(pool::threads);
         format!(
-            "{}, {}x{}x{}, width {}, {}",
+            "{}, {}x{}x{}, width {}, {} in {}",
             self.system,
             self.size.1,
             self.size.0,
             self.channels,
             self.width,
-            counted(threads)
+            counted(threads),
+            self.precision().name()
         )
     }
 }

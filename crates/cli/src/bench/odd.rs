@@ -5,8 +5,8 @@ use super::network::{Network, Ready, counted};
 use super::peer::{self, Beside, Comparison, MEDIAN, Modes, words};
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, print};
-use crate::train::Precision;
-use ganymede::engine::{Buffer, Cost, DType, Program, Tensor, concat, grad, pool};
+use crate::train::PrecisionName;
+use ganymede::engine::{Buffer, Cost, DType, Precision, Program, Tensor, concat, grad, pool};
 use ganymede::nn::{
     Activation, Declare, Dense, Layer, Norm, Scope, Sequential, batch_norm, conv, conv_transpose, dense, instance_norm,
     residual,
@@ -184,7 +184,7 @@ fn time(work: &Work, threads: Option<usize>) -> Result<(Times, Cost), Failure> {
                 channels: 3,
                 z_dim: 100,
                 threads,
-                precision: Precision::F32,
+                precision: PrecisionName::F32,
             };
             let Ready { mut play, .. } = network.build(batch)?;
             let mut n = 0;

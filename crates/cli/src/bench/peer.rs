@@ -3,7 +3,7 @@ use super::child::{self, Ended, lines};
 use super::measure::rounded;
 use crate::failure::Failure;
 use crate::output::{STRONG, print, tabulated};
-use crate::train::Precision;
+use ganymede::engine::Precision;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Modes {
             Modes::LayoutsAndCompiled => &[false, true],
         };
         let shortened: &[bool] = match precision {
-            Precision::Auto | Precision::F32 => &[false],
+            Precision::F32 => &[false],
             Precision::Bf16 => &[false, true],
         };
         let mut modes = vec![];

@@ -4,6 +4,8 @@ use super::network::{Network, Ready};
 use super::peer::{self, Beside, Comparison, MEDIAN, Modes, words};
 use crate::failure::Failure;
 use crate::output::{DIM, STRONG, aligned, print};
+use crate::progress::warning;
+use crate::train::slowness;
 use clap::builder::TypedValueParser;
 use ganymede::engine::Timing;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 Examples:
   gany bench step dcgan --size 64 --width 64 --batch 64 --channels 3 --threads 2 --json
+  gany bench step dcgan --precision bf16
   gany bench step wgan_gp --size 32 --profile
   gany bench step dcgan --peer .peers/bin/python    beside PyTorch, the fastest of its modes")]
 pub(crate) struct Args {
@@ -95,6 +98,11 @@ fn measure(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
     if args.json {
         print(&facts.to_string());
     } else {
+        let network = &args.network;
+        network.precision.choice().iter().for_each(|choice| print(choice));
+        slowness(network.precision())
+            .iter()
+            .for_each(|slow| print(&warning(slow)));
         print(&told(args, &facts));
     }
     if args.profile {
@@ -169,7 +177,7 @@ fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
                 system,
                 "--json",
                 "--precision",
-                &args.network.precision(),
+                args.network.precision().name(),
             ],
             &rest,
         ),
@@ -181,7 +189,7 @@ fn compare(args: &Args, python: &Path) -> Result<ExitCode, Failure> {
         } else {
             Modes::LayoutsAndCompiled
         },
-        precision: args.network.precision,
+        precision: args.network.precision(),
         case: "model",
         times: &[MEDIAN],
         json: args.json,

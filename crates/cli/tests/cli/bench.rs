@@ -9,9 +9,9 @@ fn lines(out: &str) -> Vec<Value> {
 #[test]
 fn a_step_is_timed_with_the_words_of_the_script_it_is_compared_with() {
     let place = Place::new();
-    for system in ["gan", "dcgan", "wgan_gp"] {
+    for (system, precision) in [("gan", "f32"), ("dcgan", "bf16"), ("wgan_gp", "f32")] {
         let line = format!(
-            "bench step {system} --size 16 --width 8 --batch 4 --channels 3 --threads 1 --precision f32 --steps 2 --json"
+            "bench step {system} --size 16 --width 8 --batch 4 --channels 3 --threads 1 --precision {precision} --steps 2 --json"
         );
         let facts: Value = serde_json::from_str(&place.does(&line)).unwrap();
         for key in [
@@ -27,8 +27,9 @@ fn a_step_is_timed_with_the_words_of_the_script_it_is_compared_with() {
         assert_eq!(facts["model"], system);
         assert_eq!(
             (&facts["device"], &facts["bf16"], &facts["threads"]),
-            (&"cpu".into(), &false.into(), &1.into())
+            (&"cpu".into(), &(precision == "bf16").into(), &1.into())
         );
+        assert_eq!(facts["precision"], precision);
     }
 }
 

@@ -144,8 +144,9 @@ fn systems_and_settings_that_do_not_exist() {
         "error: setting `width`: expected a whole number like `64`, got `wide`\n\nhint: for example `--set width=64`",
     );
     place.refuses(
-        "train --precision bf16",
-        "error: precision `bf16` is not in this version: expected `auto` or `f32`\n\nhint: leave out `--precision`",
+        "train --precision fp8",
+        "error: invalid value 'fp8' for '--precision <PRECISION>'\n  [possible values: f32, bf16, auto]\n\n\
+         For more information, try '--help'.",
     );
 }
 

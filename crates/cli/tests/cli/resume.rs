@@ -64,6 +64,11 @@ fn of_points() {
 }
 
 #[test]
+fn of_pictures_in_bf16() {
+    stopped_is_uninterrupted("dcgan --size 16 --set width=8 --batch 16 --precision bf16", 300, 40);
+}
+
+#[test]
 fn of_pictures() {
     stopped_is_uninterrupted("dcgan --size 16 --set width=8 --batch 16", 300, 40);
 }

@@ -129,6 +129,45 @@ fn training_speaks_json() {
 }
 
 #[test]
+fn a_run_keeps_the_precision_that_it_began_with() {
+    let place = Place::new();
+    // What `auto` takes is up to the machine; the emulation is there on all.
+    let plain = ("GANY_ISA", "portable");
+    let ran = place.gany_with(
+        plain,
+        "train gan --data ring --steps 3 --set width=4 --precision auto --out auto",
+    );
+    assert!(
+        ran.out
+            .contains("precision f32: instruction set `portable` cannot multiply bf16"),
+        "{ran:?}"
+    );
+    let precision = |run: &str| -> Value {
+        let settings: Value = serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap();
+        settings["precision"].clone()
+    };
+    assert_eq!(precision("auto"), "f32");
+    let ran = place.gany_with(
+        plain,
+        "train gan --data ring --steps 3 --set width=4 --precision bf16 --out run",
+    );
+    let slow = "warning: instruction set `portable` cannot multiply bf16: it is emulated, slower than f32";
+    assert!(ran.out.contains("in bf16, in run") && ran.out.contains(slow), "{ran:?}");
+    assert_eq!(precision("run"), "bf16");
+    assert!(place.does("train --resume run --steps 5").contains("in bf16, in run"));
+    assert!(
+        place
+            .does("train --resume run --steps 6 --precision auto")
+            .contains("in bf16, in run")
+    );
+    place.refuses(
+        "train --resume run --steps 9 --precision f32",
+        "error: expected the settings that the run began with, got 1 changed: precision: \"bf16\" -> \"f32\": run\n\n\
+         hint: resume without these settings, or begin a new run with them and another `--out`",
+    );
+}
+
+#[test]
 fn a_classifier_is_trained_once() {
     let place = Place::new();
     // Two classes that a glance tells apart.

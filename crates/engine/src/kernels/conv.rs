@@ -4,6 +4,7 @@
 //! The input gradient is cut by the stride's residues: every pixel of one residue class sees the same taps, so each
 //! class is a dense convolution of its own with stride 1.
 use super::{
+    arithmetic::Arithmetic,
     fold,
     gemm::Gemm,
     isa::Isa,
@@ -111,15 +112,15 @@ impl Conv {
     }
 
     /// The algorithm with fewer multiplications that serves this convolution best, if there is one for these elements.
-    fn winograd<T: Real>(&self) -> Option<Winograd<'_>> {
+    fn winograd<T: Real>(&self, arithmetic: Arithmetic) -> Option<Winograd<'_>> {
         (TypeId::of::<T>() == TypeId::of::<f32>())
-            .then(|| Winograd::of(self))
+            .then(|| Winograd::of(self, arithmetic.speedup()))
             .flatten()
     }
 
     /// Elements of scratch for a kind, of which the direct way needs `direct`.
     fn scratch_len(&self, kind: Kind, direct: usize) -> usize {
-        Winograd::of(self).map_or(direct, |winograd| winograd.scratch_len(kind).max(direct))
+        Winograd::of(self, 1.0).map_or(direct, |winograd| winograd.scratch_len(kind).max(direct))
     }
 
     /// Every channel is a group of its own: there is no product of matrices in it.
@@ -187,7 +188,7 @@ impl Conv {
     /// touches them; the machine has the instruction set.
     pub unsafe fn forward<T: Real>(
         &self,
-        isa: Isa,
+        arithmetic: Arithmetic,
         x: *const T,
         w: *const T,
         y: *mut T,
@@ -196,11 +197,11 @@ impl Conv {
     ) {
         if let Some(product) = self.forward_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, x, w, y, scratch, epilogue) };
+            return unsafe { product.run(arithmetic, x, w, y, scratch, epilogue) };
         }
-        if let Some(winograd) = self.winograd::<T>() {
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.forward(isa, x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
+            return unsafe { winograd.forward(arithmetic.isa, x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
         }
         if self.is_depthwise() {
             let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
@@ -210,7 +211,18 @@ impl Conv {
                 }
             };
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
-            return unsafe { depthwise(isa, &self.windows().whole_pixels(), x, w, y, tap, place, epilogue) };
+            return unsafe {
+                depthwise(
+                    arithmetic.isa,
+                    &self.windows().whole_pixels(),
+                    x,
+                    w,
+                    y,
+                    tap,
+                    place,
+                    epilogue,
+                )
+            };
         }
         let source = Forward {
             conv: self,
@@ -225,7 +237,7 @@ impl Conv {
             (None, epilogue)
         };
         // SAFETY: the caller vouches for the pointers; groups write different channels.
-        unsafe { product::product(isa, &self.forward_cut(), false, &source, y, scratch, inside) };
+        unsafe { product::product(arithmetic, &self.forward_cut(), false, &source, y, scratch, inside) };
         if let Some(epilogue) = behind {
             product::sweep(self.batch * count(self.output), self.c_out, epilogue);
         }
@@ -237,25 +249,44 @@ impl Conv {
     /// dy and w are readable and dx is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::input_scratch_len`] elements from a 64-byte boundary; dx and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn input_gradient<T: Real>(&self, isa: Isa, dy: *const T, w: *const T, dx: *mut T, scratch: *mut T) {
+    pub unsafe fn input_gradient<T: Real>(
+        &self,
+        arithmetic: Arithmetic,
+        dy: *const T,
+        w: *const T,
+        dx: *mut T,
+        scratch: *mut T,
+    ) {
         if let Some(product) = self.input_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, dy, w, dx, scratch, None) };
+            return unsafe { product.run(arithmetic, dy, w, dx, scratch, None) };
         }
-        if let Some(winograd) = self.winograd::<T>() {
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.input_gradient(isa, dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
+            return unsafe { winograd.input_gradient(arithmetic.isa, dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
         }
         if fold::serves(self) {
+            // In any precision without rounding: the product is the smaller part of folding.
             // SAFETY: the caller's contract is the same.
-            return unsafe { fold::input_gradient(&Kernel::of(isa), self, dy, w, dx, scratch) };
+            return unsafe { fold::input_gradient(&Kernel::of(arithmetic.isa), self, dy, w, dx, scratch) };
         }
         if self.is_depthwise() {
             for phase in self.phases() {
                 let tap = |t| phase.tap(self, t);
                 let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
                 // SAFETY: the caller vouches for the pointers; phases write different pixels.
-                unsafe { depthwise(isa, &phase.windows.whole_pixels(), dy, w, dx, tap, place, None) };
+                unsafe {
+                    depthwise(
+                        arithmetic.isa,
+                        &phase.windows.whole_pixels(),
+                        dy,
+                        w,
+                        dx,
+                        tap,
+                        place,
+                        None,
+                    )
+                };
             }
             return;
         }
@@ -268,7 +299,7 @@ impl Conv {
                 w: Shared::read(w),
             };
             // SAFETY: the caller vouches for the pointers; phases write different pixels.
-            unsafe { product::product(isa, &cut, false, &source, dx, scratch, None) };
+            unsafe { product::product(arithmetic, &cut, false, &source, dx, scratch, None) };
         }
     }
 
@@ -278,18 +309,25 @@ impl Conv {
     /// x and dy are readable and dw is writable for the lengths of their shapes, `scratch` for
     /// [`Conv::weight_scratch_len`] elements from a 64-byte boundary; dw and the scratch overlap nothing and nobody else
     /// touches them; the machine has the instruction set.
-    pub unsafe fn weight_gradient<T: Real>(&self, isa: Isa, x: *const T, dy: *const T, dw: *mut T, scratch: *mut T) {
+    pub unsafe fn weight_gradient<T: Real>(
+        &self,
+        arithmetic: Arithmetic,
+        x: *const T,
+        dy: *const T,
+        dw: *mut T,
+        scratch: *mut T,
+    ) {
         if let Some(product) = self.weight_product() {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
-            return unsafe { product.run(isa, x, dy, dw, scratch, None) };
+            return unsafe { product.run(arithmetic, x, dy, dw, scratch, None) };
         }
-        if let Some(winograd) = self.winograd::<T>() {
+        if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.weight_gradient(isa, x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
+            return unsafe { winograd.weight_gradient(arithmetic.isa, x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
         }
         if self.is_depthwise() {
             // SAFETY: the caller's contract is the same.
-            return unsafe { self.depthwise_weight_gradient(isa, x, dy, dw, scratch) };
+            return unsafe { self.depthwise_weight_gradient(arithmetic.isa, x, dy, dw, scratch) };
         }
         let source = Weight {
             conv: self,
@@ -298,7 +336,7 @@ impl Conv {
             dy: Shared::read(dy),
         };
         // SAFETY: the caller vouches for the pointers; groups write different columns.
-        unsafe { product::product(isa, &self.weight_cut(), false, &source, dw, scratch, None) };
+        unsafe { product::product(arithmetic, &self.weight_cut(), false, &source, dw, scratch, None) };
     }
 
     /// The weight gradient where every channel is a group of its own.
@@ -637,12 +675,12 @@ impl Windows {
         for (panel, corners) in corners[..rows.len()].chunks(kernel.rows).enumerate() {
             // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
             unsafe {
-                let out = out.add(panel * kernel.rows * columns.len());
+                let out = out.add(panel * kernel.rows * columns.len().div_ceil(kernel.places));
                 self.visit_runs(images, corners, columns.clone(), |sources, start, length| {
                     (kernel.transpose)(
                         sources,
                         length,
-                        out.add((start - columns.start) * kernel.rows),
+                        out.add((start - columns.start) / kernel.places * kernel.rows),
                         kernel.rows,
                     );
                 });
@@ -908,6 +946,10 @@ impl<T: Real> Source<T> for Forward<'_, T> {
         self.windows.run >= 8
     }
 
+    fn has_even_runs(&self) -> bool {
+        self.windows.run.is_multiple_of(2)
+    }
+
     unsafe fn visit_runs(
         &self,
         group: usize,
@@ -1023,6 +1065,10 @@ impl<T: Real> Source<T> for Input<'_, T> {
         self.phase.windows.run >= 8
     }
 
+    fn has_even_runs(&self) -> bool {
+        self.phase.windows.run.is_multiple_of(2)
+    }
+
     unsafe fn visit_runs(
         &self,
         group: usize,
@@ -1086,6 +1132,10 @@ impl<T: Real> Source<T> for Weight<'_, T> {
         false
     }
 
+    fn has_even_runs(&self) -> bool {
+        false
+    }
+
     unsafe fn visit_runs(
         &self,
         _: usize,
@@ -1106,6 +1156,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{arithmetic::Precision, bf16};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -1155,7 +1206,7 @@ mod tests {
             dw[j] += x[i] * dy[k];
         });
         let nan = T::from_f64(f64::NAN);
-        for isa in Isa::available() {
+        for arithmetic in Arithmetic::available() {
             let lengths = [
                 conv.forward_scratch_len(),
                 conv.input_scratch_len(),
@@ -1176,13 +1227,13 @@ mod tests {
             };
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
-                conv.forward(isa, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
-                conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
-                conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
+                conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), out.get(), scratch, Some(&epilogue));
+                conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
+                conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
             }
-            assert_eq!(y2, y, "forward, {isa:?}, {conv:?}");
-            assert_eq!(dx2, dx, "input gradient, {isa:?}, {conv:?}");
-            assert_eq!(dw2, dw, "weight gradient, {isa:?}, {conv:?}");
+            assert_eq!(y2, y, "forward, {arithmetic:?}, {conv:?}");
+            assert_eq!(dx2, dx, "input gradient, {arithmetic:?}, {conv:?}");
+            assert_eq!(dw2, dw, "weight gradient, {arithmetic:?}, {conv:?}");
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
@@ -1283,6 +1334,62 @@ mod tests {
     }
 
     #[test]
+    fn bf16_convolves_rounded_operands() {
+        for conv in [
+            square(2, 5, 7, 9, 4, 2, 1, 1, 1),
+            square(1, 33, 17, 6, 3, 1, 1, 1, 1),
+            square(3, 8, 40, 8, 3, 1, 2, 2, 1),
+            square(2, 12, 24, 7, 3, 1, 1, 1, 2),
+            square(2, 19, 11, 5, 1, 1, 0, 1, 1),
+            square(3, 6, 9, 4, 4, 1, 0, 1, 1),
+        ] {
+            let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+            let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
+            let w = fill(count(conv.kernel) * conv.group_in() * conv.c_out, 0.11);
+            let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
+            let precise = |x: &f32| f64::from(f32::from_bits(bf16::rounded(*x) << 16));
+            let [x64, w64, dy64] = [&x, &w, &dy].map(|from| from.iter().map(precise).collect::<Vec<_>>());
+            let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+            each_product(&conv, |i, j, k| {
+                y[k] += x64[i] * w64[j];
+                dx[i] += dy64[k] * w64[j];
+                dw[j] += x64[i] * dy64[k];
+            });
+            for arithmetic in Arithmetic::available() {
+                if arithmetic.precision == Precision::F32 {
+                    continue;
+                }
+                let len = [
+                    conv.forward_scratch_len(),
+                    conv.input_scratch_len(),
+                    conv.weight_scratch_len(),
+                ];
+                let mut scratch = vec![f32::NAN; len.iter().max().unwrap() + 16];
+                let skip = scratch.as_ptr().align_offset(64);
+                let scratch = scratch[skip..].as_mut_ptr();
+                let (mut y2, mut dx2, mut dw2) = (
+                    vec![f32::NAN; y.len()],
+                    vec![f32::NAN; x.len()],
+                    vec![f32::NAN; w.len()],
+                );
+                // SAFETY: all buffers have the lengths that the shape asks for.
+                unsafe {
+                    conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), y2.as_mut_ptr(), scratch, None);
+                    conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx2.as_mut_ptr(), scratch);
+                    conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw2.as_mut_ptr(), scratch);
+                }
+                for (name, found, wanted) in [("y", &y2, &y), ("dx", &dx2, &dx), ("dw", &dw2, &dw)] {
+                    for (found, wanted) in found.iter().zip(wanted) {
+                        // Sums of f32 are this good; an operand that is not rounded would add a thousandth.
+                        let apart = (f64::from(*found) - wanted).abs();
+                        assert!(apart < 1e-4, "{name}, {arithmetic:?}, {conv:?}: {found}, not {wanted}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_layers_of_gans() {
         for conv in [
             square(3, 3, 16, 16, 4, 2, 1, 1, 1),
@@ -1307,7 +1414,7 @@ mod tests {
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
         let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
-        let run = |threads| {
+        let run = |precision, threads| {
             crate::pool::with_threads(threads, || {
                 let len = conv
                     .forward_scratch_len()
@@ -1319,14 +1426,16 @@ mod tests {
                 let (mut y, mut dx, mut dw) = (vec![0f32; dy.len()], vec![0f32; x.len()], vec![0f32; w.len()]);
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
-                    let isa = Isa::current();
-                    conv.forward(isa, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
-                    conv.input_gradient(isa, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
-                    conv.weight_gradient(isa, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
+                    let arithmetic = Arithmetic::current(precision);
+                    conv.forward(arithmetic, x.as_ptr(), w.as_ptr(), y.as_mut_ptr(), scratch, None);
+                    conv.input_gradient(arithmetic, dy.as_ptr(), w.as_ptr(), dx.as_mut_ptr(), scratch);
+                    conv.weight_gradient(arithmetic, x.as_ptr(), dy.as_ptr(), dw.as_mut_ptr(), scratch);
                 }
                 [y, dx, dw].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             })
         };
-        assert_eq!(run(1), run(3));
+        for precision in Precision::ALL {
+            assert_eq!(run(precision, 1), run(precision, 3), "{precision:?}");
+        }
     }
 }

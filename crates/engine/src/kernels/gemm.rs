@@ -1,6 +1,6 @@
 //! Matrix products of any strides, in batches.
 use super::{
-    isa::Isa,
+    arithmetic::Arithmetic,
     micro::{Kernel, MAX_ROWS},
     product::{self, Cut, Epilogue, MAX_BLOCK, Source},
     real::Real,
@@ -73,7 +73,7 @@ impl Gemm {
     /// touches them; the machine has the instruction set.
     pub unsafe fn run<T: Real>(
         &self,
-        isa: Isa,
+        arithmetic: Arithmetic,
         a: *const T,
         b: *const T,
         c: *mut T,
@@ -89,7 +89,7 @@ impl Gemm {
         // SAFETY: the caller vouches for the pointers; rows of C are dense.
         unsafe {
             product::product(
-                isa,
+                arithmetic,
                 &gemm.cut(),
                 gemm.b_batch_stride == 0,
                 &source,
@@ -117,7 +117,7 @@ impl<T: Real> Source<T> for Strided<T> {
                 .get()
                 .add(item * self.gemm.a_batch_stride + depth.start * column_stride);
             let mut done = rows.start;
-            if row_stride == 1 && kernel.rows == MAX_ROWS {
+            if row_stride == 1 && column_stride != 1 && kernel.rows == MAX_ROWS {
                 // Four panels at once read whole cache lines.
                 while done + 4 * MAX_ROWS <= rows.end {
                     for k in 0..depth.len() {
@@ -134,7 +134,7 @@ impl<T: Real> Source<T> for Strided<T> {
                 if first < done {
                     continue;
                 }
-                let out = out.add(panel * kernel.rows * depth.len());
+                let out = out.add(panel * kernel.rows * depth.len().div_ceil(kernel.places));
                 let row = |r: usize| a.add((first + r).min(rows.end - 1) * row_stride).cast_const();
                 if column_stride == 1 {
                     let sources: [*const T; MAX_ROWS] = std::array::from_fn(row);
@@ -187,6 +187,10 @@ impl<T: Real> Source<T> for Strided<T> {
         self.gemm.a_strides[1] == 1 && self.gemm.k >= 8
     }
 
+    fn has_even_runs(&self) -> bool {
+        self.gemm.a_strides[1] == 1
+    }
+
     unsafe fn visit_runs(
         &self,
         item: usize,
@@ -223,6 +227,7 @@ unsafe fn copy_runs<T: Real, const N: usize>(from: *const T, stride: usize, coun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{arithmetic::Precision, bf16};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -252,7 +257,7 @@ mod tests {
     fn check<T: Real>(gemm: &Gemm, a_len: usize, b_len: usize) {
         let (a, b) = (numbers::<T>(a_len, 1), numbers::<T>(b_len, 2));
         let wanted = naive(gemm, &a, &b);
-        for isa in Isa::available() {
+        for arithmetic in Arithmetic::available() {
             let mut c = vec![T::from_f64(f64::NAN); wanted.len()];
             let mut scratch = vec![T::from_f64(f64::NAN); gemm.scratch_len() + 16];
             let skip = scratch.as_ptr().align_offset(64);
@@ -268,9 +273,9 @@ mod tests {
             // SAFETY: all buffers have the lengths that the shape asks for.
             unsafe {
                 let scratch = scratch[skip..].as_mut_ptr();
-                gemm.run(isa, a.as_ptr(), b.as_ptr(), out.get(), scratch, Some(&epilogue));
+                gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), out.get(), scratch, Some(&epilogue));
             }
-            assert_eq!(c, wanted, "{isa:?} {gemm:?}");
+            assert_eq!(c, wanted, "{arithmetic:?} {gemm:?}");
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
             assert_eq!(
@@ -324,6 +329,37 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn bf16_multiplies_rounded_operands(batch in 1usize..3, m in 1usize..40, n in 5usize..70, k in 0usize..90, kind in 0usize..32) {
+            let (gemm, a_len, b_len) = strided(batch, m, n, k, kind);
+            let numbers = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+            let (a, b) = (numbers(a_len, 0.37), numbers(b_len, 0.11));
+            let precise = |x: &f32| f64::from(f32::from_bits(bf16::rounded(*x) << 16));
+            let (a64, b64) = (a.iter().map(precise).collect::<Vec<_>>(), b.iter().map(precise).collect::<Vec<_>>());
+            let wanted = naive(&gemm, &a64, &b64);
+            for arithmetic in Arithmetic::available() {
+                if arithmetic.precision == Precision::F32 {
+                    continue;
+                }
+                let mut c = vec![f32::NAN; wanted.len()];
+                let mut scratch = vec![f32::NAN; gemm.scratch_len() + 16];
+                let skip = scratch.as_ptr().align_offset(64);
+                // SAFETY: all buffers have the lengths that the shape asks for.
+                unsafe {
+                    let scratch = scratch[skip..].as_mut_ptr();
+                    gemm.run(arithmetic, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch, None);
+                }
+                for (found, wanted) in c.iter().zip(&wanted) {
+                    // Sums of f32 are this good; one operand that is not rounded would add a thousandth.
+                    let close = (k + 1) as f64 * 1e-7;
+                    prop_assert!((f64::from(*found) - wanted).abs() <= close, "{arithmetic:?} {gemm:?}: {found}, not {wanted}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn several_blocks_of_rows_columns_and_depth() {
         for (m, n, k) in [
@@ -347,7 +383,7 @@ mod tests {
         let gemm = Gemm::dense(300, 130, 5000);
         let a: Vec<f32> = (0..gemm.m * gemm.k).map(|i| (i as f32 * 0.37).sin()).collect();
         let b: Vec<f32> = (0..gemm.n * gemm.k).map(|i| (i as f32 * 0.11).cos()).collect();
-        let run = |threads| {
+        let run = |precision, threads| {
             let mut c = vec![0f32; gemm.m * gemm.n];
             let mut scratch = vec![0f32; gemm.scratch_len() + 16];
             let (out, scratch) = (Shared::new(c.as_mut_ptr()), Shared::new(scratch.as_mut_ptr()));
@@ -357,7 +393,7 @@ mod tests {
                 // SAFETY: all buffers have the lengths that the shape asks for.
                 unsafe {
                     gemm.run(
-                        Isa::current(),
+                        Arithmetic::current(precision),
                         a.get(),
                         b.get(),
                         out.get(),
@@ -368,6 +404,8 @@ mod tests {
             });
             c.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
         };
-        assert_eq!(run(1), run(3));
+        for precision in Precision::ALL {
+            assert_eq!(run(precision, 1), run(precision, 3), "{precision:?}");
+        }
     }
 }

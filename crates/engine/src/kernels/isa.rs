@@ -10,6 +10,10 @@ pub enum Isa {
     Avx2,
     /// AVX-512 (F, BW, DQ, VL): 16 lanes of f32.
     Avx512,
+    /// AVX-512 that also multiplies pairs of bf16 (AVX512-BF16).
+    Avx512Bf16,
+    /// The same with tiles of bf16 (AMX-BF16).
+    Amx,
 }
 
 impl Isa {
@@ -19,6 +23,8 @@ impl Isa {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Avx512Bf16 => "avx512-bf16",
+            Isa::Amx => "amx",
         }
     }
 
@@ -35,10 +41,22 @@ impl Isa {
                     && is_x86_feature_detected!("avx512vl")
                 {
                     found.push(Isa::Avx512);
+                    if is_x86_feature_detected!("avx512bf16") {
+                        found.push(Isa::Avx512Bf16);
+                        #[cfg(target_os = "linux")]
+                        if super::amx::is_permitted() {
+                            found.push(Isa::Amx);
+                        }
+                    }
                 }
             }
         }
         found
+    }
+
+    /// Whether it has instructions that multiply bf16; without them bf16 is emulated, slower than f32.
+    pub fn multiplies_bf16(self) -> bool {
+        self >= Isa::Avx512Bf16
     }
 
     /// The instruction set in use: the most capable one of this machine, or the one that the environment variable

@@ -42,6 +42,8 @@ pub(super) struct Kernel<T: 'static> {
     pub(super) lanes: usize,
     /// Vectors in a row of a full tile.
     pub(super) vectors: usize,
+    /// Places of the depth that `transpose` puts into one word, which is as large as an element.
+    pub(super) places: usize,
     /// Computes a tile.
     ///
     /// Safety: the machine has the instruction set; `1 <= rows <= Kernel::rows`, `1 <= columns <= lanes * vectors`;
@@ -49,7 +51,8 @@ pub(super) struct Kernel<T: 'static> {
     /// else touches that part of C; where `a_row` is not 1, `a_step` is.
     pub(super) tile: unsafe fn(&Tile<T>),
     /// Called with sources, a count, `out` and a stride: writes `out[k * stride + r] = sources[r][k]` for `k` below the
-    /// count and `r` below `rows`.
+    /// count and `r` below `rows`; where a word holds several places, `k` counts words, and a last one that is not full
+    /// is filled up with zeros.
     ///
     /// Safety: the machine has the instruction set; `rows` sources are readable for the count, `out` is writable.
     pub(super) transpose: unsafe fn(&[*const T; MAX_ROWS], usize, *mut T, usize),
@@ -96,7 +99,7 @@ impl<T: Real> Kernel<T> {
                 let kernel = match isa {
                     Isa::Portable => None,
                     Isa::Avx2 => Some(x86::F32_AVX2),
-                    Isa::Avx512 => Some(x86::F32_AVX512),
+                    Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => Some(x86::F32_AVX512),
                 };
                 if let Some(kernel) = kernel {
                     // SAFETY: T is f32, so both types are the same.
@@ -107,7 +110,7 @@ impl<T: Real> Kernel<T> {
                 let kernel = match isa {
                     Isa::Portable => None,
                     Isa::Avx2 => Some(x86::F64_AVX2),
-                    Isa::Avx512 => Some(x86::F64_AVX512),
+                    Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => Some(x86::F64_AVX512),
                 };
                 if let Some(kernel) = kernel {
                     // SAFETY: T is f64, so both types are the same.
@@ -120,6 +123,7 @@ impl<T: Real> Kernel<T> {
             rows: 4,
             lanes: 4,
             vectors: 2,
+            places: 1,
             tile: portable_tile::<T>,
             transpose: portable_transpose::<T, 4>,
             dot: portable_dot::<T>,
@@ -147,7 +151,7 @@ pub(super) trait Vector<T>: Copy {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows <= R`, and R rows of A readable.
 #[inline(always)]
-unsafe fn compute<T: Real, V: Vector<T>, const R: usize, const N: usize, const PANEL: bool>(tile: &Tile<T>) {
+pub(super) unsafe fn compute<T: Real, V: Vector<T>, const R: usize, const N: usize, const PANEL: bool>(tile: &Tile<T>) {
     // SAFETY: the caller vouches for the pointers and the instruction set.
     unsafe {
         let mut sums = [[V::zero(); N]; R];
@@ -293,11 +297,12 @@ macro_rules! choose {
         if $tile.rows <= $r {
             $(if $vectors <= $n {
                 // SAFETY: the caller vouches for the tile; the sizes were compared.
-                return unsafe { compute::<$t, $v, $r, $n, $panel>($tile) };
+                return unsafe { $crate::kernels::micro::compute::<$t, $v, $r, $n, $panel>($tile) };
             })*
         }
     };
 }
+pub(super) use choose;
 
 impl<T: Real> Vector<T> for [T; 4] {
     const LANES: usize = 4;
@@ -397,6 +402,9 @@ unsafe fn portable_multiply_add<T: Real>(count: usize, a: *const T, b: *const T,
 }
 
 #[cfg(target_arch = "x86_64")]
+pub(super) use x86::turn_f32;
+
+#[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
     use std::arch::x86_64::*;
@@ -405,6 +413,7 @@ mod x86 {
         rows: 4,
         lanes: 8,
         vectors: 2,
+        places: 1,
         tile: f32_avx2,
         transpose: transpose_f32_4,
         dot: f32_avx2_dot,
@@ -414,6 +423,7 @@ mod x86 {
         rows: 4,
         lanes: 4,
         vectors: 2,
+        places: 1,
         tile: f64_avx2,
         transpose: transpose_f64_4,
         dot: f64_avx2_dot,
@@ -423,6 +433,7 @@ mod x86 {
         rows: 8,
         lanes: 16,
         vectors: 2,
+        places: 1,
         tile: f32_avx512,
         transpose: transpose_f32_8,
         dot: f32_avx512_dot,
@@ -432,6 +443,7 @@ mod x86 {
         rows: 8,
         lanes: 8,
         vectors: 2,
+        places: 1,
         tile: f64_avx512,
         transpose: transpose_f64_8,
         dot: f64_avx512_dot,
@@ -627,6 +639,32 @@ mod x86 {
         |p, n, x| _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as u8, x)
     );
 
+    /// Turns eight rows of eight into eight columns.
+    #[inline(always)]
+    pub(in super::super) unsafe fn turn_f32(mut r: [__m256; 8]) -> [__m256; 8] {
+        // SAFETY: only called where AVX2 is enabled.
+        unsafe {
+            let mut s = [_mm256_setzero_ps(); 8];
+            for i in 0..4 {
+                s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+                s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+            }
+            let mut t = [_mm256_setzero_ps(); 8];
+            for i in 0..2 {
+                let o = 4 * i;
+                t[o] = _mm256_shuffle_ps::<0x44>(s[o], s[o + 2]);
+                t[o + 1] = _mm256_shuffle_ps::<0xee>(s[o], s[o + 2]);
+                t[o + 2] = _mm256_shuffle_ps::<0x44>(s[o + 1], s[o + 3]);
+                t[o + 3] = _mm256_shuffle_ps::<0xee>(s[o + 1], s[o + 3]);
+            }
+            for i in 0..4 {
+                r[i] = _mm256_permute2f128_ps::<0x20>(t[i], t[i + 4]);
+                r[i + 4] = _mm256_permute2f128_ps::<0x31>(t[i], t[i + 4]);
+            }
+            r
+        }
+    }
+
     #[target_feature(enable = "avx2")]
     unsafe fn transpose_f32_8(sources: &[*const f32; MAX_ROWS], count: usize, out: *mut f32, stride: usize) {
         // SAFETY: `count` elements of eight sources are readable, `8 * count` of the output writable; masks see to tails.
@@ -645,23 +683,7 @@ mod x86 {
                         r[i] = _mm256_maskload_ps(sources[i].add(k), mask);
                     }
                 }
-                let mut s = [_mm256_setzero_ps(); 8];
-                for i in 0..4 {
-                    s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-                    s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-                }
-                let mut t = [_mm256_setzero_ps(); 8];
-                for i in 0..2 {
-                    let o = 4 * i;
-                    t[o] = _mm256_shuffle_ps::<0x44>(s[o], s[o + 2]);
-                    t[o + 1] = _mm256_shuffle_ps::<0xee>(s[o], s[o + 2]);
-                    t[o + 2] = _mm256_shuffle_ps::<0x44>(s[o + 1], s[o + 3]);
-                    t[o + 3] = _mm256_shuffle_ps::<0xee>(s[o + 1], s[o + 3]);
-                }
-                for i in 0..4 {
-                    r[i] = _mm256_permute2f128_ps::<0x20>(t[i], t[i + 4]);
-                    r[i + 4] = _mm256_permute2f128_ps::<0x31>(t[i], t[i + 4]);
-                }
+                let r = turn_f32(r);
                 let out = out.add(k * stride);
                 if left == 8 {
                     for i in 0..8 {

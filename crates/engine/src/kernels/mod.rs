@@ -1,4 +1,8 @@
 //! The CPU's inner loops.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
+pub mod arithmetic;
+mod bf16;
 pub mod conv;
 mod fold;
 pub mod gemm;

@@ -3,7 +3,7 @@
 //! B is packed whole into panels of columns (or by each task, where tasks share no part of it), A block by block into
 //! panels of rows. Work is cut by shape alone, so the sums are the same for any number of threads.
 use super::{
-    isa::Isa,
+    arithmetic::{Arithmetic, Multiplier},
     micro::{Dot, Kernel, MAX_LANES, MAX_ROWS, THIN, Tile},
     real::Real,
     scratch::{self, Shared},
@@ -47,6 +47,10 @@ pub(super) trait Source<T: Real>: Sync {
 
     /// Whether rows of A come in runs along the depth that are worth multiplying where they lie.
     fn has_runs(&self) -> bool;
+
+    /// Whether `pack_a` transposes all rows of A in runs that begin at even places of the depth, and all but the last end
+    /// there: then a kernel whose words hold two places may pack it.
+    fn has_even_runs(&self) -> bool;
 
     /// Calls `visit(sources, start, length)` for every run of at most eight rows; sources past the last row may be any
     /// that are readable.
@@ -187,7 +191,7 @@ pub(super) fn sweep(rows: usize, row_len: usize, epilogue: Epilogue) {
     reason = "one call site per operation; a struct would only rename them"
 )]
 pub(super) unsafe fn product<T: Real, S: Source<T>>(
-    isa: Isa,
+    arithmetic: Arithmetic,
     cut: &Cut,
     shared_b: bool,
     source: &S,
@@ -210,21 +214,28 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
     if m == 0 || n == 0 || items == 0 {
         return;
     }
-    let kernel = Kernel::<T>::of(isa);
     if n <= THIN && k > 0 && source.has_runs() {
+        let kernel = Kernel::of(arithmetic.isa);
+        // In any precision as it lies: reading A once is all the work there is, and rounding it would be more.
         // SAFETY: the caller vouches for everything that a product needs.
         return unsafe { thin_product(&kernel, cut, source, c, scratch, epilogue) };
     }
+    let multiplier = Multiplier::<T>::of(arithmetic, k);
+    let kernel = multiplier.kernel;
     let deepest = DEPTH_BYTES / size_of::<T>();
     // One piece is cut evenly, so that no thin block is left over.
     let depth_block = if pieces == 1 {
-        k.div_ceil(k.div_ceil(deepest).max(1)).max(1)
+        k.div_ceil(k.div_ceil(deepest).max(1))
+            .max(1)
+            .next_multiple_of(multiplier.depth_step())
     } else {
         deepest
     };
     let padded = n.next_multiple_of(MAX_LANES);
     let width_of = |start: usize, end: usize| (end - start).min(kernel.columns()).next_multiple_of(kernel.lanes);
     let packed = Shared::new(scratch);
+    // Where the panels of a block of the depth start in the packed B.
+    let place_of_b = |item: usize, depth: usize| (item * multiplier.words(k) + multiplier.words(depth)) * padded;
     let packed_items = if cut.own_b() {
         0
     } else if shared_b {
@@ -241,17 +252,20 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
             let (rest, first) = (task / groups, task % groups * group);
             let (item, block) = (rest / depth_blocks, rest % depth_blocks);
             let depth = block * depth_block..((block + 1) * depth_block).min(k);
-            for panel in first..(first + group).min(panels) {
-                let start = panel * kernel.columns();
-                let end = n.min(start + kernel.columns());
-                // SAFETY: panels are disjoint and inside the packed part of the scratch; the caller vouches for the rest.
-                unsafe {
-                    let out = packed
-                        .get()
-                        .add((item * k + depth.start) * padded + start * depth.len());
-                    source.pack_b(&kernel, item, depth.clone(), start..end, width_of(start, end), out);
+            let words = multiplier.words(depth.len());
+            scratch::with(multiplier.b_len(kernel.columns(), depth.len()), |elements: *mut T| {
+                for panel in first..(first + group).min(panels) {
+                    let start = panel * kernel.columns();
+                    let end = n.min(start + kernel.columns());
+                    let width = width_of(start, end);
+                    // SAFETY: panels are disjoint and inside the packed part of the scratch; the caller vouches for the
+                    // rest.
+                    unsafe {
+                        let out = packed.get().add(place_of_b(item, depth.start) + start * words);
+                        multiplier.pack_b(source, item, depth.clone(), start..end, width, out, elements);
+                    }
                 }
-            }
+            });
         });
     }
     // SAFETY: the partial sums lie behind the packed B in the scratch.
@@ -275,15 +289,19 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
             }
             partial.get()
         };
-        let a_len = rows.len().next_multiple_of(MAX_ROWS) * depth_block;
-        let b_len = if cut.own_b() {
-            columns.len().next_multiple_of(MAX_LANES) * depth_block
+        let [a_len, a_elements] = multiplier.a_len(rows.len(), depth_block);
+        let (b_len, b_elements) = if cut.own_b() {
+            (
+                columns.len().next_multiple_of(MAX_LANES) * multiplier.words(depth_block),
+                multiplier.b_len(kernel.columns(), depth_block),
+            )
         } else {
-            0
+            (0, 0)
         };
         // SAFETY: the task alone writes its rows and columns; packed panels were finished by the pass before.
-        scratch::with(a_len + b_len, |a: *mut T| unsafe {
+        let work = |a: *mut T| unsafe {
             let own_b = a.add(a_len);
+            let elements = own_b.add(b_len);
             if k == 0 {
                 for &offset in &offsets[..rows.len()] {
                     std::slice::from_raw_parts_mut(to.add(offset + columns.start), columns.len()).fill(T::ZERO);
@@ -291,35 +309,40 @@ pub(super) unsafe fn product<T: Real, S: Source<T>>(
             }
             for start in depth.clone().step_by(depth_block) {
                 let block = start..(start + depth_block).min(depth.end);
-                source.pack_a(&kernel, item, rows.clone(), block.clone(), a);
+                let words = multiplier.words(block.len());
+                multiplier.pack_a(source, item, rows.clone(), block.clone(), a, elements);
                 for column in columns.clone().step_by(kernel.columns()) {
                     let end = columns.end.min(column + kernel.columns());
                     let width = width_of(column, end);
                     let b = if cut.own_b() {
-                        let b = own_b.add((column - columns.start) * block.len());
-                        source.pack_b(&kernel, item, block.clone(), column..end, width, b);
+                        let b = own_b.add((column - columns.start) * words);
+                        multiplier.pack_b(source, item, block.clone(), column..end, width, b, elements);
                         b
                     } else {
                         let item = if shared_b { 0 } else { item };
-                        packed.get().add((item * k + start) * padded + column * block.len())
+                        packed.get().add(place_of_b(item, start) + column * words)
                     };
-                    for row in (0..rows.len()).step_by(kernel.rows) {
+                    for row in (0..rows.len()).step_by(multiplier.tile_rows) {
                         (kernel.tile)(&Tile {
-                            depth: block.len(),
-                            a: a.add(row * block.len()),
+                            depth: words,
+                            a: a.add(row * words),
                             a_row: 1,
                             a_step: kernel.rows,
                             b,
                             b_stride: width,
                             c: to.add(column),
                             offsets: offsets.as_ptr().add(row),
-                            rows: kernel.rows.min(rows.len() - row),
+                            rows: multiplier.tile_rows.min(rows.len() - row),
                             columns: end - column,
                             accumulate: start > depth.start,
                         });
                     }
                 }
             }
+        };
+        // SAFETY: the caller vouches for the instruction set.
+        scratch::with(a_len + b_len + a_elements.max(b_elements), |memory| unsafe {
+            multiplier.task(|| work(memory));
         });
         if let (true, Some(epilogue)) = (in_task, epilogue) {
             epilogue((item * m + rows.start) * n..(item * m + rows.end) * n);

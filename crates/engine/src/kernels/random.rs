@@ -245,7 +245,7 @@ fn fill_on<T: Lane, D: Draw<T>>(isa: Isa, draw: D, key: Key, first_index: u64, o
     match isa {
         // SAFETY: an `Isa` other than `Portable` only comes from `Isa::available` here.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { fill_avx512(draw, key, first_index, out) },
+        Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => unsafe { fill_avx512(draw, key, first_index, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { fill_avx2(draw, key, first_index, out) },

@@ -66,8 +66,9 @@ pub(super) struct Winograd<'a> {
 }
 
 impl<'a> Winograd<'a> {
-    /// The algorithm that computes a convolution in the least time, where one beats multiplying directly.
-    pub(super) fn of(conv: &'a Conv) -> Option<Self> {
+    /// The algorithm that computes a convolution in the least time, where one beats multiplying directly so many times as
+    /// fast as f32 multiplies.
+    pub(super) fn of(conv: &'a Conv, speedup: f64) -> Option<Self> {
         let flat = conv.input[0] == 1 && conv.output[0] == 1 && conv.kernel[0] == 1 && conv.padding[0] == 0;
         let [_, high, wide] = conv.kernel;
         let [_, down, right] = conv.stride;
@@ -84,7 +85,7 @@ impl<'a> Winograd<'a> {
         }
         let candidates = Self::candidates(conv).into_iter().flatten();
         let best = candidates.min_by(|a, b| a.cost().total_cmp(&b.cost()))?;
-        (best.cost() < best.direct_cost()).then_some(best)
+        (best.cost() < best.direct_cost() / speedup).then_some(best)
     }
 
     /// The algorithms for a convolution's number of taps.

@@ -1,4 +1,5 @@
 //! The pending graph in canonical form: only what the outputs need, every expression once, the trivial ones gone.
+use crate::kernels::arithmetic::Precision;
 use crate::kernels::loops::Binary;
 use crate::reference;
 use crate::tensor::{DType, Op, Tensor};
@@ -25,6 +26,8 @@ pub(crate) struct Graph {
     /// For each output the input whose memory takes its value, if any.
     pub(crate) donations: Vec<Option<usize>>,
     pub(crate) dtype: DType,
+    /// Of its products and convolutions.
+    pub(crate) precision: Precision,
 }
 
 impl Expression {
@@ -110,6 +113,7 @@ pub(crate) fn canonicalise(outputs: &[Tensor], donations: &[Option<usize>], plac
         outputs,
         donations: donations.to_vec(),
         dtype,
+        precision: Precision::F32,
     };
     let (graph, origins) = graph.without_dead_code(&builder.origins);
     Canonical {

@@ -4,7 +4,7 @@ mod cost;
 mod fuse;
 mod memory;
 
-use crate::kernels::{conv::Conv, gemm::Gemm, loops::CompiledLoop};
+use crate::kernels::{arithmetic::Precision, conv::Conv, gemm::Gemm, loops::CompiledLoop};
 use crate::tensor::{ConvKind, DType, Op, Random, Tensor};
 use crate::view::row_major;
 use canonical::{Graph, Id};
@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     /// Elements of the plan's own memory.
     pub(crate) arena_len: usize,
     pub(crate) dtype: DType,
+    /// Of its products and convolutions.
+    pub(crate) precision: Precision,
 }
 
 pub(crate) struct Instruction {
@@ -139,13 +141,21 @@ pub fn plans_built() -> usize {
 const CACHED_PLANS: usize = 512;
 
 /// The plan that computes these tensors from `placeholders`, from the cache if the same structure was planned before.
-pub(crate) fn plan(outputs: &[Tensor], donations: &[Option<usize>], placeholders: &[Tensor]) -> Planned {
+pub(crate) fn plan(
+    precision: Precision,
+    outputs: &[Tensor],
+    donations: &[Option<usize>],
+    placeholders: &[Tensor],
+) -> Planned {
     static CACHE: OnceLock<Mutex<HashMap<Graph, Arc<Plan>>>> = OnceLock::new();
     let canonical::Canonical {
-        graph,
+        mut graph,
         captured,
         origins,
     } = canonical::canonicalise(outputs, donations, placeholders);
+    if graph.dtype == DType::F32 {
+        graph.precision = precision;
+    }
     let mut cache = CACHE
         .get_or_init(Mutex::default)
         .lock()
@@ -333,6 +343,7 @@ fn build(graph: &Graph) -> Plan {
         outputs: layout.outputs,
         arena_len: layout.arena_len,
         dtype: graph.dtype,
+        precision: graph.precision,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Game, Player, System};
 use crate::nn::{Parameter, Scope, evaluating};
 use crate::optimisers::{Optimiser, average};
 use gany_engine::kernels::random;
-use gany_engine::{Buffer, DType, Key, Program, Tensor, concat, grad};
+use gany_engine::{Buffer, DType, Key, Precision, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -41,6 +41,7 @@ pub struct Play {
     buffers: Vec<Buffer>,
     x_shape: Vec<usize>,
     seed: u64,
+    precision: Precision,
     steps: HashMap<Vec<&'static str>, CompiledStep>,
     samplers: HashMap<(usize, bool), Program>,
 }
@@ -79,6 +80,7 @@ impl Play {
             buffers: vec![],
             x_shape: x_shape.to_vec(),
             seed,
+            precision: Precision::F32,
             steps: HashMap::new(),
             samplers: HashMap::new(),
             system,
@@ -126,6 +128,15 @@ impl Play {
         play.buffers
             .extend(slots.rates.clone().map(|_| Buffer::zeros(dtype, 1)));
         play
+    }
+
+    /// Plays with matrix products and convolutions in this precision, steps and samples alike; without being told in f32.
+    /// The state, losses and updates keep their dtype.
+    pub fn in_precision(mut self, precision: Precision) -> Play {
+        self.precision = precision;
+        self.steps.clear();
+        self.samplers.clear();
+        self
     }
 
     fn add(&mut self, name: String, shape: &[usize], value: Buffer) {
@@ -330,7 +341,7 @@ impl Play {
             outputs.push(value.clone());
             donations.push(Some(slot));
         }
-        let program = Program::compile(&inputs, &outputs, &donations);
+        let program = Program::compile_in(self.precision, &inputs, &outputs, &donations);
         CompiledStep {
             program,
             reports: reports.into_keys().collect(),
@@ -406,8 +417,8 @@ impl Play {
             inputs.push(Tensor::placeholder(dtype, &[count]));
             let labels = y.map(|_| &inputs[states + 1]);
             let x = evaluating(|| self.system.sample(&inputs[states], labels));
-            self.samplers
-                .insert((count, y.is_some()), Program::compile(&inputs, &[x], &[None]));
+            let sampler = Program::compile_in(self.precision, &inputs, &[x], &[None]);
+            self.samplers.insert((count, y.is_some()), sampler);
         }
         let sampler = self.samplers.get_mut(&(count, y.is_some())).expect("just compiled");
         // The state lends its memory to the sampler's inputs and gets it back: nothing is copied.

@@ -51,7 +51,7 @@ impl Sampler {
         let classes = class_names.as_ref().map(Vec::len);
         let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
         let Built { system, scope, batch } = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
-        let mut play = Play::new(system, scope, &shape.of_batch(batch), order.seed);
+        let mut play = Play::new(system, scope, &shape.of_batch(batch), order.seed).in_precision(order.precision);
         let saved = checkpoint::load_latest(&folder)?;
         restore(&mut play, &saved, &folder.checkpoint_file(saved.step))?;
         Ok(Sampler {

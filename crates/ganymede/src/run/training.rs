@@ -10,6 +10,7 @@ use crate::data::prefetch::Prefetcher;
 use crate::data::{self, DataError, Dataset, Shape, Want};
 use crate::games::{NonFinite, Play, latent_vectors};
 use crate::models::{self, Built, ConfigError, Entry, Given};
+use gany_engine::Precision;
 use gany_engine::kernels::isa::Isa;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -119,6 +120,8 @@ pub struct Order {
     pub want: Want,
     /// What all randomness of the run follows from.
     pub seed: u64,
+    /// What matrix products and convolutions compute in.
+    pub precision: Precision,
     /// How long.
     pub length: Length,
     /// Steps from one checkpoint to the next; about a minute where `None`.
@@ -288,6 +291,11 @@ impl Training {
     /// Pictures in a row of the run's sample grids: a column a class where classes can be asked for.
     pub fn sample_columns(&self) -> usize {
         self.play.system().classes().unwrap_or(8)
+    }
+
+    /// What its matrix products and convolutions compute in.
+    pub fn precision(&self) -> Precision {
+        self.order.precision
     }
 
     /// How long it is to go on, over all parts of a resumed run.
@@ -558,7 +566,7 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
         classes: data.classes().map(<[String]>::len),
     };
     let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
-    let play = Play::new(system, scope, &data.shape().of_batch(batch), order.seed);
+    let play = Play::new(system, scope, &data.shape().of_batch(batch), order.seed).in_precision(order.precision);
     let mut settings: Settings = resolved
         .into_iter()
         .map(|(key, value)| (format!("settings.{key}"), value))
@@ -573,7 +581,7 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
         serde_json::to_value(&order.want).expect("a plain value"),
     );
     settings.insert("seed".into(), json!(order.seed));
-    settings.insert("precision".into(), json!("f32"));
+    settings.insert("precision".into(), json!(order.precision.name()));
     settings.insert("checkpoint_every".into(), json!(order.checkpoint_every));
     settings.insert("sample_every".into(), json!(order.sample_every));
     Ok((settings, data, play, batch))
@@ -585,12 +593,15 @@ pub(super) fn order_from(settings: &Settings, length: Length, command: Vec<Strin
     let changes = settings
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix("settings.")?.to_owned(), text(value))));
+    let precision = settings.get("precision").and_then(Value::as_str);
+    let precision = precision.and_then(Precision::of_name);
     Ok(Order {
         system: text(&settings["system"]),
         changes: changes.collect(),
         data: text(&settings["data"]),
         want: serde_json::from_value(settings["data.want"].clone()).unwrap_or_default(),
         seed: settings["seed"].as_u64().unwrap_or(0),
+        precision: precision.unwrap_or_default(),
         length,
         checkpoint_every: settings.get("checkpoint_every").and_then(Value::as_u64),
         sample_every: settings.get("sample_every").and_then(Value::as_u64),

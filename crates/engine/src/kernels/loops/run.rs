@@ -64,7 +64,7 @@ macro_rules! on_target {
     ($isa:expr, $I:ident => $call:expr) => {
         match $isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => {
+            Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => {
                 type $I = vector::Avx512;
                 $call
             }

@@ -240,7 +240,7 @@ impl Transforms {
         }
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => table!(avx512),
+            Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => table!(avx512),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => table!(avx2),
             _ => table!(portable),
