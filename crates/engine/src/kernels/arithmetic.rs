@@ -66,6 +66,12 @@ impl Arithmetic {
         }
     }
 
+    /// Every one, whatever this machine can do.
+    pub(super) fn all() -> impl Iterator<Item = Arithmetic> {
+        let of = |isa| Precision::ALL.map(|precision| Arithmetic { isa, precision });
+        Isa::ALL.into_iter().flat_map(of)
+    }
+
     /// Every one that this machine can do and that differs from all others.
     pub fn available() -> Vec<Arithmetic> {
         let all = Isa::available()

@@ -69,6 +69,39 @@ trait Halves: Vector<f32> {
     unsafe fn high(self) -> Self;
 }
 
+/// How a vector of elements becomes halves of words; rounds as [`rounded`] does.
+pub(super) trait Halve: Vector<f32> {
+    /// Writes words of neighbouring lanes: half as many as there are lanes.
+    unsafe fn store_pairs(self, to: *mut f32);
+    /// Writes words whose lower halves these are, and whose upper halves are zero.
+    unsafe fn store_low(self, to: *mut f32);
+    /// Writes the upper halves of the words that are there.
+    unsafe fn store_high(self, to: *mut f32);
+}
+
+impl Halve for [f32; 4] {
+    #[inline(always)]
+    unsafe fn store_pairs(self, to: *mut f32) {
+        let [a, b, c, d] = self.map(rounded);
+        // SAFETY: writable by contract; arrays of f32 have its alignment.
+        unsafe { *to.cast() = [f32::from_bits(a | b << 16), f32::from_bits(c | d << 16)] }
+    }
+    #[inline(always)]
+    unsafe fn store_low(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { *to.cast() = self.map(|x| f32::from_bits(rounded(x))) }
+    }
+    #[inline(always)]
+    unsafe fn store_high(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe {
+            let there: [f32; 4] = *to.cast();
+            let word = |i: usize| f32::from_bits(there[i].to_bits() & 0xffff | rounded(self[i]) << 16);
+            *to.cast() = [word(0), word(1), word(2), word(3)];
+        }
+    }
+}
+
 /// Pairs that are taken apart.
 #[derive(Clone, Copy)]
 struct Emulated;
@@ -186,6 +219,83 @@ mod x86 {
             unsafe {
                 let [a, b] = [a, b].map(|words| std::mem::transmute::<__m512, __m512bh>(words));
                 _mm512_dpbf16_ps(sum, a, b)
+            }
+        }
+    }
+
+    /// [`rounded`] in every lane.
+    #[inline(always)]
+    unsafe fn rounded_8(x: __m256) -> __m256i {
+        // SAFETY: only called where AVX2 is enabled.
+        unsafe {
+            let bits = _mm256_castps_si256(x);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let nearest = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+            let is_nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+            let kept = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+            _mm256_srli_epi32::<16>(_mm256_blendv_epi8(nearest, kept, is_nan))
+        }
+    }
+
+    /// [`rounded`] in every lane.
+    #[inline(always)]
+    unsafe fn rounded_16(x: __m512) -> __m512i {
+        // SAFETY: only called where AVX-512 is enabled.
+        unsafe {
+            let bits = _mm512_castps_si512(x);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let nearest = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+            let is_nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+            let kept = _mm512_mask_or_epi32(nearest, is_nan, bits, _mm512_set1_epi32(0x40_0000));
+            _mm512_srli_epi32::<16>(kept)
+        }
+    }
+
+    // SAFETY (of every block below): only called where the instruction set is enabled, on writable words.
+    impl Halve for __m256 {
+        #[inline(always)]
+        unsafe fn store_pairs(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe {
+                let halves = rounded_8(self);
+                let (low, high) = (_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
+                _mm_storeu_si128(to.cast(), _mm_packus_epi32(low, high));
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_low(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe { _mm256_storeu_si256(to.cast(), rounded_8(self)) }
+        }
+        #[inline(always)]
+        unsafe fn store_high(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe {
+                let low = _mm256_and_si256(_mm256_loadu_si256(to.cast()), _mm256_set1_epi32(0xffff));
+                let high = _mm256_slli_epi32::<16>(rounded_8(self));
+                _mm256_storeu_si256(to.cast(), _mm256_or_si256(low, high));
+            }
+        }
+    }
+
+    impl Halve for __m512 {
+        #[inline(always)]
+        unsafe fn store_pairs(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe { _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(rounded_16(self))) }
+        }
+        #[inline(always)]
+        unsafe fn store_low(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe { _mm512_storeu_si512(to.cast(), rounded_16(self)) }
+        }
+        #[inline(always)]
+        unsafe fn store_high(self, to: *mut f32) {
+            // SAFETY: see above.
+            unsafe {
+                let low = _mm512_and_si512(_mm512_loadu_si512(to.cast()), _mm512_set1_epi32(0xffff));
+                let high = _mm512_slli_epi32::<16>(rounded_16(self));
+                _mm512_storeu_si512(to.cast(), _mm512_or_si512(low, high));
             }
         }
     }

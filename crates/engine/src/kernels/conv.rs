@@ -114,13 +114,14 @@ impl Conv {
     /// The algorithm with fewer multiplications that serves this convolution best, if there is one for these elements.
     fn winograd<T: Real>(&self, arithmetic: Arithmetic) -> Option<Winograd<'_>> {
         (TypeId::of::<T>() == TypeId::of::<f32>())
-            .then(|| Winograd::of(self, arithmetic.speedup()))
+            .then(|| Winograd::of(self, arithmetic))
             .flatten()
     }
 
     /// Elements of scratch for a kind, of which the direct way needs `direct`.
     fn scratch_len(&self, kind: Kind, direct: usize) -> usize {
-        Winograd::of(self, 1.0).map_or(direct, |winograd| winograd.scratch_len(kind).max(direct))
+        let algorithms = Arithmetic::all().filter_map(|arithmetic| Winograd::of(self, arithmetic));
+        algorithms.map(|winograd| winograd.scratch_len(kind)).fold(direct, usize::max)
     }
 
     /// Every channel is a group of its own: there is no product of matrices in it.
@@ -201,7 +202,7 @@ impl Conv {
         }
         if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.forward(arithmetic.isa, x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
+            return unsafe { winograd.forward(x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
         }
         if self.is_depthwise() {
             let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
@@ -263,7 +264,7 @@ impl Conv {
         }
         if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.input_gradient(arithmetic.isa, dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
+            return unsafe { winograd.input_gradient(dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
         }
         if fold::serves(self) {
             // In any precision without rounding: the product is the smaller part of folding.
@@ -323,7 +324,7 @@ impl Conv {
         }
         if let Some(winograd) = self.winograd::<T>(arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
-            return unsafe { winograd.weight_gradient(arithmetic.isa, x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
+            return unsafe { winograd.weight_gradient(x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
         }
         if self.is_depthwise() {
             // SAFETY: the caller's contract is the same.

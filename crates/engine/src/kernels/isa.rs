@@ -17,6 +17,9 @@ pub enum Isa {
 }
 
 impl Isa {
+    /// Every one, least capable first.
+    pub(super) const ALL: [Isa; 5] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16, Isa::Amx];
+
     /// The name that `GANY_ISA` takes.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! The small matrices of Winograd's algorithms, made at compile time from their points, and the transforms that apply
 //! them to both axes of a tile, sixteen channels at a time.
 use super::super::{
+    bf16::Halve,
     isa::Isa,
     micro::{MAX_LANES, Vector},
 };
@@ -207,21 +208,51 @@ pub(super) struct Job {
 /// blocks.
 pub(super) type Transform = unsafe fn(&Job);
 
+/// What a transform does with its results.
+mod form {
+    /// Writes elements.
+    pub(super) const ELEMENTS: u8 = 0;
+    /// Adds elements to those that are there.
+    pub(super) const ADDED: u8 = 1;
+    /// Writes words of neighbouring channels, rounded to bf16.
+    pub(super) const PAIRS: u8 = 2;
+    /// Writes the lower halves of words, and zeros above.
+    pub(super) const LOW: u8 = 3;
+    /// Writes the upper halves of words.
+    pub(super) const HIGH: u8 = 4;
+}
+
+/// A transform to the points of an operand, in the forms that products read.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    /// Rows whose channels are the depth: elements, or words of two.
+    pub(super) row: [Transform; 2],
+    /// Columns of what the depth is: the lower halves of words, or the upper ones.
+    halves: [Transform; 2],
+}
+
+impl Operand {
+    /// Columns of one element a word, or of one half of those that hold a pair.
+    pub(super) fn column(&self, pair: usize, half: usize) -> Transform {
+        if pair == 1 { self.row[0] } else { self.halves[half] }
+    }
+}
+
 /// The transforms of an algorithm on an instruction set.
 #[derive(Clone, Copy)]
 pub(super) struct Transforms {
     /// Pixels of x to points.
-    pub(super) pixels: Transform,
+    pub(super) pixels: Operand,
     /// Points to pixels of x, added to what is there.
     pub(super) spread: Transform,
     /// Taps to points.
-    pub(super) taps: Transform,
+    pub(super) taps: Operand,
     /// Points to taps.
     pub(super) gather: Transform,
     /// Points to pixels of y.
     pub(super) results: Transform,
     /// Pixels of y to points.
-    pub(super) gradients: Transform,
+    pub(super) gradients: Operand,
 }
 
 impl Transforms {
@@ -229,12 +260,18 @@ impl Transforms {
         macro_rules! table {
             ($run:ident) => {
                 Transforms {
-                    pixels: $run::<Pixels<F>, false>,
-                    spread: $run::<Spread<F>, true>,
-                    taps: $run::<Taps<F>, false>,
-                    gather: $run::<Gather<F>, false>,
-                    results: $run::<Results<F>, false>,
-                    gradients: $run::<Gradients<F>, false>,
+                    pixels: table!(@ $run, Pixels<F>),
+                    spread: $run::<Spread<F>, { form::ADDED }>,
+                    taps: table!(@ $run, Taps<F>),
+                    gather: $run::<Gather<F>, { form::ELEMENTS }>,
+                    results: $run::<Results<F>, { form::ELEMENTS }>,
+                    gradients: table!(@ $run, Gradients<F>),
+                }
+            };
+            (@ $run:ident, $matrix:ty) => {
+                Operand {
+                    row: [$run::<$matrix, { form::ELEMENTS }>, $run::<$matrix, { form::PAIRS }>],
+                    halves: [$run::<$matrix, { form::LOW }>, $run::<$matrix, { form::HIGH }>],
                 }
             };
         }
@@ -248,23 +285,23 @@ impl Transforms {
     }
 }
 
-unsafe fn portable<M: Apply, const ADD: bool>(job: &Job) {
+unsafe fn portable<M: Apply, const FORM: u8>(job: &Job) {
     // SAFETY: the caller's contract is the same.
-    unsafe { transform::<[f32; 4], M, ADD>(job) }
+    unsafe { transform::<[f32; 4], M, FORM>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<M: Apply, const ADD: bool>(job: &Job) {
+unsafe fn avx2<M: Apply, const FORM: u8>(job: &Job) {
     // SAFETY: the caller's contract is the same.
-    unsafe { transform::<__m256, M, ADD>(job) }
+    unsafe { transform::<__m256, M, FORM>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-unsafe fn avx512<M: Apply, const ADD: bool>(job: &Job) {
+unsafe fn avx512<M: Apply, const FORM: u8>(job: &Job) {
     // SAFETY: the caller's contract is the same.
-    unsafe { transform::<__m512, M, ADD>(job) }
+    unsafe { transform::<__m512, M, FORM>(job) }
 }
 
 /// Repeats a block for every index below [`MAX_POINTS`], each time as a constant: loops over registers would leave the
@@ -286,11 +323,12 @@ macro_rules! unrolled {
 /// # Safety
 /// As [`Transform`].
 #[inline(always)]
-unsafe fn transform<V: Vector<f32>, M: Apply, const ADD: bool>(job: &Job) {
+unsafe fn transform<V: Halve, M: Apply, const FORM: u8>(job: &Job) {
     for block in 0..job.channels / BLOCK {
         for lane in (0..BLOCK).step_by(V::LANES) {
             let from_channel = job.from.first + block * job.from.step + lane;
-            let to_channel = job.to.first + block * job.to.step + lane;
+            let to_lane = if FORM == form::PAIRS { lane / 2 } else { lane };
+            let to_channel = job.to.first + block * job.to.step + to_lane;
             // SAFETY: the caller vouches for the pointers and the instruction set.
             unsafe {
                 let mut half = [[V::zero(); MAX_POINTS]; MAX_POINTS];
@@ -320,7 +358,13 @@ unsafe fn transform<V: Vector<f32>, M: Apply, const ADD: bool>(job: &Job) {
                                 if !to.is_null() {
                                     let to = to.add(to_channel);
                                     let value = combine::<V, M, J>(&half[I]);
-                                    if ADD { value.add(V::load(to)) } else { value }.store(to);
+                                    match FORM {
+                                        form::ADDED => value.add(V::load(to)).store(to),
+                                        form::PAIRS => value.store_pairs(to),
+                                        form::LOW => value.store_low(to),
+                                        form::HIGH => value.store_high(to),
+                                        _ => value.store(to),
+                                    }
                                 }
                             }
                         });
