@@ -170,15 +170,18 @@ impl Network {
     /// What is measured, in words.
     pub(crate) fn told(&self) -> String {
         let threads = self.threads.unwrap_or_else(pool::threads);
+        let precision = match self.precision() {
+            Precision::F32 => "",
+            Precision::Bf16 => " in bf16",
+        };
         format!(
-            "{}, {}x{}x{}, width {}, {} in {}",
+            "{}, {}x{}x{}, width {}, {}{precision}",
             self.system,
             self.size.1,
             self.size.0,
             self.channels,
             self.width,
-            counted(threads),
-            self.precision().name()
+            counted(threads)
         )
     }
 }
