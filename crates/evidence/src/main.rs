@@ -1,9 +1,11 @@
-//! `cargo xtask evidence NAME`: trains a system and measures what its page claims. Writes `docs/results/NAME.json` and
-//! pictures beside it, and prints a table. A bar that is missed is recorded as `short`, with its figure.
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16 costs.
+//! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
+//! with its figure.
 mod cgan;
 mod dcgan;
 mod gan;
 mod judge;
+mod precision;
 mod record;
 mod training;
 mod wgan;
@@ -24,6 +26,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("wgan_gp", wgan_gp::evidence),
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
+    ("precision", precision::evidence),
 ];
 
 fn main() -> ExitCode {
