@@ -77,17 +77,14 @@ pub(super) struct Winograd<'a> {
 impl<'a> Winograd<'a> {
     /// The algorithm that computes a convolution in the least time, where one beats multiplying directly.
     pub(super) fn of(conv: &'a Conv, arithmetic: Arithmetic) -> Option<Self> {
-        let flat = conv.input[0] == 1 && conv.output[0] == 1 && conv.kernel[0] == 1 && conv.padding[0] == 0;
         let [_, high, wide] = conv.kernel;
         let [_, down, right] = conv.stride;
-        let taps = high.div_ceil(down);
-        let fits = flat
-            && conv.groups == 1
-            && (conv.stride == [1; 3] || conv.dilation == [1; 3])
-            && taps == wide.div_ceil(right)
+        let fits = conv.groups == 1
+            && (1..3).all(|axis| conv.stride[axis] == 1 || conv.dilation[axis] == 1)
+            && high.div_ceil(down) == wide.div_ceil(right)
             && conv.c_in.is_multiple_of(BLOCK)
             && conv.c_out.is_multiple_of(BLOCK)
-            && conv.batch * conv.c_in * conv.c_out * conv.output[1] * conv.output[2] > 0;
+            && conv.batch * conv.c_in * conv.c_out * conv.output.iter().product::<usize>() > 0;
         if !fits {
             return None;
         }
@@ -127,8 +124,8 @@ impl<'a> Winograd<'a> {
     /// Time of the definition, in that of a multiply-add of f32.
     fn direct_cost(&self) -> f64 {
         let conv = self.conv;
-        let taps = conv.kernel[1] * conv.kernel[2];
-        let products = (conv.batch * conv.output[1] * conv.output[2] * taps * conv.c_in) as f64 * conv.c_out as f64;
+        let [pixels, taps] = [conv.output, conv.kernel].map(|extents| extents.iter().product::<usize>());
+        let products = (conv.batch * pixels * taps * conv.c_in) as f64 * conv.c_out as f64;
         products / self.arithmetic.speedup()
     }
 
@@ -161,8 +158,9 @@ impl<'a> Winograd<'a> {
         self.points * self.points
     }
 
+    /// Residues of both strides, for every tap along the depth: those are summed, as channels are.
     fn phases(&self) -> usize {
-        self.conv.stride[1] * self.conv.stride[2]
+        self.conv.kernel[0] * self.conv.stride[1] * self.conv.stride[2]
     }
 
     /// Channels of x over all phases.
@@ -171,20 +169,26 @@ impl<'a> Winograd<'a> {
     }
 
     fn total_tiles(&self) -> usize {
-        self.conv.batch * self.tiles[0] * self.tiles[1]
+        self.conv.batch * self.picture()
     }
 
     /// Tiles that a chunk consists of: those whose results lie next to each other, or are added to each other.
     fn unit(&self, kind: Kind) -> usize {
         match kind {
-            Kind::Forward if self.conv.dilation == [1; 3] => self.tiles[1],
-            Kind::Forward | Kind::Input => self.picture(),
+            Kind::Forward if self.conv.dilation[1..] == [1; 2] => self.tiles[1],
+            Kind::Forward => self.slice(),
+            Kind::Input => self.picture(),
             Kind::Weight => 1,
         }
     }
 
-    fn picture(&self) -> usize {
+    /// Tiles of one depth of a picture.
+    fn slice(&self) -> usize {
         self.tiles[0] * self.tiles[1]
+    }
+
+    fn picture(&self) -> usize {
+        self.conv.output[0] * self.slice()
     }
 
     /// Elements of scratch that a kind needs.
@@ -237,9 +241,10 @@ impl<'a> Winograd<'a> {
         }
     }
 
-    /// Sample, and the first pixel of y in a tile.
-    fn corner(&self, tile: usize) -> (usize, [usize; 2]) {
+    /// Sample, and the first pixel of y in a tile: its depth, row and column.
+    fn corner(&self, tile: usize) -> (usize, [usize; 3]) {
         let (sample, at) = (tile / self.picture(), tile % self.picture());
+        let (depth, at) = (at / self.slice(), at % self.slice());
         let pixel = |axis: usize, mut number: usize| {
             for (residue, pixels) in residues(self.conv, axis).enumerate() {
                 let tiles = pixels.div_ceil(self.outputs);
@@ -250,40 +255,47 @@ impl<'a> Winograd<'a> {
             }
             unreachable!("a picture has no more tiles")
         };
-        (sample, [pixel(1, at / self.tiles[1]), pixel(2, at % self.tiles[1])])
+        (sample, [depth, pixel(1, at / self.tiles[1]), pixel(2, at % self.tiles[1])])
+    }
+
+    /// The tap along the depth and the residues that a phase stands for.
+    fn phase(&self, phase: usize) -> [usize; 3] {
+        let [_, down, right] = self.conv.stride;
+        [phase / (down * right), phase / right % down, phase % right]
     }
 
     /// Where the pixels of a tile of x start, for one phase; null outside.
     fn pixels(&self, x: *mut f32, tile: usize, phase: usize) -> Places {
         let conv = self.conv;
-        let (sample, [top, left]) = self.corner(tile);
-        let [_, down, right] = conv.stride;
-        let top = (top * down + phase / right) as isize - conv.padding[1] as isize;
-        let left = (left * right + phase % right) as isize - conv.padding[2] as isize;
-        let extents = [conv.input[1], conv.input[2]];
-        let steps = [down * conv.dilation[1], right * conv.dilation[2]];
-        places(x, extents, conv.c_in, sample, [top, left], steps, self.points)
+        let (sample, corner) = self.corner(tile);
+        let mut offsets = self.phase(phase);
+        offsets[0] *= conv.dilation[0];
+        let at = std::array::from_fn(|axis| {
+            (corner[axis] * conv.stride[axis] + offsets[axis]) as isize - conv.padding[axis] as isize
+        });
+        let steps = [1, 2].map(|axis| conv.stride[axis] * conv.dilation[axis]);
+        places(x, conv.input, conv.c_in, sample, at, steps, self.points)
     }
 
     /// Where the pixels of a tile of y start; null outside.
     fn results(&self, y: *mut f32, tile: usize) -> Places {
         let conv = self.conv;
-        let (sample, at) = self.corner(tile);
-        let extents = [conv.output[1], conv.output[2]];
-        let steps = [conv.dilation[1], conv.dilation[2]];
-        places(y, extents, conv.c_out, sample, at.map(|at| at as isize), steps, self.outputs)
+        let (sample, corner) = self.corner(tile);
+        let at = corner.map(|at| at as isize);
+        places(y, conv.output, conv.c_out, sample, at, [conv.dilation[1], conv.dilation[2]], self.outputs)
     }
 
     /// Where the taps of a phase start in w, for one channel of x; null where the window has none.
     fn taps(&self, w: *mut f32, phase: usize, channel: usize) -> Places {
         let conv = self.conv;
         let [_, down, right] = conv.stride;
+        let [depth, first_row, first_column] = self.phase(phase);
         let mut taps = Places::NONE;
         for i in 0..self.taps {
             for j in 0..self.taps {
-                let (row, column) = (i * down + phase / right, j * right + phase % right);
+                let (row, column) = (i * down + first_row, j * right + first_column);
                 if row < conv.kernel[1] && column < conv.kernel[2] {
-                    let tap = row * conv.kernel[2] + column;
+                    let tap = (depth * conv.kernel[1] + row) * conv.kernel[2] + column;
                     taps.at[i * self.taps + j] = w.wrapping_add((tap * conv.c_in + channel) * conv.c_out);
                 }
             }
@@ -336,10 +348,10 @@ impl<'a> Winograd<'a> {
                         if let Some(epilogue) = epilogue
                             && slice.end == outer
                         {
-                            let (sample, [top, _]) = self.corner(first);
-                            let [_, height, width] = self.conv.output;
-                            let lines = if unit == self.picture() { height } else { self.outputs };
-                            let line = |line: usize| (sample * height + line) * width * outer;
+                            let (sample, [deep, top, _]) = self.corner(first);
+                            let [depth, height, width] = self.conv.output;
+                            let lines = if unit == self.slice() { height } else { self.outputs };
+                            let line = |line: usize| ((sample * depth + deep) * height + line) * width * outer;
                             epilogue(line(top)..line(height.min(top + lines)));
                         }
                     });
@@ -358,7 +370,7 @@ impl<'a> Winograd<'a> {
         let unit = self.unit(Kind::Input);
         let parts = self.parts(Kind::Input, scratch);
         let (dy, dx) = (Shared::read(dy), Shared::new(dx));
-        let picture = self.conv.input[1] * self.conv.input[2] * channels;
+        let picture = self.conv.input.iter().product::<usize>() * channels;
         // SAFETY: the parts of the scratch are disjoint and as long as is said there; every task writes its own tiles,
         // rows or pictures; the caller vouches for the operands.
         unsafe {
@@ -726,21 +738,24 @@ fn apart(len: usize) -> usize {
 /// Where the pixels of a square of a picture start, row by row; null outside.
 fn places(
     pictures: *mut f32,
-    extents: [usize; 2],
+    extents: [usize; 3],
     channels: usize,
     sample: usize,
-    corner: [isize; 2],
+    corner: [isize; 3],
     steps: [usize; 2],
     count: usize,
 ) -> Places {
     let mut places = Places::NONE;
-    let [height, width] = extents;
-    let picture = pictures.wrapping_add(sample * height * width * channels);
+    let [depth, height, width] = extents;
+    if corner[0] as usize >= depth {
+        return places;
+    }
+    let picture = pictures.wrapping_add((sample * depth + corner[0] as usize) * height * width * channels);
     for i in 0..count {
-        let row = corner[0] + (i * steps[0]) as isize;
+        let row = corner[1] + (i * steps[0]) as isize;
         if (row as usize) < height {
             for j in 0..count {
-                let column = corner[1] + (j * steps[1]) as isize;
+                let column = corner[2] + (j * steps[1]) as isize;
                 if (column as usize) < width {
                     places.at[i * count + j] =
                         picture.wrapping_add((row as usize * width + column as usize) * channels);
@@ -770,26 +785,30 @@ mod tests {
     /// The three convolutions by their definition, in double precision.
     fn definition(conv: &Conv, x: &[f32], w: &[f32], dy: &[f32]) -> [Vec<f64>; 3] {
         let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
-        let ([_, height, width], [_, out_height, out_width]) = (conv.input, conv.output);
-        let [_, high, wide] = conv.kernel;
+        let split = |number: usize, [_, height, width]: [usize; 3]| {
+            [number / width / height, number / width % height, number % width]
+        };
+        let count = |extents: [usize; 3]| extents.iter().product::<usize>();
         for sample in 0..conv.batch {
-            for (row, column) in (0..out_height).flat_map(|row| (0..out_width).map(move |column| (row, column))) {
-                for (i, j) in (0..high).flat_map(|i| (0..wide).map(move |j| (i, j))) {
-                    let down = (row * conv.stride[1] + i * conv.dilation[1]).wrapping_sub(conv.padding[1]);
-                    let right = (column * conv.stride[2] + j * conv.dilation[2]).wrapping_sub(conv.padding[2]);
-                    if down >= height || right >= width {
-                        continue;
-                    }
-                    let at_x = ((sample * height + down) * width + right) * conv.c_in;
-                    let at_y = ((sample * out_height + row) * out_width + column) * conv.c_out;
-                    for c in 0..conv.c_in {
-                        let at_w = ((i * wide + j) * conv.c_in + c) * conv.c_out;
-                        for o in 0..conv.c_out {
-                            let (x, w, dy) = (x[at_x + c] as f64, w[at_w + o] as f64, dy[at_y + o] as f64);
-                            y[at_y + o] += x * w;
-                            dx[at_x + c] += dy * w;
-                            dw[at_w + o] += x * dy;
-                        }
+            for (q, t) in (0..count(conv.output)).flat_map(|q| (0..count(conv.kernel)).map(move |t| (q, t))) {
+                let (pixel, tap) = (split(q, conv.output), split(t, conv.kernel));
+                let at: [usize; 3] = std::array::from_fn(|axis| {
+                    let first = pixel[axis] * conv.stride[axis] + tap[axis] * conv.dilation[axis];
+                    first.wrapping_sub(conv.padding[axis])
+                });
+                if (0..3).any(|axis| at[axis] >= conv.input[axis]) {
+                    continue;
+                }
+                let [depth, height, width] = conv.input;
+                let at_x = (((sample * depth + at[0]) * height + at[1]) * width + at[2]) * conv.c_in;
+                let at_y = (sample * count(conv.output) + q) * conv.c_out;
+                for c in 0..conv.c_in {
+                    let at_w = (t * conv.c_in + c) * conv.c_out;
+                    for o in 0..conv.c_out {
+                        let (x, w, dy) = (x[at_x + c] as f64, w[at_w + o] as f64, dy[at_y + o] as f64);
+                        y[at_y + o] += x * w;
+                        dx[at_x + c] += dy * w;
+                        dw[at_w + o] += x * dy;
                     }
                 }
             }
@@ -806,11 +825,12 @@ mod tests {
 
     /// Compares every algorithm on every arithmetic with the definition; `bounds` are those of an error in f32 and bf16.
     fn check(conv: &Conv, numbers: fn(usize, usize) -> Vec<f32>, bounds: [f64; 2]) {
-        let x = numbers(conv.batch * conv.input[1] * conv.input[2] * conv.c_in, 1);
-        let mut w = numbers(conv.kernel[1] * conv.kernel[2] * conv.c_in * conv.c_out, 2);
+        let count = |extents: [usize; 3]| extents.iter().product::<usize>();
+        let x = numbers(conv.batch * count(conv.input) * conv.c_in, 1);
+        let mut w = numbers(count(conv.kernel) * conv.c_in * conv.c_out, 2);
         // So whole numbers stay whole: no algorithm of five points divides by more.
         w.iter_mut().for_each(|w| *w *= 36.0);
-        let dy = numbers(conv.batch * conv.output[1] * conv.output[2] * conv.c_out, 3);
+        let dy = numbers(conv.batch * count(conv.output) * conv.c_out, 3);
         let [wanted_y, wanted_dx, wanted_dw] = definition(conv, &x, &w, &dy);
         let algorithms = |arithmetic| {
             let all = Winograd::candidates(conv, arithmetic).into_iter().flatten();
@@ -852,6 +872,7 @@ mod tests {
             batch in 1usize..4, c_in in 1usize..5, c_out in 1usize..5,
             axes in prop::collection::vec((1usize..14, 1usize..3, 0usize..3, 0usize..2, 2usize..4), 2),
             taps in prop::sample::select(vec![2usize, 3, 5]), spread in 0usize..4,
+            deep in (1usize..5, 1usize..4, 1usize..3, 1usize..3, 0usize..2), is_deep in 0usize..3,
         ) -> Conv {
             let mut conv = Conv {
                 batch, groups: 1, c_in: c_in * BLOCK, c_out: c_out * BLOCK, input: [1; 3], output: [1; 3],
@@ -865,6 +886,13 @@ mod tests {
                 conv.padding[i] = padding;
                 let window = (conv.kernel[i] - 1) * dilation + 1;
                 conv.output[i] = ((input + 2 * padding).max(window) - window) / stride + 1;
+            }
+            if is_deep == 0 {
+                let (input, kernel, stride, dilation, padding) = deep;
+                let window = (kernel - 1) * dilation + 1;
+                (conv.input[0], conv.kernel[0], conv.stride[0]) = (input, kernel, stride);
+                (conv.dilation[0], conv.padding[0]) = (dilation, padding);
+                conv.output[0] = ((input + 2 * padding).max(window) - window) / stride + 1;
             }
             conv
         }
