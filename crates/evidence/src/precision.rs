@@ -10,7 +10,7 @@ const SAMPLES: usize = 5_000;
 /// A system, its settings and the steps of a run.
 const SYSTEMS: [(&str, Changes, u64); 2] = [
     ("dcgan", &[("width", "32")], 1_500),
-    ("wgan_gp", &[("width", "32"), ("networks", "dcgan")], 400),
+    ("wgan_gp", &[("width", "32"), ("networks", "convolutional")], 400),
 ];
 
 pub(crate) fn evidence() -> Result<Evidence> {

@@ -112,15 +112,15 @@ impl Conv {
     }
 
     /// The algorithm with fewer multiplications that serves this convolution best, if there is one for these elements.
-    fn winograd<T: Real>(&self, arithmetic: Arithmetic) -> Option<Winograd<'_>> {
+    fn winograd<T: Real>(&self, kind: Kind, arithmetic: Arithmetic) -> Option<Winograd<'_>> {
         (TypeId::of::<T>() == TypeId::of::<f32>())
-            .then(|| Winograd::of(self, arithmetic))
+            .then(|| Winograd::of(self, kind, arithmetic))
             .flatten()
     }
 
     /// Elements of scratch for a kind, of which the direct way needs `direct`.
     fn scratch_len(&self, kind: Kind, direct: usize) -> usize {
-        let algorithms = Arithmetic::all().filter_map(|arithmetic| Winograd::of(self, arithmetic));
+        let algorithms = Arithmetic::all().filter_map(|arithmetic| Winograd::of(self, kind, arithmetic));
         algorithms.map(|winograd| winograd.scratch_len(kind)).fold(direct, usize::max)
     }
 
@@ -200,7 +200,7 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, x, w, y, scratch, epilogue) };
         }
-        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+        if let Some(winograd) = self.winograd::<T>(Kind::Forward, arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
             return unsafe { winograd.forward(x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
         }
@@ -262,7 +262,7 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, dy, w, dx, scratch, None) };
         }
-        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+        if let Some(winograd) = self.winograd::<T>(Kind::Input, arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
             return unsafe { winograd.input_gradient(dy.cast(), w.cast(), dx.cast(), scratch.cast()) };
         }
@@ -322,7 +322,7 @@ impl Conv {
             // SAFETY: the caller vouches for the pointers, whose lengths are those of the product.
             return unsafe { product.run(arithmetic, x, dy, dw, scratch, None) };
         }
-        if let Some(winograd) = self.winograd::<T>(arithmetic) {
+        if let Some(winograd) = self.winograd::<T>(Kind::Weight, arithmetic) {
             // SAFETY: the caller's contract is the same; T is f32.
             return unsafe { winograd.weight_gradient(x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
         }

@@ -76,10 +76,13 @@ pub(super) struct Winograd<'a> {
 
 impl<'a> Winograd<'a> {
     /// The algorithm that computes a convolution in the least time, where one beats multiplying directly.
-    pub(super) fn of(conv: &'a Conv, arithmetic: Arithmetic) -> Option<Self> {
+    pub(super) fn of(conv: &'a Conv, kind: Kind, arithmetic: Arithmetic) -> Option<Self> {
         let [_, high, wide] = conv.kernel;
         let [_, down, right] = conv.stride;
-        let fits = conv.groups == 1
+        // What the taps along the depth add to x would be read and written once for each of them.
+        let is_flat = conv.kernel[0] == 1 || kind != Kind::Input;
+        let fits = is_flat
+            && conv.groups == 1
             && (1..3).all(|axis| conv.stride[axis] == 1 || conv.dilation[axis] == 1)
             && high.div_ceil(down) == wide.div_ceil(right)
             && conv.c_in.is_multiple_of(BLOCK)
