@@ -47,7 +47,11 @@ impl Memory {
             // It may be refused, which costs time and nothing else.
             unsafe { libc::madvise(start.cast(), bytes / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
         }
-        Self { allocated, layout, start }
+        Self {
+            allocated,
+            layout,
+            start,
+        }
     }
 }
 

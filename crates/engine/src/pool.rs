@@ -170,7 +170,9 @@ impl Pool {
         shared.work[0].store(halves[0], Ordering::Relaxed);
         shared.work[1].store(halves[1], Ordering::Relaxed);
         shared.tasks.store(tasks, Ordering::Relaxed);
-        shared.step.store((tasks / (16 * self.threads())).max(1), Ordering::Relaxed);
+        shared
+            .step
+            .store((tasks / (16 * self.threads())).max(1), Ordering::Relaxed);
         shared.next.store(0, Ordering::Relaxed);
         shared.state.fetch_add(ONE_JOB | OPEN, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {

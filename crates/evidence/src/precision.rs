@@ -32,7 +32,12 @@ pub(crate) fn evidence() -> Result<Evidence> {
                 distances.push(distance);
                 evidence.settings(&format!("{system}.{name}"), settings(&run)?);
                 if seed == 0 {
-                    grid(&run, &x[..64 * 784], 8, &picture(&format!("precision-{system}-{name}"))?)?;
+                    grid(
+                        &run,
+                        &x[..64 * 784],
+                        8,
+                        &picture(&format!("precision-{system}-{name}"))?,
+                    )?;
                 }
             }
         }
@@ -41,7 +46,9 @@ pub(crate) fn evidence() -> Result<Evidence> {
             evidence.figure(&format!("fd_clf.{system}.{}", precision.name()), rounded);
         }
         let [exact, rounded] = [median(&distances[0]), median(&distances[1])];
-        let spread = distances[0].iter().fold(0.0, |most: f64, d| most.max((d - exact).abs()));
+        let spread = distances[0]
+            .iter()
+            .fold(0.0, |most: f64, d| most.max((d - exact).abs()));
         let name = if system == "dcgan" {
             "dcgan: median FD(clf) in bf16 no further from that in f32 than f32's own seeds"
         } else {
@@ -54,7 +61,9 @@ pub(crate) fn evidence() -> Result<Evidence> {
             format!("{rounded:.2} - {exact:.2} = {difference:.2}"),
             difference.abs() <= spread,
         );
-        told.push(format!("{system} {rounded:.1} in bf16, {exact:.1} in f32 (its seeds within {spread:.1})"));
+        told.push(format!(
+            "{system} {rounded:.1} in bf16, {exact:.1} in f32 (its seeds within {spread:.1})"
+        ));
     }
     evidence.figure = format!("FD(clf) on Fashion-MNIST, medians of 5 seeds: {}", told.join("; "));
     Ok(evidence)

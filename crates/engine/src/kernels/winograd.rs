@@ -220,8 +220,11 @@ impl<'a> Winograd<'a> {
             Kind::Weight => (depth, width),
             _ => (depth_words + GAP, width + GAP),
         };
-        let (weights_apart, left_apart, right_apart) =
-            (apart(depth_words * width), apart(rows * left_row), apart(rows * right_row));
+        let (weights_apart, left_apart, right_apart) = (
+            apart(depth_words * width),
+            apart(rows * left_row),
+            apart(rows * right_row),
+        );
         let left = positions * weights_apart;
         let right = left + positions * left_apart;
         Parts {
@@ -258,7 +261,10 @@ impl<'a> Winograd<'a> {
             }
             unreachable!("a picture has no more tiles")
         };
-        (sample, [depth, pixel(1, at / self.tiles[1]), pixel(2, at % self.tiles[1])])
+        (
+            sample,
+            [depth, pixel(1, at / self.tiles[1]), pixel(2, at % self.tiles[1])],
+        )
     }
 
     /// The tap along the depth and the residues that a phase stands for.
@@ -285,7 +291,15 @@ impl<'a> Winograd<'a> {
         let conv = self.conv;
         let (sample, corner) = self.corner(tile);
         let at = corner.map(|at| at as isize);
-        places(y, conv.output, conv.c_out, sample, at, [conv.dilation[1], conv.dilation[2]], self.outputs)
+        places(
+            y,
+            conv.output,
+            conv.c_out,
+            sample,
+            at,
+            [conv.dilation[1], conv.dilation[2]],
+            self.outputs,
+        )
     }
 
     /// Where the taps of a phase start in w, for one channel of x; null where the window has none.
@@ -587,12 +601,16 @@ struct Parts {
 impl Parts {
     fn slices(&self) -> impl Iterator<Item = Range<usize>> {
         let (columns, width) = (self.columns, self.width);
-        (0..columns).step_by(width).map(move |start| start..(start + width).min(columns))
+        (0..columns)
+            .step_by(width)
+            .map(move |start| start..(start + width).min(columns))
     }
 
     fn chunks(&self) -> impl Iterator<Item = Range<usize>> {
         let (tiles, chunk) = (self.tiles, self.chunk);
-        (0..tiles).step_by(chunk).map(move |start| start..(start + chunk).min(tiles))
+        (0..tiles)
+            .step_by(chunk)
+            .map(move |start| start..(start + chunk).min(tiles))
     }
 
     /// Then the points of the tiles serve all slices.
@@ -776,7 +794,9 @@ mod tests {
 
     /// -1, 0 or 1.
     fn signs(len: usize, seed: usize) -> Vec<f32> {
-        (0..len).map(|i| (((i + seed) * 7919 + seed * 104_729) % 1009 % 3) as f32 - 1.0).collect()
+        (0..len)
+            .map(|i| (((i + seed) * 7919 + seed * 104_729) % 1009 % 3) as f32 - 1.0)
+            .collect()
     }
 
     fn numbers(len: usize, seed: usize) -> Vec<f32> {
@@ -844,7 +864,11 @@ mod tests {
             let mut scratch = vec![f32::NAN; scratch_len.into_iter().max().unwrap() + 16];
             let skip = scratch.as_ptr().align_offset(64);
             let scratch = scratch[skip..].as_mut_ptr();
-            let (mut y, mut dx, mut dw) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
+            let (mut y, mut dx, mut dw) = (
+                vec![f32::NAN; dy.len()],
+                vec![f32::NAN; x.len()],
+                vec![f32::NAN; w.len()],
+            );
             let seen = std::sync::Mutex::new(Vec::new());
             let out = Shared::new(y.as_mut_ptr());
             let epilogue = |range: Range<usize>| {
@@ -860,12 +884,18 @@ mod tests {
             }
             let mut seen = seen.into_inner().unwrap();
             seen.sort_by_key(|range| range.start);
-            assert!(seen.into_iter().flatten().eq(0..y.len()), "the epilogue sees each element once");
+            assert!(
+                seen.into_iter().flatten().eq(0..y.len()),
+                "the epilogue sees each element once"
+            );
             for (name, found, wanted) in [("y", &y, &wanted_y), ("dx", &dx, &wanted_dx), ("dw", &dw, &wanted_dw)] {
                 let error = error(found, wanted);
                 let (arithmetic, points) = (algorithm.arithmetic, algorithm.points);
                 let bound = bounds[algorithm.pair() - 1];
-                assert!(error < bound, "{name} is off by {error:.1e}: {arithmetic:?}, {points} points, {conv:?}");
+                assert!(
+                    error < bound,
+                    "{name} is off by {error:.1e}: {arithmetic:?}, {points} points, {conv:?}"
+                );
             }
         }
     }
