@@ -60,10 +60,6 @@ pub(super) struct Kernel<T: 'static> {
     ///
     /// Safety: the machine has the instruction set; the sources, the columns and the sums are valid.
     pub(super) dot: unsafe fn(&mut Dot<T>),
-    /// Called with a count, `a`, `b` and `out`: adds `a[i] * b[i]` to `out[i]`.
-    ///
-    /// Safety: the machine has the instruction set; the pointers are valid for the count.
-    pub(super) multiply_add: unsafe fn(usize, *const T, *const T, *mut T),
 }
 
 /// The most columns of a thin product.
@@ -127,7 +123,6 @@ impl<T: Real> Kernel<T> {
             tile: portable_tile::<T>,
             transpose: portable_transpose::<T, 4>,
             dot: portable_dot::<T>,
-            multiply_add: portable_multiply_add::<T>,
         }
     }
 }
@@ -238,30 +233,6 @@ unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot:
                     sums[i][j].store(dot.sums[j][first + i].as_mut_ptr());
                 }
             }
-        }
-    }
-}
-
-/// Adds products of elements.
-///
-/// # Safety
-/// As [`Kernel::multiply_add`].
-#[inline(always)]
-unsafe fn elements<T: Real, V: Vector<T>>(count: usize, a: *const T, b: *const T, out: *mut T) {
-    // SAFETY: the caller vouches for the pointers and the instruction set.
-    unsafe {
-        let mut i = 0;
-        while i + V::LANES <= count {
-            V::load(a.add(i))
-                .mul_add(V::load(b.add(i)), V::load(out.add(i)))
-                .store(out.add(i));
-            i += V::LANES;
-        }
-        let left = count - i;
-        if left > 0 {
-            let (a, b, out) = (a.add(i), b.add(i), out.add(i));
-            let sum = V::load_first(a, left).mul_add(V::load_first(b, left), V::load_first(out, left));
-            sum.store_first(out, left);
         }
     }
 }
@@ -396,11 +367,6 @@ unsafe fn portable_dot<T: Real>(dot: &mut Dot<T>) {
     choose_dot!(dot, T, [T; 4], 2);
 }
 
-unsafe fn portable_multiply_add<T: Real>(count: usize, a: *const T, b: *const T, out: *mut T) {
-    // SAFETY: the caller's contract is the same.
-    unsafe { elements::<T, [T; 4]>(count, a, b, out) }
-}
-
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::turn_f32;
 
@@ -417,7 +383,6 @@ mod x86 {
         tile: f32_avx2,
         transpose: transpose_f32_4,
         dot: f32_avx2_dot,
-        multiply_add: f32_avx2_multiply_add,
     };
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
@@ -427,7 +392,6 @@ mod x86 {
         tile: f64_avx2,
         transpose: transpose_f64_4,
         dot: f64_avx2_dot,
-        multiply_add: f64_avx2_multiply_add,
     };
     pub(super) const F32_AVX512: Kernel<f32> = Kernel {
         rows: 8,
@@ -437,7 +401,6 @@ mod x86 {
         tile: f32_avx512,
         transpose: transpose_f32_8,
         dot: f32_avx512_dot,
-        multiply_add: f32_avx512_multiply_add,
     };
     pub(super) const F64_AVX512: Kernel<f64> = Kernel {
         rows: 8,
@@ -447,7 +410,6 @@ mod x86 {
         tile: f64_avx512,
         transpose: transpose_f64_8,
         dot: f64_avx512_dot,
-        multiply_add: f64_avx512_multiply_add,
     };
 
     #[target_feature(enable = "avx2,fma")]
@@ -485,30 +447,6 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f64_avx512_dot(dot: &mut Dot<f64>) {
         choose_dot!(dot, f64, __m512d, 4);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn f32_avx2_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f32, __m256>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-    unsafe fn f32_avx512_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f32, __m512>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn f64_avx2_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f64, __m256d>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-    unsafe fn f64_avx512_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f64, __m512d>(count, a, b, out) }
     }
 
     /// All ones in the first `count` of eight 32-bit lanes.
