@@ -5,7 +5,7 @@
 //! class is a dense convolution of its own with stride 1.
 use super::{
     arithmetic::Arithmetic,
-    depthwise, fold,
+    depthwise, fold, grouped,
     gemm::Gemm,
     micro::{Kernel, MAX_ROWS},
     phases::Phase,
@@ -144,6 +144,7 @@ impl Conv {
         }
         match self.forward_product() {
             Some(product) => product.scratch_len(),
+            None if grouped::serves(self) => grouped::scratch_len(self, self.group_out()),
             None => self.scratch_len(Kind::Forward, self.forward_cut().scratch_len(false)),
         }
     }
@@ -156,6 +157,7 @@ impl Conv {
         match self.input_product() {
             Some(product) => product.scratch_len(),
             None if fold::serves(self) => fold::scratch_len(self),
+            None if grouped::serves(self) => grouped::scratch_len(self, self.group_in()),
             None => {
                 let phases = Phase::input(self).map(|phase| self.input_cut(&phase).scratch_len(false));
                 self.scratch_len(Kind::Input, phases.max().unwrap_or(0))
@@ -170,6 +172,7 @@ impl Conv {
         }
         match self.weight_product() {
             Some(product) => product.scratch_len(),
+            None if grouped::serves(self) => grouped::weight_scratch_len(self),
             None => self.scratch_len(Kind::Weight, self.weight_cut().scratch_len(false)),
         }
     }
@@ -201,6 +204,10 @@ impl Conv {
         if depthwise::serves(self) {
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
             return unsafe { depthwise::results_of(arithmetic.isa, &Phase::forward(self), x, w, y, epilogue) };
+        }
+        if grouped::serves(self) {
+            // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
+            return unsafe { grouped::forward(arithmetic.isa, self, x, w, y, scratch, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -255,6 +262,10 @@ impl Conv {
             }
             return;
         }
+        if grouped::serves(self) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { grouped::input_gradient(arithmetic.isa, self, dy, w, dx, scratch) };
+        }
         for phase in Phase::input(self) {
             let cut = self.input_cut(&phase);
             let source = Input {
@@ -293,6 +304,10 @@ impl Conv {
         if depthwise::serves(self) {
             // SAFETY: the caller's contract is the same.
             return unsafe { depthwise::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
+        }
+        if grouped::serves(self) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { grouped::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
         }
         let source = Weight {
             conv: self,
@@ -680,6 +695,52 @@ mod tests {
         #[test]
         fn a_group_for_every_channel(mut conv in any_conv(), channels in 2usize..40) {
             (conv.groups, conv.c_in, conv.c_out) = (channels, channels, channels);
+            assert!(depthwise::serves(&conv));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn many_narrow_groups(
+            mut conv in any_conv(), groups in 2usize..9, group_in in 1usize..17, group_out in 2usize..17
+        ) {
+            (conv.groups, conv.c_in, conv.c_out) = (groups, groups * group_in, groups * group_out);
+            assert!(grouped::serves(&conv) && !depthwise::serves(&conv));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn narrow_groups_in_several_bands() {
+        let long = Conv {
+            input: [1, 1, 1500],
+            output: [1, 1, 750],
+            kernel: [1, 1, 9],
+            stride: [1, 1, 2],
+            padding: [0, 0, 4],
+            ..square(2, 12, 24, 1, 1, 1, 0, 1, 4)
+        };
+        let deep = Conv {
+            input: [5, 9, 11],
+            output: [5, 9, 11],
+            kernel: [3; 3],
+            stride: [1; 3],
+            padding: [1; 3],
+            ..square(1, 6, 6, 1, 1, 1, 0, 1, 3)
+        };
+        for conv in [
+            square(1, 16, 16, 61, 3, 1, 1, 1, 2),
+            square(2, 64, 64, 33, 3, 1, 1, 1, 8),
+            square(1, 64, 128, 40, 4, 2, 1, 1, 8),
+            square(1, 600, 600, 5, 3, 1, 1, 1, 150),
+            long,
+            deep,
+        ] {
+            assert!(grouped::serves(&conv));
             check::<f32>(&conv);
             check::<f64>(&conv);
         }
@@ -691,7 +752,7 @@ mod tests {
             square(2, 5, 7, 9, 4, 2, 1, 1, 1),
             square(1, 33, 17, 6, 3, 1, 1, 1, 1),
             square(3, 8, 40, 8, 3, 1, 2, 2, 1),
-            square(2, 12, 24, 7, 3, 1, 1, 1, 2),
+            square(2, 40, 34, 7, 3, 1, 1, 1, 2),
             square(2, 19, 11, 5, 1, 1, 0, 1, 1),
             square(3, 6, 9, 4, 4, 1, 0, 1, 1),
         ] {
@@ -761,10 +822,20 @@ mod tests {
 
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
-        let conv = square(8, 16, 64, 32, 4, 2, 1, 1, 1);
+        for conv in [
+            square(8, 16, 64, 32, 4, 2, 1, 1, 1),
+            square(8, 48, 48, 32, 3, 1, 1, 1, 48),
+            square(8, 48, 24, 32, 3, 1, 1, 1, 6),
+            square(8, 3, 40, 32, 4, 2, 1, 1, 1),
+        ] {
+            same_bits(&conv);
+        }
+    }
+
+    fn same_bits(conv: &Conv) {
         let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
-        let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
+        let w = fill(count(conv.kernel) * conv.group_in() * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |precision, threads| {
             crate::pool::with_threads(threads, || {

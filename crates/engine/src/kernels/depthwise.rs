@@ -8,6 +8,7 @@ use super::{
     isa::Isa,
     micro::Vector,
     phases::Phase,
+    pieces,
     product::Epilogue,
     real::Real,
     scratch::Shared,
@@ -31,10 +32,10 @@ pub(super) fn serves(conv: &Conv) -> bool {
 
 /// Elements of scratch that [`weight_gradient`] needs.
 pub(super) fn weight_scratch_len(conv: &Conv) -> usize {
-    pieces(&conv.windows()) * count(conv.kernel) * conv.c_out
+    pieces_of(&conv.windows()) * count(conv.kernel) * conv.c_out
 }
 
-fn pieces(windows: &Windows) -> usize {
+fn pieces_of(windows: &Windows) -> usize {
     windows.rows().div_ceil(POSITIONS).clamp(1, MAX_PIECES)
 }
 
@@ -378,7 +379,7 @@ pub(super) unsafe fn weight_gradient<T: Real>(
     let (phase, runs) = (Phase::forward(conv), Runs::<T>::of(isa));
     let windows = &phase.windows;
     let stretches = stretches(windows);
-    let (pieces, len, channels) = (pieces(windows), count(conv.kernel) * conv.c_out, conv.c_out);
+    let (pieces, len, channels) = (pieces_of(windows), count(conv.kernel) * conv.c_out, conv.c_out);
     let rows = windows.rows() / windows.positions[2].max(1);
     let piece = rows.div_ceil(pieces);
     let (x, dy, partial) = (Shared::read(x), Shared::new(dy.cast_mut()), Shared::new(scratch));
@@ -409,22 +410,7 @@ pub(super) unsafe fn weight_gradient<T: Real>(
         }
     });
     // SAFETY: all pieces are finished; dw has `len` elements.
-    unsafe { fold_pieces(partial.get(), pieces, std::slice::from_raw_parts_mut(dw, len)) };
-}
-
-/// Sums the pieces of a gradient in their order.
-///
-/// # Safety
-/// Each piece has as many elements as the total, one behind the other.
-pub(super) unsafe fn fold_pieces<T: Real>(partial: *const T, pieces: usize, total: &mut [T]) {
-    total.fill(T::ZERO);
-    for piece in 0..pieces {
-        // SAFETY: the caller's word.
-        let sums = unsafe { std::slice::from_raw_parts(partial.add(piece * total.len()), total.len()) };
-        for (total, &sum) in total.iter_mut().zip(sums) {
-            *total += sum;
-        }
-    }
+    unsafe { pieces::fold(partial.get(), pieces, len, dw) };
 }
 
 /// The sample and the coordinates of a row of positions.

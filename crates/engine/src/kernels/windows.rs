@@ -422,7 +422,7 @@ unsafe fn copy_panels<T: Real>(runs: &[Run], images: *const T, first: usize, out
     }
 }
 /// The deepest block of a product, in elements.
-const DEEPEST: usize = 512;
+pub(super) const DEEPEST: usize = 512;
 
 /// What taps outside an image read.
 #[repr(align(64))]
