@@ -5,8 +5,9 @@
 //! class is a dense convolution of its own with stride 1.
 use super::{
     arithmetic::Arithmetic,
-    depthwise, fold, grouped,
+    depthwise, fold,
     gemm::Gemm,
+    grouped, image,
     micro::{Kernel, MAX_ROWS},
     phases::Phase,
     product::{self, Cut, Epilogue, MAX_BLOCK, Source},
@@ -145,7 +146,10 @@ impl Conv {
         match self.forward_product() {
             Some(product) => product.scratch_len(),
             None if grouped::serves(self) => grouped::scratch_len(self, self.group_out()),
-            None => self.scratch_len(Kind::Forward, self.forward_cut().scratch_len(false)),
+            None => {
+                let direct = self.forward_cut().scratch_len(false).max(image::scratch_len(self));
+                self.scratch_len(Kind::Forward, direct)
+            }
         }
     }
 
@@ -173,7 +177,13 @@ impl Conv {
         match self.weight_product() {
             Some(product) => product.scratch_len(),
             None if grouped::serves(self) => grouped::weight_scratch_len(self),
-            None => self.scratch_len(Kind::Weight, self.weight_cut().scratch_len(false)),
+            None => {
+                let direct = self
+                    .weight_cut()
+                    .scratch_len(false)
+                    .max(image::weight_scratch_len(self));
+                self.scratch_len(Kind::Weight, direct)
+            }
         }
     }
 
@@ -208,6 +218,10 @@ impl Conv {
         if grouped::serves(self) {
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
             return unsafe { grouped::forward(arithmetic.isa, self, x, w, y, scratch, epilogue) };
+        }
+        if image::serves::<T>(self, arithmetic) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { image::forward(arithmetic.isa, self, x, w, y, scratch, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -308,6 +322,10 @@ impl Conv {
         if grouped::serves(self) {
             // SAFETY: the caller's contract is the same.
             return unsafe { grouped::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
+        }
+        if image::serves_weight::<T>(self, arithmetic) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { image::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
         }
         let source = Weight {
             conv: self,
@@ -523,7 +541,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{arithmetic::Precision, bf16};
+    use crate::kernels::{arithmetic::Precision, bf16, isa::Isa};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -678,7 +696,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
         #[test]
-        fn images_of_few_channels(mut conv in any_conv(), c_in in 1usize..5, c_out in 8usize..24, spread in 1usize..3) {
+        fn images_of_few_channels(mut conv in any_conv(), c_in in 1usize..5, c_out in 8usize..36, spread in 1usize..3) {
+            let c_out = if spread == 1 { 16 * c_out.div_ceil(16) } else { c_out };
             (conv.groups, conv.c_in, conv.c_out) = (1, c_in, c_out);
             if conv.input[0] == 1 && spread == 1 && conv.kernel[2] > 1 {
                 conv.dilation[2] = 1;
@@ -709,6 +728,33 @@ mod tests {
         ) {
             (conv.groups, conv.c_in, conv.c_out) = (groups, groups * group_in, groups * group_out);
             assert!(grouped::serves(&conv) && !depthwise::serves(&conv));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn images_in_several_bands() {
+        let arithmetic = Arithmetic {
+            isa: Isa::Portable,
+            precision: Precision::F32,
+        };
+        let long = Conv {
+            input: [1, 1, 700],
+            output: [1, 1, 176],
+            kernel: [1, 1, 25],
+            stride: [1, 1, 4],
+            padding: [0, 0, 12],
+            ..square(2, 1, 32, 1, 1, 1, 0, 1, 1)
+        };
+        for conv in [
+            square(2, 3, 64, 37, 4, 2, 1, 1, 1),
+            square(1, 3, 48, 40, 7, 1, 3, 1, 1),
+            square(2, 4, 80, 33, 5, 3, 4, 1, 1),
+            square(3, 1, 16, 28, 5, 1, 2, 1, 1),
+            long,
+        ] {
+            assert!(image::serves::<f32>(&conv, arithmetic) && image::serves_weight::<f64>(&conv, arithmetic));
             check::<f32>(&conv);
             check::<f64>(&conv);
         }
@@ -826,7 +872,7 @@ mod tests {
             square(8, 16, 64, 32, 4, 2, 1, 1, 1),
             square(8, 48, 48, 32, 3, 1, 1, 1, 48),
             square(8, 48, 24, 32, 3, 1, 1, 1, 6),
-            square(8, 3, 40, 32, 4, 2, 1, 1, 1),
+            square(8, 3, 48, 32, 4, 2, 1, 1, 1),
         ] {
             same_bits(&conv);
         }

@@ -6,7 +6,7 @@
 use super::{
     conv::Conv,
     isa::Isa,
-    micro::Vector,
+    micro::{Vector, instance},
     phases::Phase,
     pieces,
     product::Epilogue,
@@ -15,7 +15,6 @@ use super::{
     windows::{Windows, count},
 };
 use crate::pool;
-use std::any::TypeId;
 use std::ops::Range;
 
 /// Positions that one task computes at least.
@@ -75,50 +74,14 @@ struct Job<'a, T> {
     channels: usize,
 }
 
-/// Computes a stretch.
-///
-/// Safety: the machine has the instruction set; all channels of every pixel, tap and result are valid, and nobody else
-/// touches what is written.
-type Run<T> = unsafe fn(&Job<T>);
-
-/// The inner loops of an instruction set.
-struct Runs<T> {
-    /// Results from pixels and weights.
-    filter: Run<T>,
-    /// Adds pixels times the gradients of results to the sums of weights.
-    gather: Run<T>,
+unsafe fn filter_portable<T: Real>(job: &Job<T>) {
+    // SAFETY: the caller's contract is the same.
+    unsafe { filter::<T, [T; 4]>(job) }
 }
 
-impl<T: Real> Runs<T> {
-    fn of(isa: Isa) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
-            let is_f32 = TypeId::of::<T>() == TypeId::of::<f32>();
-            macro_rules! table {
-                ($filter:ident, $gather:ident, $v:ty, $t:ty) => {{
-                    let runs = Runs::<$t> {
-                        filter: $filter::<$t, $v>,
-                        gather: $gather::<$t, $v>,
-                    };
-                    // SAFETY: T was compared, so both types are the same.
-                    return unsafe { std::mem::transmute_copy::<Runs<$t>, Runs<T>>(&runs) };
-                }};
-            }
-            match isa {
-                Isa::Portable => {}
-                Isa::Avx2 if is_f32 => table!(filter_avx2, gather_avx2, __m256, f32),
-                Isa::Avx2 => table!(filter_avx2, gather_avx2, __m256d, f64),
-                _ if is_f32 => table!(filter_avx512, gather_avx512, __m512, f32),
-                _ => table!(filter_avx512, gather_avx512, __m512d, f64),
-            }
-        }
-        let _ = isa;
-        Runs {
-            filter: filter::<T, [T; 4]>,
-            gather: gather::<T, [T; 4]>,
-        }
-    }
+unsafe fn gather_portable<T: Real>(job: &Job<T>) {
+    // SAFETY: the caller's contract is the same.
+    unsafe { gather::<T, [T; 4]>(job) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -181,8 +144,11 @@ unsafe fn store<T: Real, V: Vector<T>>(vector: V, to: *mut T, count: usize) {
     }
 }
 
+/// Computes the results of a stretch from pixels and weights.
+///
 /// # Safety
-/// As [`Run`].
+/// The machine has the instruction set; all channels of every pixel, tap and result are valid, and nobody else touches
+/// what is written.
 #[inline(always)]
 unsafe fn filter<T: Real, V: Vector<T>>(job: &Job<T>) {
     let mut first = 0;
@@ -202,7 +168,7 @@ unsafe fn filter<T: Real, V: Vector<T>>(job: &Job<T>) {
 /// Computes `P` neighbouring results from the first on.
 ///
 /// # Safety
-/// As [`Run`].
+/// As for [`filter`].
 #[inline(always)]
 unsafe fn results<T: Real, V: Vector<T>, const P: usize>(job: &Job<T>, first: usize) -> usize {
     let whole = job.channels / V::LANES * V::LANES;
@@ -221,7 +187,7 @@ unsafe fn results<T: Real, V: Vector<T>, const P: usize>(job: &Job<T>, first: us
 /// The same for the channels of one vector.
 ///
 /// # Safety
-/// As [`Run`].
+/// As for [`filter`].
 #[inline(always)]
 unsafe fn results_at<T: Real, V: Vector<T>, const P: usize>(job: &Job<T>, first: usize, channel: usize, lanes: usize) {
     // SAFETY: the caller vouches for the job and the instruction set.
@@ -241,8 +207,10 @@ unsafe fn results_at<T: Real, V: Vector<T>, const P: usize>(job: &Job<T>, first:
     }
 }
 
+/// Adds pixels times the gradients of results to the sums of weights.
+///
 /// # Safety
-/// As [`Run`].
+/// As for [`filter`].
 #[inline(always)]
 unsafe fn gather<T: Real, V: Vector<T>>(job: &Job<T>) {
     // Groups of taps are of about one size: a short one would wait for its sums.
@@ -264,7 +232,7 @@ unsafe fn gather<T: Real, V: Vector<T>>(job: &Job<T>) {
 /// Adds to the sums of `N` taps.
 ///
 /// # Safety
-/// As [`Run`], with N taps.
+/// As for [`filter`], with N taps.
 #[inline(always)]
 unsafe fn weights<T: Real, V: Vector<T>, const N: usize>(job: &Job<T>, taps: &[(*const T, *mut T)]) {
     let whole = job.channels / V::LANES * V::LANES;
@@ -282,7 +250,7 @@ unsafe fn weights<T: Real, V: Vector<T>, const N: usize>(job: &Job<T>, taps: &[(
 /// The same for the channels of one vector.
 ///
 /// # Safety
-/// As [`Run`], with N taps.
+/// As for [`filter`], with N taps.
 #[inline(always)]
 unsafe fn weights_at<T: Real, V: Vector<T>, const N: usize>(
     job: &Job<T>,
@@ -325,7 +293,8 @@ pub(super) unsafe fn results_of<T: Real>(
     out: *mut T,
     epilogue: Option<Epilogue>,
 ) {
-    let (windows, runs) = (&phase.windows, Runs::<T>::of(isa));
+    let windows = &phase.windows;
+    let filter = instance!(isa, T, Job, filter_portable, filter_avx2, filter_avx512);
     let stretches = stretches(windows);
     let (channels, width) = (windows.pixel, windows.positions[2]);
     if width == 0 {
@@ -344,10 +313,13 @@ pub(super) unsafe fn results_of<T: Real>(
                 unsafe {
                     taps.clear();
                     each_tap(windows, sample, q, stretch, |t, pixel| {
-                        taps.push((images.get().add(pixel).cast_const(), w.get().add(phase.tap(t) * channels)));
+                        taps.push((
+                            images.get().add(pixel).cast_const(),
+                            w.get().add(phase.tap(t) * channels),
+                        ));
                     });
                     let pixel = phase.pixel(sample, [q[0], q[1], stretch.positions.start]);
-                    (runs.filter)(&Job {
+                    filter(&Job {
                         taps: &taps,
                         step: windows.steps[2] as usize * channels,
                         result: out.get().add(pixel * channels),
@@ -376,7 +348,8 @@ pub(super) unsafe fn weight_gradient<T: Real>(
     dw: *mut T,
     scratch: *mut T,
 ) {
-    let (phase, runs) = (Phase::forward(conv), Runs::<T>::of(isa));
+    let phase = Phase::forward(conv);
+    let gather = instance!(isa, T, Job, gather_portable, gather_avx2, gather_avx512);
     let windows = &phase.windows;
     let stretches = stretches(windows);
     let (pieces, len, channels) = (pieces_of(windows), count(conv.kernel) * conv.c_out, conv.c_out);
@@ -397,7 +370,7 @@ pub(super) unsafe fn weight_gradient<T: Real>(
                         taps.push((x.get().add(pixel).cast_const(), sums.add(phase.tap(t) * channels)));
                     });
                     let pixel = phase.pixel(sample, [q[0], q[1], stretch.positions.start]);
-                    (runs.gather)(&Job {
+                    gather(&Job {
                         taps: &taps,
                         step: windows.steps[2] as usize * channels,
                         result: dy.get().add(pixel * channels),

@@ -6,7 +6,7 @@
 use super::{
     conv::Conv,
     isa::Isa,
-    micro::{Kernel, MAX_LANES, MAX_ROWS, Vector},
+    micro::{Kernel, MAX_LANES, MAX_ROWS, Vector, instance},
     phases::Phase,
     pieces,
     product::Epilogue,
@@ -15,7 +15,6 @@ use super::{
     windows::{DEEPEST, Windows, ZEROS, count, split},
 };
 use crate::pool;
-use std::any::TypeId;
 
 /// The widest group, in channels of either side, that is served better like this than by a product of its own.
 const WIDEST: usize = 16;
@@ -87,7 +86,11 @@ impl<'a> Layout<'a> {
         let wanted = (count(extents) * windows.pixel * residues.len()).div_ceil(BAND);
         let wanted = wanted.max(MAX_PIECES.div_ceil(windows.batch.max(1)));
         let smallest = (reach[axis] + 1).max(POSITIONS.div_ceil(slice.max(1)));
-        let band = positions[axis].div_ceil(wanted).max(smallest).min(positions[axis]).max(1);
+        let band = positions[axis]
+            .div_ceil(wanted)
+            .max(smallest)
+            .min(positions[axis])
+            .max(1);
         extents[axis] = band + reach[axis];
         let [_, high, wide] = extents;
         let at = |q: [usize; 3]| (q[0] * high + q[1]) * wide + q[2];
@@ -105,7 +108,10 @@ impl<'a> Layout<'a> {
             row_plane: row + UNALIKE,
             residues,
             plane,
-            shifts: places.into_iter().map(|(number, shift)| number * plane + at(shift)).collect(),
+            shifts: places
+                .into_iter()
+                .map(|(number, shift)| number * plane + at(shift))
+                .collect(),
         }
     }
 
@@ -116,7 +122,11 @@ impl<'a> Layout<'a> {
 
     /// Bands of all samples.
     fn items(&self) -> usize {
-        if count(self.windows.positions) == 0 { 0 } else { self.windows.batch * self.bands }
+        if count(self.windows.positions) == 0 {
+            0
+        } else {
+            self.windows.batch * self.bands
+        }
     }
 
     /// The sample of an item, its first position, and its extents in positions.
@@ -254,49 +264,6 @@ struct Gather<'a, T> {
     stride: usize,
 }
 
-/// The inner loops of an instruction set.
-///
-/// Safety of both: the machine has the instruction set; all operands are valid as described, and nobody else touches what
-/// is written.
-struct Runs<T> {
-    /// Computes planes of results.
-    filter: unsafe fn(&Filter<T>),
-    /// Adds to the sums.
-    gather: unsafe fn(&Gather<T>),
-}
-
-impl<T: Real> Runs<T> {
-    fn of(isa: Isa) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
-            let is_f32 = TypeId::of::<T>() == TypeId::of::<f32>();
-            macro_rules! table {
-                ($filter:ident, $gather:ident, $v:ty, $t:ty) => {{
-                    let runs = Runs::<$t> {
-                        filter: $filter::<$t, $v>,
-                        gather: $gather::<$t, $v>,
-                    };
-                    // SAFETY: T was compared, so both types are the same.
-                    return unsafe { std::mem::transmute_copy::<Runs<$t>, Runs<T>>(&runs) };
-                }};
-            }
-            match isa {
-                Isa::Portable => {}
-                Isa::Avx2 if is_f32 => table!(filter_avx2, gather_avx2, __m256, f32),
-                Isa::Avx2 => table!(filter_avx2, gather_avx2, __m256d, f64),
-                _ if is_f32 => table!(filter_avx512, gather_avx512, __m512, f32),
-                _ => table!(filter_avx512, gather_avx512, __m512d, f64),
-            }
-        }
-        let _ = isa;
-        Runs {
-            filter: filter_portable,
-            gather: gather_portable,
-        }
-    }
-}
-
 /// Picks the smallest number of rows that covers what is asked for; half of the registers hold sums.
 macro_rules! choose_filter {
     ($job:expr, $t:ty, $v:ty, [$(($rows:literal, $vectors:literal)),*]) => {
@@ -369,7 +336,8 @@ unsafe fn gather_avx512<T: Real, V: Vector<T>>(job: &Gather<T>) {
 /// Computes `R` rows, `N` vectors of positions at a time.
 ///
 /// # Safety
-/// As for [`Runs`], with at most R rows, and R in a panel.
+/// The machine has the instruction set; all operands are valid as described, and nobody else touches what is written;
+/// there are at most R rows, and R in a panel.
 #[inline(always)]
 unsafe fn filter<T: Real, V: Vector<T>, const R: usize, const N: usize>(job: &Filter<T>) {
     for first in (0..job.positions).step_by(N * V::LANES) {
@@ -405,7 +373,7 @@ unsafe fn filter<T: Real, V: Vector<T>, const R: usize, const N: usize>(job: &Fi
 /// Adds to the sums of `R` steps and `N` columns.
 ///
 /// # Safety
-/// As for [`Runs`], with so many steps and columns from the first ones on.
+/// As for [`filter`], with so many steps and columns from the first ones on.
 #[inline(always)]
 unsafe fn gather<T: Real, V: Vector<T>, const R: usize, const N: usize>(job: &Gather<T>, step: usize, column: usize) {
     let steps = &job.steps[step..step + R];
@@ -520,7 +488,8 @@ unsafe fn results_of<T: Real>(
     scratch: *mut T,
     epilogue: Option<Epilogue>,
 ) {
-    let (kernel, runs) = (Kernel::<T>::of(isa), Runs::<T>::of(isa));
+    let kernel = Kernel::<T>::of(isa);
+    let filter = instance!(isa, T, Filter, filter_portable, filter_avx2, filter_avx512);
     let (windows, groups) = (&phase.windows, conv.groups);
     let layout = Layout::new(windows);
     let (depth, panels) = (windows.columns(), channels.div_ceil(kernel.rows));
@@ -539,7 +508,9 @@ unsafe fn results_of<T: Real>(
                 let result = panel * kernel.rows + row;
                 // SAFETY: each group has its own part of the scratch; w has all taps and channels.
                 unsafe {
-                    let to = packed.get().add(((group * panels + panel) * depth + step) * kernel.rows + row);
+                    let to = packed
+                        .get()
+                        .add(((group * panels + panel) * depth + step) * kernel.rows + row);
                     *to = if result < channels {
                         *w.get().add(first + result * strides[1])
                     } else {
@@ -558,7 +529,7 @@ unsafe fn results_of<T: Real>(
             turn(&kernel, &layout.pixels(item), images.get(), windows.pixel, planes);
             for (group, panel) in (0..groups).flat_map(|group| (0..panels).map(move |panel| (group, panel))) {
                 let row = panel * kernel.rows;
-                (runs.filter)(&Filter {
+                filter(&Filter {
                     steps: &steps,
                     planes: planes.add(group * windows.channels * layout.planes()),
                     weights: packed.get().add((group * panels + panel) * depth * kernel.rows),
@@ -571,7 +542,14 @@ unsafe fn results_of<T: Real>(
             }
             layout.each_row(first, extents, |place, position| {
                 let (from, out) = (results.add(place), out.get().add(phase.pixel(sample, position) * all));
-                turn_back(&kernel, [all, layout.row_plane], from, extents[2], out, phase.steps[2] * all);
+                turn_back(
+                    &kernel,
+                    [all, layout.row_plane],
+                    from,
+                    extents[2],
+                    out,
+                    phase.steps[2] * all,
+                );
             });
         });
         if let Some(epilogue) = epilogue {
@@ -609,7 +587,8 @@ pub(super) unsafe fn weight_gradient<T: Real>(
     dw: *mut T,
     scratch: *mut T,
 ) {
-    let (kernel, runs) = (Kernel::<T>::of(isa), Runs::<T>::of(isa));
+    let kernel = Kernel::<T>::of(isa);
+    let gather = instance!(isa, T, Gather, gather_portable, gather_avx2, gather_avx512);
     let phase = Phase::forward(conv);
     let layout = Layout::new(&phase.windows);
     let steps = steps(&layout);
@@ -634,7 +613,7 @@ pub(super) unsafe fn weight_gradient<T: Real>(
                 turn(&kernel, &layout.pixels(item), x.get(), conv.c_in, planes);
                 turn(&kernel, &results, dy.get(), conv.c_out, gradients);
                 for group in 0..conv.groups {
-                    (runs.gather)(&Gather {
+                    gather(&Gather {
                         steps: &steps,
                         planes: planes.add(group * conv.group_in() * layout.planes()),
                         gradients: gradients.add(group * channels * layout.row_plane),

@@ -141,6 +141,36 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self;
 }
 
+/// The function of one argument, a reference to a type of elements, for an instruction set that this machine must have: the
+/// portable one is generic over the element, the others over the element and its vector.
+macro_rules! instance {
+    ($isa:expr, $t:ident, $argument:ident, $portable:ident, $avx2:ident, $avx512:ident) => {{
+        type Function<T> = unsafe fn(&$argument<T>);
+        #[cfg(target_arch = "x86_64")]
+        let function = {
+            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+            let is_f32 = std::any::TypeId::of::<$t>() == std::any::TypeId::of::<f32>();
+            // SAFETY: the element's type was compared, there are two: both types of each function are the same.
+            unsafe {
+                match $isa {
+                    Isa::Portable => $portable::<$t>,
+                    Isa::Avx2 if is_f32 => std::mem::transmute::<Function<f32>, Function<$t>>($avx2::<f32, __m256>),
+                    Isa::Avx2 => std::mem::transmute::<Function<f64>, Function<$t>>($avx2::<f64, __m256d>),
+                    _ if is_f32 => std::mem::transmute::<Function<f32>, Function<$t>>($avx512::<f32, __m512>),
+                    _ => std::mem::transmute::<Function<f64>, Function<$t>>($avx512::<f64, __m512d>),
+                }
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let function = {
+            let _ = $isa;
+            $portable::<$t>
+        };
+        function as Function<$t>
+    }};
+}
+pub(super) use instance;
+
 /// A tile of `R` computed rows and `N` vectors; `PANEL` says that a step's elements of A lie next to each other.
 ///
 /// # Safety

@@ -8,6 +8,7 @@ mod depthwise;
 mod fold;
 pub mod gemm;
 mod grouped;
+mod image;
 pub mod isa;
 pub mod loops;
 pub mod math;
