@@ -5,16 +5,17 @@
 //! class is a dense convolution of its own with stride 1.
 use super::{
     arithmetic::Arithmetic,
-    fold,
+    depthwise, fold,
     gemm::Gemm,
-    isa::Isa,
+    grouped, image,
     micro::{Kernel, MAX_ROWS},
+    phases::Phase,
     product::{self, Cut, Epilogue, MAX_BLOCK, Source},
     real::Real,
     scratch::Shared,
+    windows::{Axis, Windows, count, split},
     winograd::{Kind, Winograd},
 };
-use crate::pool;
 use std::any::TypeId;
 use std::ops::Range;
 
@@ -43,10 +44,6 @@ pub struct Conv {
     pub dilation: [usize; 3],
     /// Zeros before x; those behind it follow from the output's extent, for whatever lies outside x reads as zero.
     pub padding: [usize; 3],
-}
-
-fn count(extents: [usize; 3]) -> usize {
-    extents.iter().product()
 }
 
 impl Conv {
@@ -81,16 +78,16 @@ impl Conv {
         })
     }
 
-    fn group_in(&self) -> usize {
+    pub(super) fn group_in(&self) -> usize {
         self.c_in / self.groups.max(1)
     }
 
-    fn group_out(&self) -> usize {
+    pub(super) fn group_out(&self) -> usize {
         self.c_out / self.groups.max(1)
     }
 
     /// Windows of x, in the order of y's pixels.
-    fn windows(&self) -> Windows {
+    pub(super) fn windows(&self) -> Windows {
         let axes = std::array::from_fn(|i| Axis {
             extent: self.input[i],
             positions: self.output[i],
@@ -124,14 +121,13 @@ impl Conv {
         algorithms.map(|winograd| winograd.scratch_len(kind)).fold(direct, usize::max)
     }
 
-    /// Every channel is a group of its own: there is no product of matrices in it.
-    fn is_depthwise(&self) -> bool {
-        self.groups > 1 && self.groups == self.c_in && self.groups == self.c_out
-    }
-
-    /// Pieces that the pixels of y are cut into for the weight gradient of a depthwise convolution.
-    fn depthwise_pieces(&self) -> usize {
-        (self.batch * count(self.output)).div_ceil(DEPTHWISE_ROWS).clamp(1, 32)
+    fn input_cut(&self, phase: &Phase) -> Cut {
+        Cut::new(
+            self.groups,
+            phase.windows.rows(),
+            self.group_in(),
+            phase.windows.columns(),
+        )
     }
 
     fn weight_cut(&self) -> Cut {
@@ -145,25 +141,30 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::forward`] needs.
     pub fn forward_scratch_len(&self) -> usize {
-        if self.is_depthwise() {
+        if depthwise::serves(self) {
             return 0;
         }
         match self.forward_product() {
             Some(product) => product.scratch_len(),
-            None => self.scratch_len(Kind::Forward, self.forward_cut().scratch_len(false)),
+            None if grouped::serves(self) => grouped::scratch_len(self, self.group_out()),
+            None => {
+                let direct = self.forward_cut().scratch_len(false).max(image::scratch_len(self));
+                self.scratch_len(Kind::Forward, direct)
+            }
         }
     }
 
     /// Elements of scratch that [`Conv::input_gradient`] needs.
     pub fn input_scratch_len(&self) -> usize {
-        if self.is_depthwise() {
+        if depthwise::serves(self) {
             return 0;
         }
         match self.input_product() {
             Some(product) => product.scratch_len(),
             None if fold::serves(self) => fold::scratch_len(self),
+            None if grouped::serves(self) => grouped::scratch_len(self, self.group_in()),
             None => {
-                let phases = self.phases().map(|phase| phase.cut(self).scratch_len(false));
+                let phases = Phase::input(self).map(|phase| self.input_cut(&phase).scratch_len(false));
                 self.scratch_len(Kind::Input, phases.max().unwrap_or(0))
             }
         }
@@ -171,12 +172,19 @@ impl Conv {
 
     /// Elements of scratch that [`Conv::weight_gradient`] needs.
     pub fn weight_scratch_len(&self) -> usize {
-        if self.is_depthwise() {
-            return self.depthwise_pieces() * count(self.kernel) * self.c_out;
+        if depthwise::serves(self) {
+            return depthwise::weight_scratch_len(self);
         }
         match self.weight_product() {
             Some(product) => product.scratch_len(),
-            None => self.scratch_len(Kind::Weight, self.weight_cut().scratch_len(false)),
+            None if grouped::serves(self) => grouped::weight_scratch_len(self),
+            None => {
+                let direct = self
+                    .weight_cut()
+                    .scratch_len(false)
+                    .max(image::weight_scratch_len(self));
+                self.scratch_len(Kind::Weight, direct)
+            }
         }
     }
 
@@ -204,26 +212,17 @@ impl Conv {
             // SAFETY: the caller's contract is the same; T is f32.
             return unsafe { winograd.forward(x.cast(), w.cast(), y.cast(), scratch.cast(), epilogue) };
         }
-        if self.is_depthwise() {
-            let tap = |t: [usize; 3]| (t[0] * self.kernel[1] + t[1]) * self.kernel[2] + t[2];
-            let place = |first: usize, out: &mut [usize]| {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = (first + i) * self.c_out;
-                }
-            };
+        if depthwise::serves(self) {
             // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
-            return unsafe {
-                depthwise(
-                    arithmetic.isa,
-                    &self.windows().whole_pixels(),
-                    x,
-                    w,
-                    y,
-                    tap,
-                    place,
-                    epilogue,
-                )
-            };
+            return unsafe { depthwise::results_of(arithmetic.isa, &Phase::forward(self), x, w, y, epilogue) };
+        }
+        if grouped::serves(self) {
+            // SAFETY: the caller vouches for the pointers; every pixel of y has a window.
+            return unsafe { grouped::forward(arithmetic.isa, self, x, w, y, scratch, epilogue) };
+        }
+        if image::serves::<T>(self, arithmetic) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { image::forward(arithmetic.isa, self, x, w, y, scratch, epilogue) };
         }
         let source = Forward {
             conv: self,
@@ -271,28 +270,19 @@ impl Conv {
             // SAFETY: the caller's contract is the same.
             return unsafe { fold::input_gradient(&Kernel::of(arithmetic.isa), self, dy, w, dx, scratch) };
         }
-        if self.is_depthwise() {
-            for phase in self.phases() {
-                let tap = |t| phase.tap(self, t);
-                let place = |first: usize, out: &mut [usize]| phase.places(self, first, out);
+        if depthwise::serves(self) {
+            for phase in Phase::input(self) {
                 // SAFETY: the caller vouches for the pointers; phases write different pixels.
-                unsafe {
-                    depthwise(
-                        arithmetic.isa,
-                        &phase.windows.whole_pixels(),
-                        dy,
-                        w,
-                        dx,
-                        tap,
-                        place,
-                        None,
-                    )
-                };
+                unsafe { depthwise::results_of(arithmetic.isa, &phase, dy, w, dx, None) };
             }
             return;
         }
-        for phase in self.phases() {
-            let cut = phase.cut(self);
+        if grouped::serves(self) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { grouped::input_gradient(arithmetic.isa, self, dy, w, dx, scratch) };
+        }
+        for phase in Phase::input(self) {
+            let cut = self.input_cut(&phase);
             let source = Input {
                 conv: self,
                 phase,
@@ -326,9 +316,17 @@ impl Conv {
             // SAFETY: the caller's contract is the same; T is f32.
             return unsafe { winograd.weight_gradient(x.cast(), dy.cast(), dw.cast(), scratch.cast()) };
         }
-        if self.is_depthwise() {
+        if depthwise::serves(self) {
             // SAFETY: the caller's contract is the same.
-            return unsafe { self.depthwise_weight_gradient(arithmetic.isa, x, dy, dw, scratch) };
+            return unsafe { depthwise::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
+        }
+        if grouped::serves(self) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { grouped::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
+        }
+        if image::serves_weight::<T>(self, arithmetic) {
+            // SAFETY: the caller's contract is the same.
+            return unsafe { image::weight_gradient(arithmetic.isa, self, x, dy, dw, scratch) };
         }
         let source = Weight {
             conv: self,
@@ -339,573 +337,7 @@ impl Conv {
         // SAFETY: the caller vouches for the pointers; groups write different columns.
         unsafe { product::product(arithmetic, &self.weight_cut(), false, &source, dw, scratch, None) };
     }
-
-    /// The weight gradient where every channel is a group of its own.
-    ///
-    /// # Safety
-    /// As for [`Conv::weight_gradient`].
-    unsafe fn depthwise_weight_gradient<T: Real>(
-        &self,
-        isa: Isa,
-        x: *const T,
-        dy: *const T,
-        dw: *mut T,
-        scratch: *mut T,
-    ) {
-        let kernel = Kernel::<T>::of(isa);
-        let windows = self.windows().whole_pixels();
-        let (pieces, len, channels) = (self.depthwise_pieces(), count(self.kernel) * self.c_out, self.c_out);
-        let piece = windows.rows().div_ceil(pieces);
-        let (x, dy, dw, partial) = (Shared::read(x), Shared::read(dy), Shared::new(dw), Shared::new(scratch));
-        pool::for_each(pieces, |task| {
-            let rows = (task * piece).min(windows.rows())..((task + 1) * piece).min(windows.rows());
-            // SAFETY: each task sums into its own part of the scratch; only pixels inside x are read.
-            unsafe {
-                let sums = partial.get().add(task * len);
-                std::slice::from_raw_parts_mut(sums, len).fill(T::ZERO);
-                let mut corners = [Corner::default(); DEPTHWISE_ROWS];
-                for first in rows.clone().step_by(DEPTHWISE_ROWS) {
-                    let corners = &mut corners[..DEPTHWISE_ROWS.min(rows.end - first)];
-                    windows.corners(first, corners);
-                    for number in 0..count(self.kernel) {
-                        let tap = windows.tap(number);
-                        for (i, corner) in corners.iter().enumerate() {
-                            if !windows.inside(corner, &tap).is_empty() {
-                                let x = x.get().wrapping_offset(corner.start + tap.start);
-                                let dy = dy.get().add((first + i) * channels);
-                                (kernel.multiply_add)(channels, x, dy, sums.add(number * channels));
-                            }
-                        }
-                    }
-                }
-            }
-        });
-        // SAFETY: all pieces are finished; dw has `len` elements.
-        unsafe {
-            let dw = std::slice::from_raw_parts_mut(dw.get(), len);
-            dw.fill(T::ZERO);
-            for task in 0..pieces {
-                let sums = std::slice::from_raw_parts(partial.get().add(task * len), len);
-                for (total, &sum) in dw.iter_mut().zip(sums) {
-                    *total += sum;
-                }
-            }
-        }
-    }
-
-    /// The residue classes of x's pixels under the stride.
-    fn phases(&self) -> impl Iterator<Item = Phase> + '_ {
-        (0..count(self.stride)).map(|number| {
-            let residues = split(number, self.stride);
-            let mut first_tap = [0; 3];
-            let mut tap_step = [0; 3];
-            let axes = std::array::from_fn(|i| {
-                let (residue, stride, dilation) = (residues[i], self.stride[i], self.dilation[i]);
-                let hits = |tap: &usize| {
-                    (residue + self.padding[i])
-                        .abs_diff(tap * dilation)
-                        .is_multiple_of(stride)
-                };
-                let mut taps = (0..self.kernel[i]).filter(hits);
-                let first = taps.next();
-                let step = taps.next().map_or(stride, |second| second - first.unwrap_or(0));
-                let hit_taps = first.map_or(0, |first| 1 + (self.kernel[i] - 1 - first) / step);
-                // Taps are numbered backwards, so that the pixels of dy they read ascend.
-                let last = first.unwrap_or(0) + hit_taps.saturating_sub(1) * step;
-                (first_tap[i], tap_step[i]) = (last, step);
-                Axis {
-                    extent: self.output[i],
-                    positions: self.input[i].saturating_sub(residue).div_ceil(stride),
-                    step: 1,
-                    first: ((residue + self.padding[i]) as isize - (last * dilation) as isize)
-                        .div_euclid(stride as isize),
-                    taps: hit_taps,
-                    tap_step: (step * dilation / stride) as isize,
-                }
-            });
-            Phase {
-                residues,
-                first_tap,
-                tap_step,
-                windows: Windows::new(axes, self.batch, self.c_out, self.group_out()),
-            }
-        })
-    }
 }
-
-/// Splits a row-major number into coordinates.
-fn split(number: usize, extents: [usize; 3]) -> [usize; 3] {
-    let [_, height, width] = extents;
-    [number / width / height, number / width % height, number % width]
-}
-
-/// One axis of a gather: tap `t` of position `q` reads pixel `q * step + first + t * tap_step` where that is inside.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    extent: usize,
-    positions: usize,
-    step: usize,
-    first: isize,
-    taps: usize,
-    tap_step: isize,
-}
-
-/// A window of taps at every position of a batch of images. As a matrix: a row per position, a column per tap and
-/// channel of one group.
-struct Windows {
-    batch: usize,
-    extents: [isize; 3],
-    positions: [usize; 3],
-    steps: [isize; 3],
-    firsts: [isize; 3],
-    taps: [usize; 3],
-    tap_steps: [isize; 3],
-    /// Channels of a pixel, over all groups.
-    pixel: usize,
-    /// Channels of one group.
-    channels: usize,
-    /// Columns that lie next to each other in memory: the channels of a tap, or those of a whole row of taps.
-    run: usize,
-    /// A run is a row of taps, so windows at the border see only part of it.
-    row_runs: bool,
-}
-
-/// The longest row of taps that is gathered as one run.
-const ROW_RUN: usize = 64;
-
-/// Where the window of a position starts; may lie outside.
-#[derive(Clone, Copy, Default)]
-struct Corner {
-    /// Offset of the pixel from the images' start, in elements.
-    start: isize,
-    at: [isize; 3],
-    /// Every tap is inside.
-    inner: bool,
-}
-
-/// One run of a window, as offsets from the corner.
-struct Tap {
-    start: isize,
-    at: [isize; 3],
-}
-
-impl Windows {
-    fn new(axes: [Axis; 3], batch: usize, pixel: usize, channels: usize) -> Self {
-        let row = axes[2].taps * channels;
-        let row_runs = axes[2].tap_step == 1 && pixel == channels && axes[2].taps > 1 && row <= ROW_RUN;
-        Self {
-            batch,
-            extents: axes.map(|axis| axis.extent as isize),
-            positions: axes.map(|axis| axis.positions),
-            steps: axes.map(|axis| axis.step as isize),
-            firsts: axes.map(|axis| axis.first),
-            taps: axes.map(|axis| axis.taps),
-            tap_steps: axes.map(|axis| axis.tap_step),
-            pixel,
-            channels,
-            run: if row_runs { row } else { channels },
-            row_runs,
-        }
-    }
-
-    /// The same windows over all channels of a pixel at once.
-    fn whole_pixels(&self) -> Self {
-        Self {
-            channels: self.pixel,
-            run: self.pixel,
-            row_runs: false,
-            ..*self
-        }
-    }
-
-    fn rows(&self) -> usize {
-        self.batch * count(self.positions)
-    }
-
-    fn columns(&self) -> usize {
-        count(self.taps) * self.channels
-    }
-
-    /// Writes the corners of the positions from `first` on.
-    fn corners(&self, first: usize, out: &mut [Corner]) {
-        let image = count(self.positions).max(1);
-        let mut sample = first / image;
-        let mut q = split(first % image, self.positions);
-        let last: [isize; 3] =
-            std::array::from_fn(|i| self.extents[i] - self.taps[i].saturating_sub(1) as isize * self.tap_steps[i]);
-        for corner in out {
-            let mut at = [0; 3];
-            let mut inner = true;
-            for i in 0..3 {
-                at[i] = q[i] as isize * self.steps[i] + self.firsts[i];
-                inner &= at[i] >= 0 && at[i] < last[i];
-            }
-            *corner = Corner {
-                start: self.start(sample, at),
-                at,
-                inner,
-            };
-            q[2] += 1;
-            if q[2] == self.positions[2] {
-                (q[2], q[1]) = (0, q[1] + 1);
-                if q[1] == self.positions[1] {
-                    (q[1], q[0]) = (0, q[0] + 1);
-                    if q[0] == self.positions[0] {
-                        (q[0], sample) = (0, sample + 1);
-                    }
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn start(&self, sample: usize, at: [isize; 3]) -> isize {
-        let [depth, height, width] = self.extents;
-        (((sample as isize * depth + at[0]) * height + at[1]) * width + at[2]) * self.pixel as isize
-    }
-
-    /// The first tap of a run, for the run's number.
-    #[inline(always)]
-    fn tap(&self, run: usize) -> Tap {
-        let t = if self.row_runs {
-            [run / self.taps[1], run % self.taps[1], 0]
-        } else {
-            split(run, self.taps)
-        };
-        let mut at = [0; 3];
-        for i in 0..3 {
-            at[i] = t[i] as isize * self.tap_steps[i];
-        }
-        Tap {
-            start: self.start(0, at),
-            at,
-        }
-    }
-
-    /// Which elements of a run are inside its image.
-    #[inline(always)]
-    fn inside(&self, corner: &Corner, tap: &Tap) -> Range<usize> {
-        if corner.inner {
-            return 0..self.run;
-        }
-        let [depth, height, width] = self.extents;
-        let column = corner.at[2] + tap.at[2];
-        let inside = ((corner.at[0] + tap.at[0]) as usize) < depth as usize
-            && ((corner.at[1] + tap.at[1]) as usize) < height as usize;
-        if self.row_runs {
-            let first = (-column).max(0) as usize * self.channels;
-            let end = ((width - column).max(0) as usize * self.channels).min(self.run);
-            if inside && first < end { first..end } else { 0..0 }
-        } else if inside && (column as usize) < width as usize {
-            0..self.run
-        } else {
-            0..0
-        }
-    }
-
-    /// Calls `visit(sources, start, length)` for every run of the windows at a few corners: sources hold columns
-    /// `start..start + length` of the gathered matrix, those past the last corner zeros.
-    ///
-    /// # Safety
-    /// `images` is readable for the whole batch from the group's first channel on. The sources are valid during the call.
-    #[inline(always)]
-    unsafe fn visit_runs<T: Real>(
-        &self,
-        images: *const T,
-        corners: &[Corner],
-        columns: Range<usize>,
-        mut visit: impl FnMut(&[*const T; MAX_ROWS], usize, usize),
-    ) {
-        let mut sources = [ZEROS.0.as_ptr().cast::<T>(); MAX_ROWS];
-        let mut column = columns.start;
-        if corners.iter().all(|corner| corner.inner) {
-            while column < columns.end {
-                let (number, start) = (column / self.run, column % self.run);
-                let end = self.run.min(start + columns.end - column);
-                let tap = self.tap(number).start + start as isize;
-                for (source, corner) in sources.iter_mut().zip(corners) {
-                    *source = images.wrapping_offset(corner.start + tap);
-                }
-                visit(&sources, column, end - start);
-                column += end - start;
-            }
-            return;
-        }
-        let mut border = [[T::ZERO; ROW_RUN]; MAX_ROWS];
-        while column < columns.end {
-            let (number, start) = (column / self.run, column % self.run);
-            let end = self.run.min(start + columns.end - column);
-            let tap = self.tap(number);
-            for ((source, corner), border) in sources.iter_mut().zip(corners).zip(&mut border) {
-                let (from, inside) = (corner.start + tap.start, self.inside(corner, &tap));
-                *source = ZEROS.0.as_ptr().cast();
-                if inside.start <= start && end <= inside.end {
-                    *source = images.wrapping_offset(from + start as isize);
-                } else if inside.start < inside.end {
-                    for (j, value) in border[..end - start].iter_mut().enumerate() {
-                        *value = if inside.contains(&(start + j)) {
-                            // SAFETY: this element of the run is inside the image.
-                            unsafe { *images.wrapping_offset(from + (start + j) as isize) }
-                        } else {
-                            T::ZERO
-                        };
-                    }
-                    *source = border.as_ptr();
-                }
-            }
-            visit(&sources, column, end - start);
-            column += end - start;
-        }
-    }
-
-    /// Packs rows of the gathered matrix into panels, `out[panel][column][row]`.
-    ///
-    /// # Safety
-    /// `images` is readable for the whole batch from the group's first channel on, `out` is writable for whole panels,
-    /// the machine has the kernel's instruction set.
-    unsafe fn pack_positions<T: Real>(
-        &self,
-        kernel: &Kernel<T>,
-        images: *const T,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        out: *mut T,
-    ) {
-        let mut corners = [Corner::default(); MAX_BLOCK];
-        self.corners(rows.start, &mut corners[..rows.len()]);
-        for (panel, corners) in corners[..rows.len()].chunks(kernel.rows).enumerate() {
-            // SAFETY: the caller vouches for the images and the panels; every source has `length` elements.
-            unsafe {
-                let out = out.add(panel * kernel.rows * columns.len().div_ceil(kernel.places));
-                self.visit_runs(images, corners, columns.clone(), |sources, start, length| {
-                    (kernel.transpose)(
-                        sources,
-                        length,
-                        out.add((start - columns.start) / kernel.places * kernel.rows),
-                        kernel.rows,
-                    );
-                });
-            }
-        }
-    }
-
-    /// The runs of at most eight rows, for a thin product.
-    ///
-    /// # Safety
-    /// As for `visit_runs`.
-    unsafe fn visit_rows<T: Real>(
-        &self,
-        images: *const T,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        visit: &mut dyn FnMut(&[*const T; MAX_ROWS], usize, usize),
-    ) {
-        let mut corners = [Corner::default(); MAX_ROWS];
-        self.corners(rows.start, &mut corners[..rows.len()]);
-        // SAFETY: the caller's contract is the same.
-        unsafe { self.visit_runs(images, &corners[..rows.len()], columns, visit) }
-    }
-
-    /// Packs rows of the gathered matrix's transpose, `out[panel][position][column in panel]`.
-    ///
-    /// # Safety
-    /// As for `pack_positions`.
-    unsafe fn pack_columns<T: Real>(
-        &self,
-        kernel: &Kernel<T>,
-        images: *const T,
-        columns: Range<usize>,
-        positions: Range<usize>,
-        out: *mut T,
-    ) {
-        let mut corners = [Corner::default(); DEEPEST];
-        self.corners(positions.start, &mut corners[..positions.len()]);
-        let corners = &corners[..positions.len()];
-        let mut runs = [Run::default(); DEEPEST];
-        let runs = &mut runs[..positions.len()];
-        let mut column = columns.start;
-        while column < columns.end {
-            let (number, mut start) = (column / self.run, column % self.run);
-            let end = self.run.min(start + columns.end - column);
-            let tap = self.tap(number);
-            for (run, corner) in runs.iter_mut().zip(corners) {
-                let inside = self.inside(corner, &tap);
-                *run = Run {
-                    start: corner.start + tap.start,
-                    from: inside.start,
-                    to: inside.end,
-                };
-            }
-            while start < end {
-                let (panel, lane) = (
-                    (column - columns.start) / kernel.rows,
-                    (column - columns.start) % kernel.rows,
-                );
-                if lane == 0 && kernel.rows == MAX_ROWS && end - start >= PANELS * MAX_ROWS {
-                    // SAFETY: the caller vouches for the images and the panels.
-                    unsafe {
-                        let out = out.add(panel * MAX_ROWS * positions.len());
-                        copy_panels(runs, images, start, out);
-                    }
-                    start += PANELS * MAX_ROWS;
-                    column += PANELS * MAX_ROWS;
-                    continue;
-                }
-                let length = (end - start).min(kernel.rows - lane);
-                // SAFETY: the caller vouches for the images and the panels.
-                unsafe {
-                    let out = out.add(panel * kernel.rows * positions.len() + lane);
-                    let copy = match length {
-                        8 => copy_runs::<T, 8>,
-                        7 => copy_runs::<T, 7>,
-                        6 => copy_runs::<T, 6>,
-                        5 => copy_runs::<T, 5>,
-                        4 => copy_runs::<T, 4>,
-                        3 => copy_runs::<T, 3>,
-                        2 => copy_runs::<T, 2>,
-                        _ => copy_runs::<T, 1>,
-                    };
-                    copy(runs, images, start, out, kernel.rows);
-                }
-                start += length;
-                column += length;
-            }
-        }
-    }
-}
-
-/// A run of one window: where it starts and which of its elements are inside.
-#[derive(Clone, Copy, Default)]
-struct Run {
-    start: isize,
-    from: usize,
-    to: usize,
-}
-
-/// Copies elements `first..first + N` of every run, or zeros where they are outside, to places `stride` apart.
-///
-/// # Safety
-/// The inside elements of the runs are readable, `out` is writable for `N` elements at every stride.
-unsafe fn copy_runs<T: Real, const N: usize>(runs: &[Run], images: *const T, first: usize, out: *mut T, stride: usize) {
-    for (k, run) in runs.iter().enumerate() {
-        let from = images.wrapping_offset(run.start + first as isize);
-        // SAFETY: only elements inside are read; the caller vouches for the output.
-        unsafe {
-            let out = out.add(k * stride);
-            if run.from <= first && first + N <= run.to {
-                *out.cast::<[T; N]>() = *from.cast::<[T; N]>();
-            } else {
-                for j in 0..N {
-                    let inside = run.from <= first + j && first + j < run.to;
-                    *out.add(j) = if inside { *from.add(j) } else { T::ZERO };
-                }
-            }
-        }
-    }
-}
-
-/// Panels that are filled at once, so that whole cache lines are read.
-const PANELS: usize = 4;
-
-/// Copies elements `first..first + PANELS * MAX_ROWS` of every run, or zeros where the run is outside, to as many panels.
-///
-/// # Safety
-/// The inside elements of the runs are readable, `out` is writable for `PANELS` panels of `MAX_ROWS` elements a run.
-unsafe fn copy_panels<T: Real>(runs: &[Run], images: *const T, first: usize, out: *mut T) {
-    for (k, run) in runs.iter().enumerate() {
-        let from = images.wrapping_offset(run.start + first as isize);
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let ahead = images.wrapping_offset(runs[(k + 8).min(runs.len() - 1)].start + first as isize);
-            for line in 0..PANELS * MAX_ROWS * size_of::<T>() / 64 {
-                // SAFETY: a prefetch touches nothing that the program can see.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast::<i8>().wrapping_add(line * 64)) };
-            }
-        }
-        for panel in 0..PANELS {
-            // SAFETY: only elements inside are read; the caller vouches for the output.
-            unsafe {
-                let out = out.add((panel * runs.len() + k) * MAX_ROWS);
-                let at = first + panel * MAX_ROWS;
-                if run.from <= at && at + MAX_ROWS <= run.to {
-                    *out.cast::<[T; MAX_ROWS]>() = *from.add(panel * MAX_ROWS).cast::<[T; MAX_ROWS]>();
-                } else {
-                    for j in 0..MAX_ROWS {
-                        let inside = run.from <= at + j && at + j < run.to;
-                        *out.add(j) = if inside {
-                            *from.add(panel * MAX_ROWS + j)
-                        } else {
-                            T::ZERO
-                        };
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Pixels that one task of a depthwise convolution computes.
-const DEPTHWISE_ROWS: usize = 64;
-
-/// Multiplies every window with the taps, channel by channel.
-///
-/// `tap` gives a tap's number in w, `place` where the rows from a number on start in `out`.
-///
-/// # Safety
-/// `images`, `w` and `out` are valid for the shapes that the windows and places describe; the machine has the
-/// instruction set.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "two call sites; a struct would only rename them"
-)]
-unsafe fn depthwise<T: Real>(
-    isa: Isa,
-    windows: &Windows,
-    images: *const T,
-    w: *const T,
-    out: *mut T,
-    tap: impl Fn([usize; 3]) -> usize + Sync + Send,
-    place: impl Fn(usize, &mut [usize]) + Sync + Send,
-    epilogue: Option<Epilogue>,
-) {
-    let kernel = Kernel::<T>::of(isa);
-    let channels = windows.pixel;
-    let (images, w, out) = (Shared::read(images), Shared::read(w), Shared::new(out));
-    pool::for_each(windows.rows().div_ceil(DEPTHWISE_ROWS), |task| {
-        let first = task * DEPTHWISE_ROWS;
-        let rows = DEPTHWISE_ROWS.min(windows.rows() - first);
-        let (mut corners, mut places) = ([Corner::default(); DEPTHWISE_ROWS], [0; DEPTHWISE_ROWS]);
-        windows.corners(first, &mut corners[..rows]);
-        place(first, &mut places[..rows]);
-        for (corner, &place) in corners[..rows].iter().zip(&places) {
-            // SAFETY: the task alone writes its rows; only pixels inside the images are read.
-            unsafe {
-                let out = out.get().add(place);
-                std::slice::from_raw_parts_mut(out, channels).fill(T::ZERO);
-                for number in 0..count(windows.taps) {
-                    let offset = windows.tap(number);
-                    if !windows.inside(corner, &offset).is_empty() {
-                        let w = w.get().add(tap(split(number, windows.taps)) * channels);
-                        let image = images.get().wrapping_offset(corner.start + offset.start);
-                        (kernel.multiply_add)(channels, image, w, out);
-                    }
-                }
-            }
-        }
-        if let Some(epilogue) = epilogue {
-            epilogue(first * channels..(first + rows) * channels);
-        }
-    });
-}
-
-/// The deepest block of a product, in elements.
-const DEEPEST: usize = 512;
-
-/// What taps outside an image read.
-#[repr(align(64))]
-struct Zeros([f64; DEEPEST]);
-static ZEROS: Zeros = Zeros([0.0; DEEPEST]);
 
 struct Forward<'a, T> {
     conv: &'a Conv,
@@ -972,53 +404,6 @@ impl<T: Real> Source<T> for Forward<'_, T> {
     }
 }
 
-/// One residue class of x's pixels: pixel `residues + stride * q` sees taps `first_tap - tap_step * t`.
-struct Phase {
-    residues: [usize; 3],
-    first_tap: [usize; 3],
-    tap_step: [usize; 3],
-    windows: Windows,
-}
-
-impl Phase {
-    fn cut(&self, conv: &Conv) -> Cut {
-        Cut::new(
-            conv.groups,
-            self.windows.rows(),
-            conv.group_in(),
-            self.windows.columns(),
-        )
-    }
-
-    /// The number in w of a tap of this phase.
-    fn tap(&self, conv: &Conv, t: [usize; 3]) -> usize {
-        let [d, h, w] = std::array::from_fn(|i| self.first_tap[i] - self.tap_step[i] * t[i]);
-        (d * conv.kernel[1] + h) * conv.kernel[2] + w
-    }
-
-    /// Where the pixels of x that the rows from `first` on compute start.
-    fn places(&self, conv: &Conv, first: usize, out: &mut [usize]) {
-        let positions = self.windows.positions;
-        let image = count(positions).max(1);
-        let [_, height, width] = conv.input;
-        let (mut sample, mut q) = (first / image, split(first % image, positions));
-        for offset in out {
-            let at: [usize; 3] = std::array::from_fn(|i| self.residues[i] + conv.stride[i] * q[i]);
-            *offset = (((sample * conv.input[0] + at[0]) * height + at[1]) * width + at[2]) * conv.c_in;
-            q[2] += 1;
-            if q[2] == positions[2] {
-                (q[2], q[1]) = (0, q[1] + 1);
-                if q[1] == positions[1] {
-                    (q[1], q[0]) = (0, q[0] + 1);
-                    if q[0] == positions[0] {
-                        (q[0], sample) = (0, sample + 1);
-                    }
-                }
-            }
-        }
-    }
-}
-
 struct Input<'a, T> {
     conv: &'a Conv,
     phase: Phase,
@@ -1050,7 +435,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
         while k < depth.end {
             let (t, channel) = (split(k / channels, taps), k % channels);
             let length = (channels - channel).min(depth.end - k);
-            let tap = self.phase.tap(conv, t);
+            let tap = self.phase.tap(t);
             // SAFETY: the caller vouches for w and the output.
             unsafe {
                 let row = tap * conv.group_in() + columns.start;
@@ -1086,7 +471,7 @@ impl<T: Real> Source<T> for Input<'_, T> {
     }
 
     fn offsets(&self, group: usize, rows: Range<usize>, out: &mut [usize; MAX_BLOCK]) {
-        self.phase.places(self.conv, rows.start, &mut out[..rows.len()]);
+        self.phase.places(self.conv.c_in, rows.start, &mut out[..rows.len()]);
         for offset in &mut out[..rows.len()] {
             *offset += group * self.conv.group_in();
         }
@@ -1157,7 +542,7 @@ impl<T: Real> Source<T> for Weight<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{arithmetic::Precision, bf16};
+    use crate::kernels::{arithmetic::Precision, bf16, isa::Isa};
     use proptest::prelude::*;
     use std::sync::Mutex;
 
@@ -1312,7 +697,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
         #[test]
-        fn images_of_few_channels(mut conv in any_conv(), c_in in 1usize..5, c_out in 8usize..24, spread in 1usize..3) {
+        fn images_of_few_channels(mut conv in any_conv(), c_in in 1usize..5, c_out in 8usize..36, spread in 1usize..3) {
+            let c_out = if spread == 1 { 16 * c_out.div_ceil(16) } else { c_out };
             (conv.groups, conv.c_in, conv.c_out) = (1, c_in, c_out);
             if conv.input[0] == 1 && spread == 1 && conv.kernel[2] > 1 {
                 conv.dilation[2] = 1;
@@ -1329,6 +715,79 @@ mod tests {
         #[test]
         fn a_group_for_every_channel(mut conv in any_conv(), channels in 2usize..40) {
             (conv.groups, conv.c_in, conv.c_out) = (channels, channels, channels);
+            assert!(depthwise::serves(&conv));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn many_narrow_groups(
+            mut conv in any_conv(), groups in 2usize..9, group_in in 1usize..17, group_out in 2usize..17
+        ) {
+            (conv.groups, conv.c_in, conv.c_out) = (groups, groups * group_in, groups * group_out);
+            assert!(grouped::serves(&conv) && !depthwise::serves(&conv));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn images_in_several_bands() {
+        let arithmetic = Arithmetic {
+            isa: Isa::Portable,
+            precision: Precision::F32,
+        };
+        let long = Conv {
+            input: [1, 1, 700],
+            output: [1, 1, 176],
+            kernel: [1, 1, 25],
+            stride: [1, 1, 4],
+            padding: [0, 0, 12],
+            ..square(2, 1, 32, 1, 1, 1, 0, 1, 1)
+        };
+        for conv in [
+            square(2, 3, 64, 37, 4, 2, 1, 1, 1),
+            square(1, 3, 48, 40, 7, 1, 3, 1, 1),
+            square(2, 4, 80, 33, 5, 3, 4, 1, 1),
+            square(3, 1, 16, 28, 5, 1, 2, 1, 1),
+            long,
+        ] {
+            assert!(image::serves::<f32>(&conv, arithmetic) && image::serves_weight::<f64>(&conv, arithmetic));
+            check::<f32>(&conv);
+            check::<f64>(&conv);
+        }
+    }
+
+    #[test]
+    fn narrow_groups_in_several_bands() {
+        let long = Conv {
+            input: [1, 1, 1500],
+            output: [1, 1, 750],
+            kernel: [1, 1, 9],
+            stride: [1, 1, 2],
+            padding: [0, 0, 4],
+            ..square(2, 12, 24, 1, 1, 1, 0, 1, 4)
+        };
+        let deep = Conv {
+            input: [5, 9, 11],
+            output: [5, 9, 11],
+            kernel: [3; 3],
+            stride: [1; 3],
+            padding: [1; 3],
+            ..square(1, 6, 6, 1, 1, 1, 0, 1, 3)
+        };
+        for conv in [
+            square(1, 16, 16, 61, 3, 1, 1, 1, 2),
+            square(2, 64, 64, 33, 3, 1, 1, 1, 8),
+            square(1, 64, 128, 40, 4, 2, 1, 1, 8),
+            square(1, 600, 600, 5, 3, 1, 1, 1, 150),
+            long,
+            deep,
+        ] {
+            assert!(grouped::serves(&conv));
             check::<f32>(&conv);
             check::<f64>(&conv);
         }
@@ -1340,7 +799,7 @@ mod tests {
             square(2, 5, 7, 9, 4, 2, 1, 1, 1),
             square(1, 33, 17, 6, 3, 1, 1, 1, 1),
             square(3, 8, 40, 8, 3, 1, 2, 2, 1),
-            square(2, 12, 24, 7, 3, 1, 1, 1, 2),
+            square(2, 40, 34, 7, 3, 1, 1, 1, 2),
             square(2, 19, 11, 5, 1, 1, 0, 1, 1),
             square(3, 6, 9, 4, 4, 1, 0, 1, 1),
         ] {
@@ -1410,10 +869,20 @@ mod tests {
 
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
-        let conv = square(8, 16, 64, 32, 4, 2, 1, 1, 1);
+        for conv in [
+            square(8, 16, 64, 32, 4, 2, 1, 1, 1),
+            square(8, 48, 48, 32, 3, 1, 1, 1, 48),
+            square(8, 48, 24, 32, 3, 1, 1, 1, 6),
+            square(8, 3, 48, 32, 4, 2, 1, 1, 1),
+        ] {
+            same_bits(&conv);
+        }
+    }
+
+    fn same_bits(conv: &Conv) {
         let fill = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
         let x = fill(conv.batch * count(conv.input) * conv.c_in, 0.37);
-        let w = fill(count(conv.kernel) * conv.c_in * conv.c_out, 0.11);
+        let w = fill(count(conv.kernel) * conv.group_in() * conv.c_out, 0.11);
         let dy = fill(conv.batch * count(conv.output) * conv.c_out, 0.73);
         let run = |precision, threads| {
             crate::pool::with_threads(threads, || {

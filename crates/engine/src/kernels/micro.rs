@@ -60,10 +60,6 @@ pub(super) struct Kernel<T: 'static> {
     ///
     /// Safety: the machine has the instruction set; the sources, the columns and the sums are valid.
     pub(super) dot: unsafe fn(&mut Dot<T>),
-    /// Called with a count, `a`, `b` and `out`: adds `a[i] * b[i]` to `out[i]`.
-    ///
-    /// Safety: the machine has the instruction set; the pointers are valid for the count.
-    pub(super) multiply_add: unsafe fn(usize, *const T, *const T, *mut T),
 }
 
 /// The most columns of a thin product.
@@ -127,7 +123,6 @@ impl<T: Real> Kernel<T> {
             tile: portable_tile::<T>,
             transpose: portable_transpose::<T, 4>,
             dot: portable_dot::<T>,
-            multiply_add: portable_multiply_add::<T>,
         }
     }
 }
@@ -145,6 +140,36 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self;
 }
+
+/// The function of one argument, a reference to a type of elements, for an instruction set that this machine must have: the
+/// portable one is generic over the element, the others over the element and its vector.
+macro_rules! instance {
+    ($isa:expr, $t:ident, $argument:ident, $portable:ident, $avx2:ident, $avx512:ident) => {{
+        type Function<T> = unsafe fn(&$argument<T>);
+        #[cfg(target_arch = "x86_64")]
+        let function = {
+            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+            let is_f32 = std::any::TypeId::of::<$t>() == std::any::TypeId::of::<f32>();
+            // SAFETY: the element's type was compared, there are two: both types of each function are the same.
+            unsafe {
+                match $isa {
+                    Isa::Portable => $portable::<$t>,
+                    Isa::Avx2 if is_f32 => std::mem::transmute::<Function<f32>, Function<$t>>($avx2::<f32, __m256>),
+                    Isa::Avx2 => std::mem::transmute::<Function<f64>, Function<$t>>($avx2::<f64, __m256d>),
+                    _ if is_f32 => std::mem::transmute::<Function<f32>, Function<$t>>($avx512::<f32, __m512>),
+                    _ => std::mem::transmute::<Function<f64>, Function<$t>>($avx512::<f64, __m512d>),
+                }
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let function = {
+            let _ = $isa;
+            $portable::<$t>
+        };
+        function as Function<$t>
+    }};
+}
+pub(super) use instance;
 
 /// A tile of `R` computed rows and `N` vectors; `PANEL` says that a step's elements of A lie next to each other.
 ///
@@ -238,30 +263,6 @@ unsafe fn accumulate<T: Real, V: Vector<T>, const R: usize, const N: usize>(dot:
                     sums[i][j].store(dot.sums[j][first + i].as_mut_ptr());
                 }
             }
-        }
-    }
-}
-
-/// Adds products of elements.
-///
-/// # Safety
-/// As [`Kernel::multiply_add`].
-#[inline(always)]
-unsafe fn elements<T: Real, V: Vector<T>>(count: usize, a: *const T, b: *const T, out: *mut T) {
-    // SAFETY: the caller vouches for the pointers and the instruction set.
-    unsafe {
-        let mut i = 0;
-        while i + V::LANES <= count {
-            V::load(a.add(i))
-                .mul_add(V::load(b.add(i)), V::load(out.add(i)))
-                .store(out.add(i));
-            i += V::LANES;
-        }
-        let left = count - i;
-        if left > 0 {
-            let (a, b, out) = (a.add(i), b.add(i), out.add(i));
-            let sum = V::load_first(a, left).mul_add(V::load_first(b, left), V::load_first(out, left));
-            sum.store_first(out, left);
         }
     }
 }
@@ -396,11 +397,6 @@ unsafe fn portable_dot<T: Real>(dot: &mut Dot<T>) {
     choose_dot!(dot, T, [T; 4], 2);
 }
 
-unsafe fn portable_multiply_add<T: Real>(count: usize, a: *const T, b: *const T, out: *mut T) {
-    // SAFETY: the caller's contract is the same.
-    unsafe { elements::<T, [T; 4]>(count, a, b, out) }
-}
-
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::turn_f32;
 
@@ -417,7 +413,6 @@ mod x86 {
         tile: f32_avx2,
         transpose: transpose_f32_4,
         dot: f32_avx2_dot,
-        multiply_add: f32_avx2_multiply_add,
     };
     pub(super) const F64_AVX2: Kernel<f64> = Kernel {
         rows: 4,
@@ -427,7 +422,6 @@ mod x86 {
         tile: f64_avx2,
         transpose: transpose_f64_4,
         dot: f64_avx2_dot,
-        multiply_add: f64_avx2_multiply_add,
     };
     pub(super) const F32_AVX512: Kernel<f32> = Kernel {
         rows: 8,
@@ -437,7 +431,6 @@ mod x86 {
         tile: f32_avx512,
         transpose: transpose_f32_8,
         dot: f32_avx512_dot,
-        multiply_add: f32_avx512_multiply_add,
     };
     pub(super) const F64_AVX512: Kernel<f64> = Kernel {
         rows: 8,
@@ -447,7 +440,6 @@ mod x86 {
         tile: f64_avx512,
         transpose: transpose_f64_8,
         dot: f64_avx512_dot,
-        multiply_add: f64_avx512_multiply_add,
     };
 
     #[target_feature(enable = "avx2,fma")]
@@ -485,30 +477,6 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
     unsafe fn f64_avx512_dot(dot: &mut Dot<f64>) {
         choose_dot!(dot, f64, __m512d, 4);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn f32_avx2_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f32, __m256>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-    unsafe fn f32_avx512_multiply_add(count: usize, a: *const f32, b: *const f32, out: *mut f32) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f32, __m512>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn f64_avx2_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f64, __m256d>(count, a, b, out) }
-    }
-
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-    unsafe fn f64_avx512_multiply_add(count: usize, a: *const f64, b: *const f64, out: *mut f64) {
-        // SAFETY: the caller's contract is the same.
-        unsafe { elements::<f64, __m512d>(count, a, b, out) }
     }
 
     /// All ones in the first `count` of eight 32-bit lanes.
