@@ -118,7 +118,9 @@ impl Conv {
     /// Elements of scratch for a kind, of which the direct way needs `direct`.
     fn scratch_len(&self, kind: Kind, direct: usize) -> usize {
         let algorithms = Arithmetic::all().filter_map(|arithmetic| Winograd::of(self, kind, arithmetic));
-        algorithms.map(|winograd| winograd.scratch_len(kind)).fold(direct, usize::max)
+        algorithms
+            .map(|winograd| winograd.scratch_len(kind))
+            .fold(direct, usize::max)
     }
 
     fn input_cut(&self, phase: &Phase) -> Cut {
