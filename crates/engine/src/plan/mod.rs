@@ -3,6 +3,7 @@ mod canonical;
 mod cost;
 mod fuse;
 mod memory;
+mod simplify;
 
 use crate::kernels::{arithmetic::Precision, conv::Conv, gemm::Gemm, loops::CompiledLoop};
 use crate::tensor::{ConvKind, DType, Op, Random, Tensor};
