@@ -1,6 +1,6 @@
 //! Bandwidth of fused loops: `cargo run --release -p gany-engine --example loops`.
 use gany_engine::kernels::isa::Isa;
-use gany_engine::kernels::loops::{Binary, Loop, ReduceKind, ReduceSpec, Reduction, Step, Unary, View};
+use gany_engine::kernels::loops::{Binary, Loop, ReduceKind, ReduceSpec, Reduction, Step, Ternary, Unary, View};
 use gany_engine::kernels::random::{Key, fill_bernoulli, fill_normal, fill_uniform};
 use gany_engine::pool;
 use std::time::Instant;
@@ -85,7 +85,7 @@ fn affine_leaky(numel: usize, channels: usize) -> Loop {
             Step::Load(0),
             Step::Load(1),
             Step::Load(2),
-            Step::MulAdd(0, 1, 2),
+            Step::Ternary(Ternary::MulAdd, 0, 1, 2),
             Step::Const(0.2),
             Step::Binary(Binary::Mul, 3, 4),
             Step::Binary(Binary::Max, 3, 5),
@@ -119,10 +119,10 @@ fn adam(numel: usize) -> Loop {
             Step::Const(0.001),
             Step::Const(1e-8),
             Step::Binary(Binary::Sub, 3, 1),
-            Step::MulAdd(10, 6, 1),
+            Step::Ternary(Ternary::MulAdd, 10, 6, 1),
             Step::Unary(Unary::Square, 3),
             Step::Binary(Binary::Mul, 12, 8),
-            Step::MulAdd(2, 7, 13),
+            Step::Ternary(Ternary::MulAdd, 2, 7, 13),
             Step::Binary(Binary::Mul, 14, 5),
             Step::Unary(Unary::Sqrt, 15),
             Step::Binary(Binary::Add, 16, 9),

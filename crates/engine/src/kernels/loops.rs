@@ -5,6 +5,7 @@
 //! long the chain is. Work is cut by shapes alone and reductions have a fixed tree: any number of threads gives the same bits.
 mod plan;
 mod run;
+mod shorten;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -77,6 +78,17 @@ pub enum Binary {
     Eq,
 }
 
+/// Functions of three values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ternary {
+    /// b where a is not 0, else c.
+    Select,
+    /// a * b + c, rounded once where the instruction set can.
+    MulAdd,
+    /// b where a is positive, else b * c: a leaky rectifier of slope c, and its gradient.
+    Gate,
+}
+
 /// One step of a loop; it refers to earlier steps only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
@@ -90,10 +102,8 @@ pub enum Step {
     Unary(Unary, Value),
     /// A function of two values.
     Binary(Binary, Value, Value),
-    /// The second value where the first is not 0, else the third.
-    Select(Value, Value, Value),
-    /// a * b + c, rounded once where the instruction set can.
-    MulAdd(Value, Value, Value),
+    /// A function of three values.
+    Ternary(Ternary, Value, Value, Value),
 }
 
 /// How elements are folded.

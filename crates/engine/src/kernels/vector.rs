@@ -280,5 +280,6 @@ pub(crate) mod ops {
     op3! {
         Select(condition, a, b, FMA) => if condition != T::ZERO { a } else { b };
         MulAdd(a, b, c, FMA) => a.fma::<FMA>(b, c);
+        Gate(a, b, c, FMA) => if a > T::ZERO { b } else { b * c };
     }
 }

@@ -28,6 +28,10 @@ use transform::{Algorithm, BLOCK, F22, F23, F25, F42, F43, Job, Places, Transfor
 
 /// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
 const CHUNK: usize = 5 << 19;
+/// Points and products of a chunk that stays in the second level of one core's cache.
+const NEAR_CHUNK: usize = 5 << 15;
+/// Tiles for which it is worth to read the weights of all points again.
+const NEAR_TILES: usize = 16;
 /// Weights of all points that a slice of their columns may fill.
 const SLICE: usize = 7 << 19;
 /// Depth of a block of the product, in elements: a panel of B as deep is read from the second level of cache, the rows of
@@ -212,7 +216,10 @@ impl<'a> Winograd<'a> {
         // Cut evenly, so that nothing thin is left over.
         let slices = (positions * depth_words * columns).div_ceil(SLICE);
         let width = columns.div_ceil(slices).next_multiple_of(PANEL).min(columns);
-        let most = (CHUNK / (positions * (depth_words + width)) / unit).max(1) * unit;
+        let tile = positions * (depth_words + width);
+        let is_near = kind != Kind::Weight && tile * unit.max(NEAR_TILES) <= NEAR_CHUNK;
+        let most = if is_near { NEAR_CHUNK } else { CHUNK };
+        let most = (most / tile / unit).max(1) * unit;
         let chunk = (tiles / unit).div_ceil(tiles.div_ceil(most)) * unit;
         let rows = chunk.next_multiple_of(BLOCK);
         let at = |from: usize| Shared::new(scratch.wrapping_add(from));
@@ -227,7 +234,9 @@ impl<'a> Winograd<'a> {
         );
         let left = positions * weights_apart;
         let right = left + positions * left_apart;
+        let len = right + positions * right_apart;
         Parts {
+            is_near,
             pair,
             positions,
             tiles,
@@ -243,7 +252,7 @@ impl<'a> Winograd<'a> {
             right: at(right),
             right_row,
             right_apart,
-            len: right + positions * right_apart,
+            len: if is_near { left } else { len },
         }
     }
 
@@ -342,7 +351,7 @@ impl<'a> Winograd<'a> {
         unsafe {
             for slice in parts.slices() {
                 self.weights(&transforms, w, slice.clone(), &parts);
-                for chunk in parts.chunks() {
+                parts.each_chunk(|chunk, parts| {
                     if slice.start == 0 || !parts.is_one_chunk() {
                         pool::for_each(chunk.len(), |number| {
                             for phase in 0..self.phases() {
@@ -372,7 +381,7 @@ impl<'a> Winograd<'a> {
                             epilogue(line(top)..line(height.min(top + lines)));
                         }
                     });
-                }
+                });
             }
         }
     }
@@ -393,7 +402,7 @@ impl<'a> Winograd<'a> {
         unsafe {
             for slice in parts.slices() {
                 self.turned_weights(&transforms, w, slice.clone(), &parts);
-                for chunk in parts.chunks() {
+                parts.each_chunk(|chunk, parts| {
                     if slice.start == 0 || !parts.is_one_chunk() {
                         pool::for_each(chunk.len(), |number| {
                             let from = self.results(dy.get(), chunk.start + number);
@@ -423,7 +432,7 @@ impl<'a> Winograd<'a> {
                             }
                         }
                     });
-                }
+                });
             }
         }
     }
@@ -569,7 +578,10 @@ impl<'a> Winograd<'a> {
 }
 
 /// How the work is cut, and where in the scratch it is done.
+#[derive(Clone, Copy)]
 struct Parts {
+    /// Whether a chunk is one thread's, in scratch of its own.
+    is_near: bool,
     /// Points that a word holds.
     pair: usize,
     positions: usize,
@@ -613,9 +625,28 @@ impl Parts {
             .map(move |start| start..(start + chunk).min(tiles))
     }
 
+    /// Calls `work` for every chunk: for one after the other, which all threads then share, or for near ones side by side.
+    fn each_chunk(&self, work: impl Fn(Range<usize>, &Parts) + Sync) {
+        if !self.is_near {
+            return self.chunks().for_each(|chunk| work(chunk, self));
+        }
+        let left_len = self.positions * self.left_apart;
+        pool::for_each(self.tiles.div_ceil(self.chunk), |number| {
+            let start = number * self.chunk;
+            scratch::with(left_len + self.positions * self.right_apart, |own: *mut f32| {
+                let parts = Parts {
+                    left: Shared::new(own),
+                    right: Shared::new(own.wrapping_add(left_len)),
+                    ..*self
+                };
+                work(start..(start + self.chunk).min(self.tiles), &parts);
+            });
+        });
+    }
+
     /// Then the points of the tiles serve all slices.
     fn is_one_chunk(&self) -> bool {
-        self.chunk >= self.tiles
+        self.chunk >= self.tiles && !self.is_near
     }
 
     /// The points of a tile of the chunk, from a channel on.

@@ -1,7 +1,5 @@
 //! The pending graph in canonical form: only what the outputs need, every expression once, the trivial ones gone.
 use crate::kernels::arithmetic::Precision;
-use crate::kernels::loops::Binary;
-use crate::reference;
 use crate::tensor::{DType, Op, Tensor};
 use std::collections::HashMap;
 
@@ -35,7 +33,7 @@ impl Expression {
         self.shape.iter().product()
     }
 
-    fn constant(&self) -> Option<f64> {
+    pub(super) fn constant(&self) -> Option<f64> {
         match self.op {
             Op::Constant(bits) => Some(f64::from_bits(bits)),
             _ => None,
@@ -43,9 +41,9 @@ impl Expression {
     }
 }
 
-struct Builder {
-    nodes: Vec<Expression>,
-    known: HashMap<Expression, Id>,
+pub(super) struct Builder {
+    pub(super) nodes: Vec<Expression>,
+    pub(super) known: HashMap<Expression, Id>,
     /// For each node the number of the tensor that was being translated when it was first written.
     origins: Vec<u64>,
     origin: u64,
@@ -151,7 +149,7 @@ impl Builder {
         self.nodes.len() - 1
     }
 
-    fn op(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
+    pub(super) fn op(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
         self.add(Expression {
             op,
             slot: 0,
@@ -160,65 +158,8 @@ impl Builder {
         })
     }
 
-    fn constant(&mut self, number: f64, shape: Vec<usize>) -> Id {
+    pub(super) fn constant(&mut self, number: f64, shape: Vec<usize>) -> Id {
         self.op(Op::Constant(number.to_bits()), vec![], shape)
-    }
-
-    fn simplified(&mut self, op: Op, arguments: Vec<Id>, shape: Vec<usize>) -> Id {
-        let number = |builder: &Builder, i: usize| builder.nodes[arguments[i]].constant();
-        match &op {
-            Op::Detach => return arguments[0],
-            Op::Reshape => {
-                let mut argument = arguments[0];
-                while self.nodes[argument].op == Op::Reshape {
-                    argument = self.nodes[argument].arguments[0];
-                }
-                if self.nodes[argument].shape == shape {
-                    return argument;
-                }
-                return self.op(op, vec![argument], shape);
-            }
-            Op::Unary(unary) => {
-                if let Some(x) = number(self, 0) {
-                    return self.constant(reference::unary(*unary, x), shape);
-                }
-            }
-            Op::Binary(binary) => {
-                let neutral = match binary {
-                    Binary::Add | Binary::Sub => Some(0.0),
-                    Binary::Mul | Binary::Div => Some(1.0),
-                    _ => None,
-                };
-                match (number(self, 0), number(self, 1)) {
-                    (Some(a), Some(b)) => return self.constant(reference::binary(*binary, a, b), shape),
-                    (None, b) if b.is_some() && b == neutral => return arguments[0],
-                    (a, None) if matches!(binary, Binary::Add | Binary::Mul) && a.is_some() && a == neutral => {
-                        return arguments[1];
-                    }
-                    _ => {}
-                }
-            }
-            Op::Reduce(kind, axes) => {
-                // The loop kernel folds one run of axes that lie side by side, so several runs are folded one by one.
-                let (mut current, mut current_shape) = (arguments[0], self.nodes[arguments[0]].shape.clone());
-                let folded: Vec<usize> = axes.iter().copied().filter(|&a| current_shape[a] != 1).collect();
-                let mut runs: Vec<Vec<usize>> = Vec::new();
-                for &axis in &folded {
-                    let extends = |run: &Vec<usize>| (run[run.len() - 1] + 1..axis).all(|a| current_shape[a] == 1);
-                    match runs.last_mut() {
-                        Some(run) if extends(run) => run.push(axis),
-                        _ => runs.push(vec![axis]),
-                    }
-                }
-                for run in runs.into_iter().rev() {
-                    run.iter().for_each(|&a| current_shape[a] = 1);
-                    current = self.op(Op::Reduce(*kind, run), vec![current], current_shape.clone());
-                }
-                return current;
-            }
-            _ => {}
-        }
-        self.op(op, arguments, shape)
     }
 
     /// An output that is an input as it came, but wanted in other memory, needs a copy that is a node of its own.

@@ -1,6 +1,6 @@
 //! Fusion: which expressions get memory of their own, and which elementwise chains and reductions run as one loop.
 use super::canonical::{Expression, Graph, Id};
-use crate::kernels::loops::{Binary, Loop, ReduceSpec, Reduction, Step, Unary, Value};
+use crate::kernels::loops::{Binary, Loop, ReduceSpec, Reduction, Step, Ternary, Unary, Value};
 use crate::tensor::Op;
 use crate::view::View;
 use std::collections::{HashMap, HashSet};
@@ -409,7 +409,7 @@ impl Fusion<'_> {
         }
         let Lowering { body, inputs, .. } = lowering;
         LoopKernel {
-            body,
+            body: body.shortened(),
             inputs,
             outputs: stores.into_iter().chain(reductions).collect(),
         }
@@ -575,15 +575,12 @@ impl Lowering<'_> {
             }
             Op::Select => {
                 let [condition, a, b] = [0, 1, 2].map(|i| self.value(argument(i)));
-                self.push(Step::Select(condition, a, b))
+                self.push(Step::Ternary(Ternary::Select, condition, a, b))
             }
             Op::LeakyRelu(bits) => {
                 let x = self.value(argument(0));
                 let slope = self.constant(f64::from_bits(*bits));
-                let zero = self.constant(0.0);
-                let is_positive = self.push(Step::Binary(Binary::Lt, zero, x));
-                let scaled = self.push(Step::Binary(Binary::Mul, slope, x));
-                self.push(Step::Select(is_positive, x, scaled))
+                self.push(Step::Ternary(Ternary::Gate, x, x, slope))
             }
             Op::Broadcast | Op::Permute(_) | Op::Slice { .. } => {
                 let (base, view) = self.fusion.copied(id);

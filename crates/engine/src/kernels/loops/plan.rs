@@ -1,6 +1,6 @@
 //! From a loop to what the interpreter runs: liveness, registers, block length, and how the work is cut.
 use super::view::{Kind, Walk};
-use super::{Binary, Loop, ReduceSpec, Step, Unary};
+use super::{Binary, Loop, ReduceSpec, Step, Ternary, Unary};
 
 /// Where a slot's elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,8 @@ pub(super) enum Instr {
         out: u16,
         scalars: u8,
     },
-    Select {
-        a: u16,
-        b: u16,
-        c: u16,
-        out: u16,
-        scalars: u8,
-    },
-    MulAdd {
+    Ternary {
+        op: Ternary,
         a: u16,
         b: u16,
         c: u16,
@@ -126,12 +120,13 @@ fn lcm(a: usize, b: usize) -> usize {
     a / x * b
 }
 
-fn operands(step: Step) -> ([u16; 3], usize) {
+/// The values that a step refers to, and how many they are.
+pub(super) fn operands(step: Step) -> ([u16; 3], usize) {
     match step {
         Step::Load(_) | Step::Const(_) | Step::Index => ([0; 3], 0),
         Step::Unary(_, a) => ([a, 0, 0], 1),
         Step::Binary(_, a, b) => ([a, b, 0], 2),
-        Step::Select(a, b, c) | Step::MulAdd(a, b, c) => ([a, b, c], 3),
+        Step::Ternary(_, a, b, c) => ([a, b, c], 3),
     }
 }
 
@@ -229,8 +224,14 @@ pub(super) fn compile(program: &Loop) -> Plan {
             Step::Index => Instr::Index { out },
             Step::Unary(op, a) => Instr::Unary { op, a, out },
             Step::Binary(op, a, b) => Instr::Binary { op, a, b, out, scalars },
-            Step::Select(a, b, c) => Instr::Select { a, b, c, out, scalars },
-            Step::MulAdd(a, b, c) => Instr::MulAdd { a, b, c, out, scalars },
+            Step::Ternary(op, a, b, c) => Instr::Ternary {
+                op,
+                a,
+                b,
+                c,
+                out,
+                scalars,
+            },
         };
         if uniform[i] {
             homes[i] = Home::Scalar;
@@ -243,14 +244,8 @@ pub(super) fn compile(program: &Loop) -> Plan {
                     out,
                     scalars: 0,
                 },
-                Instr::Select { a, b, c, out, .. } => Instr::Select {
-                    a,
-                    b,
-                    c,
-                    out,
-                    scalars: 0,
-                },
-                Instr::MulAdd { a, b, c, out, .. } => Instr::MulAdd {
+                Instr::Ternary { op, a, b, c, out, .. } => Instr::Ternary {
+                    op,
                     a,
                     b,
                     c,

@@ -1,7 +1,7 @@
 //! The interpreter: one step at a time over one block at a time.
 use super::plan::{Cut, Home, Instr, Plan, Store};
 use super::view::{Kind, repeat};
-use super::{Binary, ReduceKind, ReduceSpec, Unary};
+use super::{Binary, ReduceKind, ReduceSpec, Ternary, Unary};
 use crate::kernels::isa::Isa;
 use crate::kernels::math::Lane;
 use crate::kernels::vector::{self, Op2, Target, ops};
@@ -601,14 +601,15 @@ impl<T: Lane> Frame<'_, T> {
                     self.read(b, width(scalars, 1)),
                     self.write(out, len),
                 ),
-                Instr::Select { a, b, c, out, scalars } => ternary::<I, T, ops::Select>(
+                Instr::Ternary {
+                    op,
+                    a,
+                    b,
+                    c,
+                    out,
                     scalars,
-                    self.read(a, width(scalars, 0)),
-                    self.read(b, width(scalars, 1)),
-                    self.read(c, width(scalars, 2)),
-                    self.write(out, len),
-                ),
-                Instr::MulAdd { a, b, c, out, scalars } => ternary::<I, T, ops::MulAdd>(
+                } => ternary::<I, T>(
+                    op,
                     scalars,
                     self.read(a, width(scalars, 0)),
                     self.read(b, width(scalars, 1)),
@@ -660,7 +661,20 @@ unsafe fn binary<I: Target, T: Lane>(op: Binary, scalars: u8, a: &[T], b: &[T], 
 }
 
 #[inline(always)]
-unsafe fn ternary<I: Target, T: Lane, O: vector::Op3>(scalars: u8, a: &[T], b: &[T], c: &[T], out: &mut [T]) {
+unsafe fn ternary<I: Target, T: Lane>(op: Ternary, scalars: u8, a: &[T], b: &[T], c: &[T], out: &mut [T]) {
+    macro_rules! select {
+        ($($name:ident)*) => {
+            match op {
+                // SAFETY: the caller's word that the machine has the instruction set.
+                $(Ternary::$name => unsafe { by_scalars3::<I, T, ops::$name>(scalars, a, b, c, out) },)*
+            }
+        };
+    }
+    select!(Select MulAdd Gate)
+}
+
+#[inline(always)]
+unsafe fn by_scalars3<I: Target, T: Lane, O: vector::Op3>(scalars: u8, a: &[T], b: &[T], c: &[T], out: &mut [T]) {
     // SAFETY: the caller's word that the machine has the instruction set.
     unsafe {
         match scalars {

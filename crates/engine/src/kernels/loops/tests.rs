@@ -33,6 +33,11 @@ fn evaluate<T: Lane, const FMA: bool>(program: &Loop, inputs: &[Vec<T>], flat: u
                 match $op { $(Binary::$name => <ops::$name as Op2>::apply::<T, FMA>($a, $b),)* }
             };
         }
+        macro_rules! three {
+            ($op:expr, $a:expr, $b:expr, $c:expr; $($name:ident)*) => {
+                match $op { $(Ternary::$name => <ops::$name as Op3>::apply::<T, FMA>($a, $b, $c),)* }
+            };
+        }
         let value = match step {
             Step::Load(load) => inputs[usize::from(load)][locate(&program.loads[usize::from(load)], flat)],
             Step::Const(value) => T::from_f64(value),
@@ -41,8 +46,7 @@ fn evaluate<T: Lane, const FMA: bool>(program: &Loop, inputs: &[Vec<T>], flat: u
                 one!(op, of(a); Neg Abs Sign Exp Log Sqrt Rsqrt Recip Square Tanh Sigmoid Softplus Sin Cos Floor Relu)
             }
             Step::Binary(op, a, b) => two!(op, of(a), of(b); Add Sub Mul Div Max Min Pow Lt Le Eq),
-            Step::Select(a, b, c) => <ops::Select as Op3>::apply::<T, FMA>(of(a), of(b), of(c)),
-            Step::MulAdd(a, b, c) => <ops::MulAdd as Op3>::apply::<T, FMA>(of(a), of(b), of(c)),
+            Step::Ternary(op, a, b, c) => three!(op, of(a), of(b), of(c); Select MulAdd Gate),
         };
         values.push(value);
     }
@@ -219,8 +223,8 @@ fn steps(loads: usize, raw: &[(u8, u16, u16, u16)], tame: bool) -> Vec<Step> {
                 },
                 a,
             ),
-            4 => Step::Select(a, b, c),
-            5 => Step::MulAdd(a, b, c),
+            4 => Step::Ternary([Ternary::Select, Ternary::Gate][usize::from(op / 8) % 2], a, b, c),
+            5 => Step::Ternary(Ternary::MulAdd, a, b, c),
             _ if tame => Step::Binary(Binary::Add, a, b),
             _ => Step::Binary(BINARY[usize::from(op / 8) % 10], a, b),
         });
@@ -664,7 +668,7 @@ fn a_tile_is_its_rows() {
             Step::Load(0),
             Step::Load(1),
             Step::Load(2),
-            Step::MulAdd(0, 2, 1),
+            Step::Ternary(Ternary::MulAdd, 0, 2, 1),
             Step::Unary(Unary::Tanh, 3),
         ],
         stores: vec![4],
