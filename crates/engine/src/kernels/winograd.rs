@@ -26,14 +26,24 @@ use crate::pool;
 use std::ops::Range;
 use transform::{Algorithm, BLOCK, F22, F23, F25, F42, F43, Job, Places, Transforms};
 
-/// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
-const CHUNK: usize = 5 << 19;
-/// Points and products of a chunk that stays in the second level of one core's cache.
-const NEAR_CHUNK: usize = 5 << 15;
-/// Tiles for which it is worth to read the weights of all points again.
+/// How much of the work is done at once, in elements.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Points and products that a chunk of tiles may fill: with a slice of the weights, a good part of a last-level cache.
+    chunk: usize,
+    /// Points and products of a chunk that stays in the second level of one core's cache.
+    near_chunk: usize,
+    /// Weights of all points that a slice of their columns may fill.
+    slice: usize,
+}
+
+const LIMITS: Limits = Limits {
+    chunk: 5 << 19,
+    near_chunk: 5 << 15,
+    slice: 7 << 19,
+};
+/// Tiles in a near chunk, at least, for which it is worth to read the weights of all points again.
 const NEAR_TILES: usize = 16;
-/// Weights of all points that a slice of their columns may fill.
-const SLICE: usize = 7 << 19;
 /// Depth of a block of the product, in elements: a panel of B as deep is read from the second level of cache, the rows of
 /// A from the first.
 const DEPTH: usize = 512;
@@ -64,6 +74,7 @@ pub(super) enum Kind {
 }
 
 /// A convolution that is computed by an algorithm.
+#[derive(Clone, Copy)]
 pub(super) struct Winograd<'a> {
     conv: &'a Conv,
     /// Results of a tile, per axis.
@@ -76,6 +87,7 @@ pub(super) struct Winograd<'a> {
     tiles: [usize; 2],
     transforms: fn(Isa) -> Transforms,
     arithmetic: Arithmetic,
+    limits: Limits,
 }
 
 impl<'a> Winograd<'a> {
@@ -121,6 +133,7 @@ impl<'a> Winograd<'a> {
             tiles: [1, 2].map(|axis| residues(conv, axis).map(|pixels| pixels.div_ceil(F::OUTPUTS)).sum()),
             transforms: Transforms::of::<F>,
             arithmetic,
+            limits: LIMITS,
         }
     }
 
@@ -214,11 +227,12 @@ impl<'a> Winograd<'a> {
         let pair = self.pair();
         let depth_words = if kind == Kind::Weight { depth } else { depth / pair };
         // Cut evenly, so that nothing thin is left over.
-        let slices = (positions * depth_words * columns).div_ceil(SLICE);
+        let slices = (positions * depth_words * columns).div_ceil(self.limits.slice);
         let width = columns.div_ceil(slices).next_multiple_of(PANEL).min(columns);
         let tile = positions * (depth_words + width);
-        let is_near = kind != Kind::Weight && tile * unit.max(NEAR_TILES) <= NEAR_CHUNK;
-        let most = if is_near { NEAR_CHUNK } else { CHUNK };
+        let Limits { chunk, near_chunk, .. } = self.limits;
+        let is_near = kind != Kind::Weight && tile * unit.max(NEAR_TILES) <= near_chunk;
+        let most = if is_near { near_chunk } else { chunk };
         let most = (most / tile / unit).max(1) * unit;
         let chunk = (tiles / unit).div_ceil(tiles.div_ceil(most)) * unit;
         let rows = chunk.next_multiple_of(BLOCK);
@@ -886,9 +900,20 @@ mod tests {
         w.iter_mut().for_each(|w| *w *= 36.0);
         let dy = numbers(conv.batch * count(conv.output) * conv.c_out, 3);
         let [wanted_y, wanted_dx, wanted_dw] = definition(conv, &x, &w, &dy);
+        // Cut into as much, and as little, as there can be: near chunks and shared ones, one slice and several.
+        let cuts = [1, 1 << 30].map(|chunk| [1, 1 << 30].map(|slice| (chunk, slice)));
+        let limits = cuts.into_iter().flatten().flat_map(|(chunk, slice)| {
+            [0, 1 << 14, 1 << 30].map(|near_chunk| Limits {
+                chunk,
+                near_chunk,
+                slice,
+            })
+        });
+        let limits: Vec<Limits> = limits.chain([LIMITS]).collect();
         let algorithms = |arithmetic| {
             let all = Winograd::candidates(conv, arithmetic).into_iter().flatten();
-            all.filter(|algorithm| algorithm.is_exact_enough())
+            let exact = all.filter(|algorithm| algorithm.is_exact_enough());
+            exact.flat_map(|algorithm| limits.iter().map(move |&limits| Winograd { limits, ..algorithm }))
         };
         for algorithm in Arithmetic::available().into_iter().flat_map(algorithms) {
             let scratch_len = [Kind::Forward, Kind::Input, Kind::Weight].map(|kind| algorithm.scratch_len(kind));

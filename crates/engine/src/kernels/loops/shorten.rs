@@ -92,7 +92,8 @@ impl Shortening<'_> {
     fn sum(&mut self, old: Value) -> Value {
         let mut terms = vec![];
         self.collect_terms(old, &mut terms);
-        let (products, others): (Vec<Value>, Vec<Value>) = terms.iter().partition(|&&term| self.factors(term).is_some());
+        let (products, others): (Vec<Value>, Vec<Value>) =
+            terms.iter().partition(|&&term| self.factors(term).is_some());
         let mut parts = others.into_iter().chain(products);
         let first = parts.next().expect("a sum has terms");
         let mut sum = self.value(first);
@@ -225,6 +226,9 @@ mod tests {
 
     #[test]
     fn what_no_result_needs_is_gone() {
-        assert_eq!(program(2, &[mul(0, 1), add(0, 1)], &[0]).shortened().steps, [Step::Load(0)]);
+        assert_eq!(
+            program(2, &[mul(0, 1), add(0, 1)], &[0]).shortened().steps,
+            [Step::Load(0)]
+        );
     }
 }
