@@ -18,7 +18,7 @@
 pub mod efficientnet_lite0;
 pub mod inception_v3;
 pub(crate) mod loading;
-mod pooling;
+pub(crate) mod pooling;
 pub mod resize;
 pub mod squeezenet;
 
@@ -243,4 +243,4 @@ impl FeatureNetwork for Network {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

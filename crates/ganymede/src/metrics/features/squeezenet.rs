@@ -10,7 +10,7 @@ use super::loading::{Layout, Loader};
 use super::pooling::{Border, max_pool};
 use super::resize::Resize;
 use super::{About, Network};
-use crate::nn::{Conv, Layer, conv};
+use crate::nn::{Conv, ConvConfig, Layer, conv};
 use crate::weights::{Weights, WeightsError};
 use gany_engine::{Tensor, concat};
 
@@ -47,7 +47,7 @@ struct Fire {
 /// # Errors
 /// [`WeightsError`] where a tensor is missing or of another shape.
 pub fn open(weights: &Weights) -> Result<Network, WeightsError> {
-    let network = SqueezeNet::caffe(weights)?;
+    let network = SqueezeNet::caffe(weights, Border::Valid)?;
     let about = About {
         name: "squeezenet",
         digest: weights.digest().to_owned(),
@@ -63,8 +63,8 @@ pub(crate) fn caffe_input(x: &Tensor) -> Tensor {
 }
 
 impl SqueezeNet {
-    /// From a pickle of `{layer: [weight, bias]}`.
-    pub(crate) fn caffe(weights: &Weights) -> Result<Self, WeightsError> {
+    /// From a pickle of `{layer: [weight, bias]}`, pooling as its maker or as torchvision does at borders.
+    pub(crate) fn caffe(weights: &Weights, border: Border) -> Result<Self, WeightsError> {
         let loader = Loader {
             weights,
             layout: Layout::TensorFlow,
@@ -75,7 +75,7 @@ impl SqueezeNet {
             |config| layer(config, "conv1"),
             |config, module, part| layer(config, &format!("fire{module}/{part}")),
             |config| layer(config, "conv10"),
-            Border::Valid,
+            border,
         )
     }
 
@@ -98,9 +98,9 @@ impl SqueezeNet {
     }
 
     fn load(
-        first: impl Fn(crate::nn::ConvConfig<2>) -> Result<Conv, WeightsError>,
-        part: impl Fn(crate::nn::ConvConfig<2>, usize, &str) -> Result<Conv, WeightsError>,
-        classifier: impl Fn(crate::nn::ConvConfig<2>) -> Result<Conv, WeightsError>,
+        first: impl Fn(ConvConfig<2>) -> Result<Conv, WeightsError>,
+        part: impl Fn(ConvConfig<2>, usize, &str) -> Result<Conv, WeightsError>,
+        classifier: impl Fn(ConvConfig<2>) -> Result<Conv, WeightsError>,
         border: Border,
     ) -> Result<Self, WeightsError> {
         let fire = |(i, &[c_in, narrow, wide]): (usize, &[usize; 3])| {
