@@ -1,8 +1,8 @@
 //! Weights that others have made, as tensors by name. Four kinds of file are read: safetensors, PyTorch's `.pth` of today (a
 //! ZIP archive) and of old, and plain pickles of NumPy arrays.
 //!
-//! The last three hold pickles, which are programs. **Nothing in them is run**: [`pickle`] carries out the few instructions that
-//! make plain values, [`objects`] reads the calls that would have built tensors, and whatever else a file asks for is
+//! The last three hold pickles, which are programs. **Nothing in them is run**: `pickle` carries out the few instructions that
+//! make plain values, `objects` reads the calls that would have built tensors, and whatever else a file asks for is
 //! refused by its name. What a file says of sizes is held against the file's own size before memory is asked for, and
 //! however deep it nests, nothing recurses.
 //!

@@ -4,8 +4,9 @@
 //! arXiv:1602.07360; version 1.1 has a smaller first convolution and pools earlier, for 2.4 times less work.
 //!
 //! Two files are read. That of `gany data get squeezenet` (converted from Caffe) takes pictures of 227 x 227 pixels, blue
-//! first, less the mean colour, and has no ReLU behind the last convolution, which the paper has. PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last
-//! module's channels; logits are of ImageNet's 1,000 classes.
+//! first, less the mean colour; its maker leaves out the ReLU that the paper has behind the last convolution, and so do we.
+//! PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last module's channels; logits are
+//! of ImageNet's 1,000 classes.
 use super::loading::{Layout, Loader};
 use super::pooling::{Border, max_pool};
 use super::resize::Resize;
