@@ -2,7 +2,9 @@
 //! row-major; all arithmetic is in f64.
 pub mod classifier;
 pub mod coverage;
+pub mod features;
 pub mod frechet;
+pub mod lpips;
 pub mod transport;
 
 pub use classifier::{Classifier, ClassifierError};
