@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_with_the_nearest() {
-        let error = chosen(&["precision".into()]).unwrap_err();
+        let error = chosen(&["precision".into()]).err().unwrap();
         assert!(error.to_string().starts_with("unknown metric `precision`: expected some of w1, modes, fd,"));
         assert_eq!(error.hint().unwrap(), "did you mean `precision-recall`?");
     }

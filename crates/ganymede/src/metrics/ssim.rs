@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn an_opposed_picture_is_not_like_it() {
-        let picture: Vec<f32> = (0..32 * 32).map(|i| ((i * 7919) % 101) as f32 / 50.0 - 1.0).collect();
-        let opposed: Vec<f32> = picture.iter().map(|x| -x).collect();
+        let picture: Vec<f32> = (0..32 * 32).map(|i| ((i * 7919) % 101) as f32 / 101.0).collect();
+        let opposed: Vec<f32> = picture.iter().map(|x| 1.0 - x).collect();
         assert!(ssim(&picture, &opposed, [32, 32, 1]) < -0.5);
         assert_eq!(ms_ssim(&picture, &opposed, [32, 32, 1]), 0.0);
         assert!((ms_ssim(&picture, &picture, [32, 32, 1]) - 1.0).abs() < 1e-9);
