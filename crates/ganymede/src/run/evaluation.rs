@@ -4,25 +4,18 @@ use super::folder::{RunFolder, now_utc};
 use super::sampling::Sampler;
 use super::training::{Length, TrainError, order_from};
 use crate::data::{self, DataError, Dataset, Shape, Want};
-use crate::metrics::classifier::{Classifier, ClassifierError};
+use crate::metrics::classifier::{Classifier, ClassifierError, splits};
 use crate::metrics::evaluation::{Given, Plan};
 use crate::metrics::features::FeatureNetwork;
 use crate::metrics::figure::{Comparison, Unlike};
 use crate::metrics::{Evaluation, EvaluationError, Evaluator};
-use crate::named::named_enum;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-named_enum! {
-    /// A network that takes features of pictures.
-    "feature network" FeatureName {
-        /// The project's own classifier of the data's classes.
-        Clf = "clf",
-        /// None at all.
-        None = "none",
-    }
-}
+/// Networks that take features of pictures, by the names that [`EvalOrder::features`] takes: the classifier of the data's
+/// classes, and none at all.
+pub const FEATURES: &[&str] = &["clf", "none"];
 
 /// What keeps a run from being measured, or two from being compared.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +30,12 @@ pub enum EvalError {
     /// The classifier.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
+    /// There is no such network.
+    #[error("unknown feature network `{name}`: expected one of {}", FEATURES.join(", "))]
+    UnknownFeatures {
+        /// What was asked for.
+        name: String,
+    },
     /// The network does not take these pictures.
     #[error("feature network `clf` takes pictures of {expected}, got {got} in `{name}`")]
     OtherShape {
@@ -73,6 +72,7 @@ impl EvalError {
             EvalError::Train(error) => error.hint(),
             EvalError::Evaluation(error) => error.hint(),
             EvalError::Classifier(error) => error.hint(),
+            EvalError::UnknownFeatures { .. } => Some("leave out `--features`, and what fits the data is taken".into()),
             EvalError::OtherShape { .. } => Some("leave out `--features`, or train at the data's own size".into()),
             EvalError::Unlike(error) => Some(error.hint()),
             EvalError::NotMeasured { path } => Some(format!("measure it: `gany eval {}`", path.display())),
@@ -102,8 +102,8 @@ pub struct EvalOrder {
     pub against: Option<String>,
     /// Real examples that the run has not seen; the data's `test` split, if it has one, where `None`.
     pub held_out: Option<String>,
-    /// The feature network; the data's classifier, where there are classes, where `None`.
-    pub features: Option<FeatureName>,
+    /// The feature network, one of [`FEATURES`]; the data's classifier, where there are classes, where `None`.
+    pub features: Option<String>,
     /// The named checkpoint, such as `best`; the latest where `None`.
     pub checkpoint: Option<String>,
 }
@@ -150,7 +150,7 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
         Some(spec) => Some(data::open(spec, &want)?),
         None => test_split(spec, &*data, &want),
     };
-    let network = network_of(spec, &*data, order.features, say)?;
+    let network = network_of(spec, &*data, order.features.as_deref(), say)?;
     let cache = statistics_folder();
     let given = Given {
         data,
@@ -205,45 +205,60 @@ pub(super) fn statistics_folder() -> Option<PathBuf> {
     Some(data::get::cache_folder().ok()?.join("statistics"))
 }
 
-/// The network that takes the features of pictures like these; where none was chosen, whichever fits, or none.
+/// The network of this name for pictures like these; where none was chosen, their classifier if it fits, else none.
 pub(super) fn network_of(
     spec: &str,
     data: &dyn Dataset,
-    choice: Option<FeatureName>,
+    name: Option<&str>,
     say: &mut dyn FnMut(&str),
 ) -> Result<Option<Box<dyn FeatureNetwork>>, EvalError> {
-    let is_asked = choice == Some(FeatureName::Clf);
-    let (Shape::Picture { height, width, channels }, true) =
-        (data.shape(), is_asked || (choice.is_none() && data.classes().is_some_and(|classes| classes.len() > 1)))
-    else {
-        return Ok(None);
-    };
+    let is_labelled = data.classes().is_some_and(|classes| classes.len() > 1);
+    match (name, data.shape()) {
+        (Some("none"), _) | (None, Shape::Point { .. }) => Ok(None),
+        (Some("clf"), _) => classifier_of(spec, data, say).map(Some),
+        (Some(name), _) => Err(EvalError::UnknownFeatures { name: name.to_owned() }),
+        (None, Shape::Picture { .. }) if is_labelled => match classifier_of(spec, data, say) {
+            Err(EvalError::OtherShape { .. }) => Ok(None),
+            found => found.map(Some),
+        },
+        (None, Shape::Picture { .. }) => Ok(None),
+    }
+}
+
+/// The classifier of the classes of these data, trained now if it has not been.
+fn classifier_of(
+    spec: &str,
+    data: &dyn Dataset,
+    say: &mut dyn FnMut(&str),
+) -> Result<Box<dyn FeatureNetwork>, EvalError> {
     let name = spec.strip_suffix(":train").or(spec.strip_suffix(":test")).unwrap_or(spec);
-    // Those that it was or would be trained on; they know their size without being read.
-    let [train, _] = crate::metrics::classifier::splits(name)?;
-    let shape = Shape::Picture { height, width, channels };
-    if train.shape() != shape {
-        let words = |shape: Shape| match shape {
-            Shape::Picture { height, width, channels } => format!("{width}x{height}x{channels}"),
-            Shape::Point { .. } => "points".to_owned(),
-        };
-        let error = EvalError::OtherShape {
-            expected: words(train.shape()),
-            got: words(shape),
+    let [train, _] = splits(name)?;
+    if train.shape() != data.shape() {
+        return Err(EvalError::OtherShape {
+            expected: in_words(train.shape()),
+            got: in_words(data.shape()),
             name: spec.to_owned(),
-        };
-        return if is_asked { Err(error) } else { Ok(None) };
+        });
     }
     let mut is_told = false;
     let classifier = Classifier::of(name, &mut |progress| {
         if !std::mem::replace(&mut is_told, true) {
-            say(&format!(
-                "Training the classifier of {name} first, once: {} updates.",
-                progress.updates
-            ));
+            let updates = progress.updates;
+            say(&format!("Training the classifier of {name} first, once: {updates} updates."));
         }
     })?;
-    Ok(Some(Box::new(classifier)))
+    Ok(Box::new(classifier))
+}
+
+fn in_words(shape: Shape) -> String {
+    match shape {
+        Shape::Picture {
+            height,
+            width,
+            channels,
+        } => format!("{width}x{height}x{channels}"),
+        Shape::Point { dimension } => format!("points of {dimension} coordinates"),
+    }
 }
 
 /// The `test` split of the data that a run was trained on, unless it is those data themselves.
