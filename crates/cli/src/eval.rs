@@ -43,14 +43,18 @@ pub(crate) struct Args {
     /// What the samples follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// What takes the features of pictures: clf, the classifier of the data's classes, or none [default: what fits]
+    /// What takes the features of pictures: clf, the classifier of the data's classes; effnet-lite0, squeezenet,
+    /// inception-v3; or none [default: what fits]
     #[arg(long, value_name = "NETWORK")]
     features: Option<String>,
+    /// The network's weights, safetensors or PyTorch's [default: those that `gany data get` has fetched]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// A named checkpoint, such as `best` [default: the latest]
     #[arg(long, value_name = "NAME")]
     checkpoint: Option<String>,
     /// Compare two runs by the figures that they have
-    #[arg(long, conflicts_with_all = ["metrics", "against", "held_out", "count", "features", "checkpoint"])]
+    #[arg(long, conflicts_with_all = ["metrics", "against", "held_out", "count", "features", "weights", "checkpoint"])]
     stored: bool,
     /// Say what each metric tells and needs, and do nothing
     #[arg(long)]
@@ -79,6 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         against: args.against.clone(),
         held_out: args.held_out.clone(),
         features: args.features.clone(),
+        weights: args.weights.clone(),
         checkpoint: args.checkpoint.clone(),
     };
     let mut measure = |run: &PathBuf| -> Result<RunFigures, Failure> {

@@ -76,11 +76,14 @@ fn messages() {
         "eval ring ring --stored",
         "error: the run was not measured yet: ring\n\nhint: measure it: `gany eval ring`",
     );
-    place.refuses(
-        "eval ring --features vgg",
-        "error: unknown feature network `vgg`: expected one of clf, none\n\n\
-         hint: leave out `--features`, and what fits the data is taken",
-    );
+    place.pictures("photos", 20, 16);
+    place.does("train dcgan --data photos --set width=8 --batch 8 --steps 2 --out run --json");
+    let unknown = place.gany("eval run --features vgg").err;
+    assert!(unknown.starts_with("error: unknown feature network `vgg`: expected one of effnet-lite0, "), "{unknown}");
+    let hint = "hint: `clf` is the classifier of the data's own classes, and `none` takes no features\n";
+    assert!(unknown.ends_with(hint), "{unknown}");
+    let needs_classes = place.gany("eval run --features clf").err;
+    assert!(needs_classes.starts_with("error: a classifier needs labelled pictures: "), "{needs_classes}");
     assert!(place.does("eval --list").contains("kid"));
 }
 

@@ -16,6 +16,7 @@ pub mod gather;
 pub mod inception_score;
 pub mod k_means;
 pub mod kid;
+pub mod lpips;
 mod matrix;
 pub mod memorisation;
 pub mod neighbours;

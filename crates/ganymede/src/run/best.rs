@@ -4,7 +4,7 @@
 //! the same figures at the same steps. What is the best so far follows from the events.
 use super::checkpoint;
 use super::error::Result as RunResult;
-use super::evaluation::{EvalError, network_of, statistics_folder};
+use super::evaluation::{EvalError, own_network, statistics_folder};
 use super::events::Event;
 use super::folder::RunFolder;
 use super::sampling::Drawn;
@@ -79,7 +79,7 @@ impl Best {
         events: &[Event],
     ) -> Result<Option<Best>, Box<EvalError>> {
         let Some(every) = order.eval_every else { return Ok(None) };
-        let network = network_of(&order.data, &**data, None, &mut |_| {})?;
+        let network = own_network(&order.data, &**data, None, &mut |_| {})?;
         // Of a few samples, a covariance of many features is no use.
         let has_many = network.as_ref().is_some_and(|network| 4 * network.dimension() > COUNT);
         let metrics: &[&str] = match data.shape() {

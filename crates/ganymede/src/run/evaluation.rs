@@ -6,16 +6,19 @@ use super::training::{Length, TrainError, order_from};
 use crate::data::{self, DataError, Dataset, Shape, Want};
 use crate::metrics::classifier::{Classifier, ClassifierError, splits};
 use crate::metrics::evaluation::{Given, Plan};
-use crate::metrics::features::FeatureNetwork;
+use crate::metrics::features::{self, FeatureNetwork, FeaturesError};
 use crate::metrics::figure::{Comparison, Unlike};
 use crate::metrics::{Evaluation, EvaluationError, Evaluator};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Networks that take features of pictures, by the names that [`EvalOrder::features`] takes: the classifier of the data's
-/// classes, and none at all.
-pub const FEATURES: &[&str] = &["clf", "none"];
+/// Networks that take features of pictures beside those of [`features::NETWORKS`]: the classifier of the data's classes, and
+/// none at all.
+pub const OWN_FEATURES: &[&str] = &["clf", "none"];
+
+/// What pictures without classes are measured by, once its weights were fetched.
+const FOR_ALL: &str = "effnet-lite0";
 
 /// What keeps a run from being measured, or two from being compared.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +33,9 @@ pub enum EvalError {
     /// The classifier.
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
-    /// There is no such network.
-    #[error("unknown feature network `{name}`: expected one of {}", FEATURES.join(", "))]
-    UnknownFeatures {
-        /// What was asked for.
-        name: String,
-    },
+    /// The network, or its weights.
+    #[error(transparent)]
+    Features(#[from] FeaturesError),
     /// The network does not take these pictures.
     #[error("feature network `clf` takes pictures of {expected}, got {got} in `{name}`")]
     OtherShape {
@@ -72,7 +72,10 @@ impl EvalError {
             EvalError::Train(error) => error.hint(),
             EvalError::Evaluation(error) => error.hint(),
             EvalError::Classifier(error) => error.hint(),
-            EvalError::UnknownFeatures { .. } => Some("leave out `--features`, and what fits the data is taken".into()),
+            EvalError::Features(FeaturesError::Unknown { .. }) => {
+                Some("`clf` is the classifier of the data's own classes, and `none` takes no features".into())
+            }
+            EvalError::Features(error) => error.hint(),
             EvalError::OtherShape { .. } => Some("leave out `--features`, or train at the data's own size".into()),
             EvalError::Unlike(error) => Some(error.hint()),
             EvalError::NotMeasured { path } => Some(format!("measure it: `gany eval {}`", path.display())),
@@ -102,8 +105,11 @@ pub struct EvalOrder {
     pub against: Option<String>,
     /// Real examples that the run has not seen; the data's `test` split, if it has one, where `None`.
     pub held_out: Option<String>,
-    /// The feature network, one of [`FEATURES`]; the data's classifier, where there are classes, where `None`.
+    /// The feature network, one of [`OWN_FEATURES`] or [`features::NETWORKS`]. Where `None`: the data's classifier, if there
+    /// are classes, else `effnet-lite0`, if its weights were fetched.
     pub features: Option<String>,
+    /// The file of the network's weights; those that were fetched where `None`.
+    pub weights: Option<PathBuf>,
     /// The named checkpoint, such as `best`; the latest where `None`.
     pub checkpoint: Option<String>,
 }
@@ -150,7 +156,16 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
         Some(spec) => Some(data::open(spec, &want)?),
         None => test_split(spec, &*data, &want),
     };
-    let network = network_of(spec, &*data, order.features.as_deref(), say)?;
+    let network = match (&order.features, data.shape()) {
+        (None, Shape::Picture { .. }) => match own_network(spec, &*data, None, say)? {
+            None => features::open(FOR_ALL, order.weights.as_deref()).ok(),
+            own => own,
+        },
+        (Some(name), Shape::Picture { .. }) if !OWN_FEATURES.contains(&name.as_str()) => {
+            Some(features::open(name, order.weights.as_deref())?)
+        }
+        (name, _) => own_network(spec, &*data, name.as_deref(), say)?,
+    };
     let cache = statistics_folder();
     let given = Given {
         data,
@@ -205,8 +220,8 @@ pub(super) fn statistics_folder() -> Option<PathBuf> {
     Some(data::get::cache_folder().ok()?.join("statistics"))
 }
 
-/// The network of this name for pictures like these; where none was chosen, their classifier if it fits, else none.
-pub(super) fn network_of(
+/// The classifier of these data or nothing, by name; where no name is given, the classifier if there are classes and it fits.
+pub(super) fn own_network(
     spec: &str,
     data: &dyn Dataset,
     name: Option<&str>,
@@ -214,14 +229,12 @@ pub(super) fn network_of(
 ) -> Result<Option<Box<dyn FeatureNetwork>>, EvalError> {
     let is_labelled = data.classes().is_some_and(|classes| classes.len() > 1);
     match (name, data.shape()) {
-        (Some("none"), _) | (None, Shape::Point { .. }) => Ok(None),
         (Some("clf"), _) => classifier_of(spec, data, say).map(Some),
-        (Some(name), _) => Err(EvalError::UnknownFeatures { name: name.to_owned() }),
         (None, Shape::Picture { .. }) if is_labelled => match classifier_of(spec, data, say) {
             Err(EvalError::OtherShape { .. }) => Ok(None),
             found => found.map(Some),
         },
-        (None, Shape::Picture { .. }) => Ok(None),
+        _ => Ok(None),
     }
 }
 
