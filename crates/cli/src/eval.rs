@@ -2,6 +2,7 @@
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, aligned, grouped, print, print_json, quoted};
 use crate::progress::warning;
+use clap::builder::TypedValueParser;
 use ganymede::metrics::Plan;
 use ganymede::metrics::evaluation::chosen;
 use ganymede::metrics::figure::{Better, Comparison, Figure};
