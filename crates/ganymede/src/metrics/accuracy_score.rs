@@ -24,8 +24,18 @@ impl LabelledSamples {
     ///
     /// # Panics
     /// Where there is not one label for each picture.
-    pub fn new(name: String, shape: Shape, classes: Vec<String>, pictures: Vec<f32>, labels: Vec<u32>) -> LabelledSamples {
-        assert_eq!(pictures.len(), labels.len() * shape.floats(), "one label for each picture");
+    pub fn new(
+        name: String,
+        shape: Shape,
+        classes: Vec<String>,
+        pictures: Vec<f32>,
+        labels: Vec<u32>,
+    ) -> LabelledSamples {
+        assert_eq!(
+            pictures.len(),
+            labels.len() * shape.floats(),
+            "one label for each picture"
+        );
         let bytes: Vec<u8> = pictures.iter().flat_map(|x| x.to_le_bytes()).collect();
         let label_bytes: Vec<u8> = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
         LabelledSamples {

@@ -26,7 +26,9 @@ pub fn different_bins(real: &[f32], made: &[f32], dimension: usize, k: usize, se
     let centres = k_means(real, dimension, k, seed);
     let histogram = |set| {
         let mut counts = vec![0; k];
-        cells_of(set, &centres, dimension).into_iter().for_each(|cell| counts[cell] += 1);
+        cells_of(set, &centres, dimension)
+            .into_iter()
+            .for_each(|cell| counts[cell] += 1);
         counts
     };
     compare(&histogram(real), &histogram(made))
@@ -45,7 +47,13 @@ pub fn compare(real: &[usize], made: &[usize]) -> Bins {
         let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
         (p - q).abs() > THRESHOLD * error
     };
-    let half = |p: f64, q: f64| if p > 0.0 { 0.5 * p * (2.0 * p / (p + q)).ln() } else { 0.0 };
+    let half = |p: f64, q: f64| {
+        if p > 0.0 {
+            0.5 * p * (2.0 * p / (p + q)).ln()
+        } else {
+            0.0
+        }
+    };
     Bins {
         different: Estimate::share(shares().filter(|pair| is_different(*pair)).count(), real.len()),
         divergence: shares().map(|(p, q)| half(p, q) + half(q, p)).sum(),

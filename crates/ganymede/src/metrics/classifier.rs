@@ -425,7 +425,10 @@ impl FeatureNetwork for Classifier {
     /// # Panics
     /// For pictures of another.
     fn answer(&mut self, pictures: &[f32], shape: [usize; 3]) -> Answer {
-        assert_eq!(shape, self.record.shape, "classifier: pictures of another shape than it was trained on");
+        assert_eq!(
+            shape, self.record.shape,
+            "classifier: pictures of another shape than it was trained on"
+        );
         let [features, logits] = self.answers(pictures);
         Answer { features, logits }
     }

@@ -50,7 +50,9 @@ impl EvaluationError {
                 nearest: Some(nearest), ..
             } => Some(format!("did you mean `{nearest}`?")),
             EvaluationError::UnknownMetric { .. } => Some("`gany eval --list` says what each of them tells".into()),
-            EvaluationError::TooFew { .. } => Some("ask for more with `-n`, or compare with a larger data set by `--against`".into()),
+            EvaluationError::TooFew { .. } => {
+                Some("ask for more with `-n`, or compare with a larger data set by `--against`".into())
+            }
         }
     }
 }
@@ -122,7 +124,9 @@ pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, EvaluationError> 
         if find(name).is_none() {
             let all = ENTRIES.iter().map(|entry| entry.name);
             let near = all.clone().map(|known| (strsim::jaro_winkler(name, known), known));
-            let nearest = near.filter(|(likeness, _)| *likeness > 0.7).max_by(|a, b| a.0.total_cmp(&b.0));
+            let nearest = near
+                .filter(|(likeness, _)| *likeness > 0.7)
+                .max_by(|a, b| a.0.total_cmp(&b.0));
             return Err(EvaluationError::UnknownMetric {
                 name: name.clone(),
                 known: all.collect::<Vec<_>>().join(", "),
@@ -160,7 +164,15 @@ impl Evaluator {
             };
             let file = cache.map(|cache| {
                 let name = network.as_ref().map_or("none", |network| network.digest());
-                let key = json!([data.digest(), count, plan.seed, format!("{wanted:?}"), name, shaping(want), shape_of(data.shape())]);
+                let key = json!([
+                    data.digest(),
+                    count,
+                    plan.seed,
+                    format!("{wanted:?}"),
+                    name,
+                    shaping(want),
+                    shape_of(data.shape())
+                ]);
                 let key = sha256_hex(&[b"reference statistics 1", key.to_string().as_bytes()]);
                 cache.join(format!("{}.safetensors", &key[..32]))
             });
@@ -178,7 +190,11 @@ impl Evaluator {
             Some(data) if needs_held_out => Some(take(&**data)?),
             _ => None,
         };
-        let few = |what, got| EvaluationError::TooFew { expected: 10, what, got };
+        let few = |what, got| EvaluationError::TooFew {
+            expected: 10,
+            what,
+            got,
+        };
         if real.count < 10 {
             return Err(few("real examples", real.count));
         }
@@ -248,7 +264,9 @@ impl Evaluator {
         };
         let mut evaluation = Evaluation::default();
         if !(made.features.iter().chain(&made.pictures)).all(|x| x.is_finite()) {
-            evaluation.notes.push("samples hold numbers that are not finite, so nothing can be measured".into());
+            evaluation
+                .notes
+                .push("samples hold numbers that are not finite, so nothing can be measured".into());
             return evaluation;
         }
         for entry in &self.entries {
@@ -265,7 +283,10 @@ impl Evaluator {
             }
             for measured in found {
                 evaluation.notes.extend(measured.note);
-                let uses_features = entry.needs.iter().any(|need| matches!(need, Need::Features | Need::Logits));
+                let uses_features = entry
+                    .needs
+                    .iter()
+                    .any(|need| matches!(need, Need::Features | Need::Logits));
                 evaluation.figures.push(Figure {
                     metric: measured.quantity,
                     value: measured.estimate.value,
@@ -279,7 +300,11 @@ impl Evaluator {
                         shape: shape_of(shape),
                         features: features.clone().filter(|_| uses_features),
                         seed: self.plan.seed,
-                        parameters: measured.parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+                        parameters: measured
+                            .parameters
+                            .into_iter()
+                            .map(|(name, value)| (name.to_owned(), value))
+                            .collect(),
                     },
                 });
             }
@@ -418,7 +443,11 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_nearest() {
         let error = chosen(&["precision".into()]).err().unwrap();
-        assert!(error.to_string().starts_with("unknown metric `precision`: expected some of w1, modes, fd,"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("unknown metric `precision`: expected some of w1, modes, fd,")
+        );
         assert_eq!(error.hint().unwrap(), "did you mean `precision-recall`?");
     }
 }

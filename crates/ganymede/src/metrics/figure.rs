@@ -298,7 +298,14 @@ mod tests {
         assert_eq!(figure(3.0, 0.5).compare(&figure(2.0, 0.2)).unwrap().better, Some(1));
         assert_eq!(figure(1.0, 0.5).compare(&figure(2.0, 0.2)).unwrap().better, Some(0));
         assert_eq!(figure(3.0, 0.9).compare(&figure(2.0, 0.2)).unwrap().better, None);
-        let like = |better, value, real| Figure { better, real, ..figure(value, 0.1) }.shortfall();
+        let like = |better, value, real| {
+            Figure {
+                better,
+                real,
+                ..figure(value, 0.1)
+            }
+            .shortfall()
+        };
         assert_eq!(like(Better::Higher, 2.0, None), -2.0);
         assert_eq!(like(Better::Near(0.5), 0.75, None), 0.25);
         assert_eq!(like(Better::LikeReal, 0.25, Some(1.0)), 0.75);
@@ -307,7 +314,11 @@ mod tests {
     #[test]
     fn figures_come_back_from_json_whatever_their_value() {
         for value in [0.1, f64::INFINITY, f64::NEG_INFINITY] {
-            let written = serde_json::to_string(&Figure { interval: None, ..figure(value, 0.0) }).unwrap();
+            let written = serde_json::to_string(&Figure {
+                interval: None,
+                ..figure(value, 0.0)
+            })
+            .unwrap();
             assert_eq!(serde_json::from_str::<Figure>(&written).unwrap().value, value);
         }
         assert_eq!(figure(1.0, 0.0).name(), "fd(clf)");

@@ -110,9 +110,19 @@ impl Gaussian {
         let largest = values.last().copied().unwrap_or(0.0);
         let scales: Vec<f64> = values
             .iter()
-            .map(|&value| if value > NEGLIGIBLE * largest { value.powf(-0.25) } else { 0.0 })
+            .map(|&value| {
+                if value > NEGLIGIBLE * largest {
+                    value.powf(-0.25)
+                } else {
+                    0.0
+                }
+            })
             .collect();
-        let scaled: Vec<f64> = vectors.iter().enumerate().map(|(ij, v)| v * scales[ij % rank]).collect();
+        let scaled: Vec<f64> = vectors
+            .iter()
+            .enumerate()
+            .map(|(ij, v)| v * scales[ij % rank])
+            .collect();
         let projection = matrix::product(self.factor().0.as_slice(), &scaled, [d, rank, rank]);
         let projected = matrix::product(&departures, &projection, [other.count, d, rank]);
         let shift: Vec<f64> = other.mean.iter().zip(&self.mean).map(|(a, b)| 2.0 * (a - b)).collect();
@@ -280,7 +290,8 @@ mod tests {
         let drawn: Vec<Estimate> = (0..200)
             .map(|stream| {
                 let mut made = random::normal(7, stream, 600);
-                made.chunks_exact_mut(2).for_each(|p| (p[0], p[1]) = (1.5 * p[0] + 0.4, p[1] - 0.5 * p[0]));
+                made.chunks_exact_mut(2)
+                    .for_each(|p| (p[0], p[1]) = (1.5 * p[0] + 0.4, p[1] - 0.5 * p[0]));
                 real.distance_of(&made)
             })
             .collect();

@@ -56,7 +56,10 @@ impl Gathered {
     /// The class that the network gives each example.
     pub fn called(&self) -> Vec<u32> {
         let classes = self.classes().max(1);
-        self.logits.chunks_exact(classes).map(super::classifier::largest).collect()
+        self.logits
+            .chunks_exact(classes)
+            .map(super::classifier::largest)
+            .collect()
     }
 
     /// Writes it to a safetensors file, whole or not at all.
@@ -167,7 +170,11 @@ impl<'a> Gatherer<'a> {
     /// Where there is not one label for each example.
     pub fn push(&mut self, examples: &[f32], labels: &[u32]) {
         let floats = self.shape.floats();
-        assert_eq!(examples.len(), labels.len() * floats, "gather: one label for each example");
+        assert_eq!(
+            examples.len(),
+            labels.len() * floats,
+            "gather: one label for each example"
+        );
         let first = self.gathered.count;
         self.gathered.count += labels.len();
         self.gathered.labels.extend_from_slice(labels);
@@ -217,7 +224,9 @@ impl<'a> Gatherer<'a> {
         }
         if self.wanted.pictures {
             let room = (KEPT * floats).saturating_sub(gathered.pictures.len());
-            gathered.pictures.extend_from_slice(&examples[..room.min(examples.len())]);
+            gathered
+                .pictures
+                .extend_from_slice(&examples[..room.min(examples.len())]);
         }
     }
 
@@ -234,7 +243,10 @@ fn without_alpha(pictures: &[f32], channels: usize) -> (std::borrow::Cow<'_, [f3
     }
     let on_white = |pixel: &[f32]| -> Vec<f32> {
         let opacity = (pixel[channels - 1] + 1.0) / 2.0;
-        pixel[..channels - 1].iter().map(|x| opacity * x + (1.0 - opacity)).collect()
+        pixel[..channels - 1]
+            .iter()
+            .map(|x| opacity * x + (1.0 - opacity))
+            .collect()
     };
     let blended: Vec<f32> = pictures.chunks_exact(channels).flat_map(on_white).collect();
     (blended.into(), channels - 1)
@@ -279,7 +291,9 @@ mod tests {
 
         fn answer(&mut self, pictures: &[f32], shape: [usize; 3]) -> Answer {
             let floats = shape.iter().product();
-            let means = pictures.chunks_exact(floats).map(|p| p.iter().sum::<f32>() / floats as f32);
+            let means = pictures
+                .chunks_exact(floats)
+                .map(|p| p.iter().sum::<f32>() / floats as f32);
             let features = means.clone().flat_map(|m| [m, 2.0 * m]).collect();
             let logits = means.flat_map(|m| [m, -m]).collect();
             Answer { features, logits }
@@ -315,7 +329,12 @@ mod tests {
         assert_eq!(all.patches.len(), 1);
         assert_eq!(all.patches[0].len(), 6 * 128 * 49);
         assert_eq!(all.spectra.len(), 6 * 11);
-        assert!(all.called().iter().zip(all.features.chunks(2)).all(|(c, f)| (*c == 0) == (f[0] > 0.0)));
+        assert!(
+            all.called()
+                .iter()
+                .zip(all.features.chunks(2))
+                .all(|(c, f)| (*c == 0) == (f[0] > 0.0))
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/set.safetensors");
         all.save(&path).unwrap();

@@ -13,7 +13,10 @@ use super::matrix;
 /// Where the logits are not whole vectors, or fewer than `splits`, or there are no splits.
 pub fn inception_score(logits: &[f32], classes: usize, splits: usize) -> (Estimate, f64) {
     let n = matrix::count(logits, classes);
-    assert!(splits > 0 && n >= splits, "inception score: {n} pictures in {splits} parts");
+    assert!(
+        splits > 0 && n >= splits,
+        "inception score: {n} pictures in {splits} parts"
+    );
     let scores: Vec<f64> = (0..splits)
         .map(|part| {
             let rows = part * n / splits..(part + 1) * n / splits;
@@ -56,7 +59,9 @@ mod tests {
 
     #[test]
     fn sure_and_all_classes_is_the_number_of_classes() {
-        let logits: Vec<f32> = (0..30).flat_map(|i| [0, 1, 2].map(|c| if c == i % 3 { 1e3 } else { 0.0 })).collect();
+        let logits: Vec<f32> = (0..30)
+            .flat_map(|i| [0, 1, 2].map(|c| if c == i % 3 { 1e3 } else { 0.0 }))
+            .collect();
         let (score, std_dev) = inception_score(&logits, 3, 10);
         assert!((score.value - 3.0).abs() < 1e-12 && std_dev < 1e-12);
     }

@@ -41,7 +41,9 @@ pub fn k_means(vectors: &[f32], dimension: usize, k: usize, seed: u64) -> Vec<f3
         for (i, &cell) in cells.iter().enumerate() {
             counts[cell] += 1;
             let sums = &mut sums[cell * dimension..][..dimension];
-            sums.iter_mut().zip(vector(i)).for_each(|(sum, x)| *sum += f64::from(*x));
+            sums.iter_mut()
+                .zip(vector(i))
+                .for_each(|(sum, x)| *sum += f64::from(*x));
         }
         for (i, centre) in centres.iter_mut().enumerate() {
             // A cell that nothing lies in stays where it is.
@@ -76,7 +78,9 @@ mod tests {
             .collect();
         let centres = k_means(&vectors, 2, 4, 0);
         for corner in corners {
-            let near = centres.chunks_exact(2).filter(|c| (c[0] - corner[0]).hypot(c[1] - corner[1]) < 0.3);
+            let near = centres
+                .chunks_exact(2)
+                .filter(|c| (c[0] - corner[0]).hypot(c[1] - corner[1]) < 0.3);
             assert_eq!(near.count(), 1, "{centres:?}");
         }
         let cells = cells_of(&vectors, &centres, 2);

@@ -50,7 +50,10 @@ pub fn kernel_distance(a: &[f32], b: &[f32], dimension: usize, subsets: Subsets)
     let counts = [a, b].map(|set| matrix::count(set, dimension));
     let smaller = counts[0].min(counts[1]);
     let size = subsets.size.min(smaller);
-    assert!(size >= 2 && subsets.count > 0, "kid: expected two or more vectors, got {size}");
+    assert!(
+        size >= 2 && subsets.count > 0,
+        "kid: expected two or more vectors, got {size}"
+    );
     let (mut program, mut buffers) = discrepancy(size, dimension);
     let values: Vec<f64> = (0..subsets.count as u64)
         .map(|subset| {

@@ -73,7 +73,12 @@ impl Lpips {
     /// What is like LPIPS, of weights in Caffe's layout.
     fn like(backbone: &Weights, heads: &Weights) -> Result<Lpips, WeightsError> {
         let scaled = |x: &Tensor| caffe_input(&((x + 1.0) * 127.5));
-        Lpips::new(LIKE, [backbone, heads], SqueezeNet::caffe(backbone, Border::Ceil)?, scaled)
+        Lpips::new(
+            LIKE,
+            [backbone, heads],
+            SqueezeNet::caffe(backbone, Border::Ceil)?,
+            scaled,
+        )
     }
 
     fn new(
@@ -91,7 +96,11 @@ impl Lpips {
             digest: weights.map(Weights::digest).join("+"),
             backbone,
             input,
-            heads: CHANNELS.iter().enumerate().map(head).collect::<Result<_, WeightsError>>()?,
+            heads: CHANNELS
+                .iter()
+                .enumerate()
+                .map(head)
+                .collect::<Result<_, WeightsError>>()?,
             compiled: None,
         })
     }
@@ -120,8 +129,15 @@ impl Lpips {
             a.len(),
             b.len()
         );
-        assert!(height.min(width) >= SMALLEST, "lpips: {height}x{width} is smaller than {SMALLEST}x{SMALLEST}");
-        if self.compiled.as_ref().is_none_or(|compiled| compiled.size != [height, width]) {
+        assert!(
+            height.min(width) >= SMALLEST,
+            "lpips: {height}x{width} is smaller than {SMALLEST}x{SMALLEST}"
+        );
+        if self
+            .compiled
+            .as_ref()
+            .is_none_or(|compiled| compiled.size != [height, width])
+        {
             self.compiled = Some(self.compile([height, width]));
         }
         let compiled = self.compiled.as_mut().expect("just compiled");
@@ -130,7 +146,12 @@ impl Lpips {
             for (buffer, part) in compiled.pairs.iter_mut().zip([a, b]) {
                 let to = buffer.as_f32_mut();
                 match channels {
-                    1 => to.as_chunks_mut::<3>().0.iter_mut().zip(part).for_each(|(to, &grey)| *to = [grey; 3]),
+                    1 => to
+                        .as_chunks_mut::<3>()
+                        .0
+                        .iter_mut()
+                        .zip(part)
+                        .for_each(|(to, &grey)| *to = [grey; 3]),
                     _ => to[..part.len()].copy_from_slice(part),
                 }
             }
@@ -189,7 +210,10 @@ mod tests {
         let expected: Vec<f32> = serde_json::from_value(case["distances"].clone()).unwrap();
         assert_eq!(got.len(), 3);
         for (got, expected) in got.iter().zip(expected) {
-            assert!((got - expected).abs() <= 1e-4 * expected.max(1.0), "{got}, expected {expected}");
+            assert!(
+                (got - expected).abs() <= 1e-4 * expected.max(1.0),
+                "{got}, expected {expected}"
+            );
         }
         assert_eq!(lpips.name(), "lpips (squeeze, v0.1)");
         assert_eq!(lpips.digest().len(), 64 + 1 + 64);
@@ -220,7 +244,11 @@ mod tests {
         assert_eq!(lpips.name(), LIKE);
         let picture = pictures(1, 64, 64);
         let shaded: Vec<f32> = picture.iter().map(|x| 0.9 * x).collect();
-        let noisy: Vec<f32> = picture.iter().enumerate().map(|(i, x)| x + if i % 2 == 0 { 0.1 } else { -0.1 }).collect();
+        let noisy: Vec<f32> = picture
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x + if i % 2 == 0 { 0.1 } else { -0.1 })
+            .collect();
         let mut from_picture = |other: &[f32]| lpips.distances(&picture, other, [64, 64, 3])[0];
         assert_eq!(from_picture(&picture), 0.0);
         assert!(from_picture(&shaded) < from_picture(&noisy));

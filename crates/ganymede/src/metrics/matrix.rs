@@ -82,9 +82,14 @@ mod tests {
     #[test]
     fn distances_are_those_of_pythagoras() {
         let mut seen = vec![];
-        squared_distances(&[0.0, 0.0, 1.0, 1.0], &[3.0, 4.0, 1.0, 1.0, 0.0, -2.0], 2, |first, part| {
-            seen.push((first, part.to_vec()));
-        });
+        squared_distances(
+            &[0.0, 0.0, 1.0, 1.0],
+            &[3.0, 4.0, 1.0, 1.0, 0.0, -2.0],
+            2,
+            |first, part| {
+                seen.push((first, part.to_vec()));
+            },
+        );
         assert_eq!(seen, [(0, vec![25.0, 2.0, 4.0, 13.0, 0.0, 10.0])]);
     }
 

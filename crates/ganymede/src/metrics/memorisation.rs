@@ -16,19 +16,27 @@ const LEAST_SHARE: f64 = 0.01;
 ///
 /// # Panics
 /// Where the numbers are not whole vectors, a set is empty, or there are fewer training examples than cells.
-pub fn data_copying(train: &[f32], held_out: &[f32], made: &[f32], dimension: usize, cells: usize, seed: u64) -> Option<f64> {
+pub fn data_copying(
+    train: &[f32],
+    held_out: &[f32],
+    made: &[f32],
+    dimension: usize,
+    cells: usize,
+    seed: u64,
+) -> Option<f64> {
     let centres = k_means(train, dimension, cells, seed);
     let of_train = cells_of(train, &centres, dimension);
     let members = |set: &[f32], of: &[usize], cell: usize| -> Vec<f32> {
         let rows = set.chunks_exact(dimension).zip(of);
-        rows.filter(|(_, of)| **of == cell).flat_map(|(row, _)| row.to_vec()).collect()
+        rows.filter(|(_, of)| **of == cell)
+            .flat_map(|(row, _)| row.to_vec())
+            .collect()
     };
     let [of_held_out, of_made] = [held_out, made].map(|set| cells_of(set, &centres, dimension));
     let (mut sum, mut weight) = (0.0, 0.0);
     for cell in 0..cells {
         let train = members(train, &of_train, cell);
-        let [held_out_here, made_here] =
-            [members(held_out, &of_held_out, cell), members(made, &of_made, cell)];
+        let [held_out_here, made_here] = [members(held_out, &of_held_out, cell), members(made, &of_made, cell)];
         let enough = LEAST_SHARE * matrix::count(made, dimension) as f64;
         let counts = [&held_out_here, &made_here].map(|set| set.len() / dimension);
         if train.is_empty() || counts[0] == 0 || (counts[1] as f64) < enough.max(1.0) {

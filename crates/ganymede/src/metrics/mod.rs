@@ -32,8 +32,8 @@ pub mod two_sample;
 
 pub use classifier::{Classifier, ClassifierError};
 pub use coverage::Coverage;
-pub use evaluation::{Evaluation, EvaluationError, Evaluator, Plan};
 pub use estimate::{Estimate, Interval};
+pub use evaluation::{Evaluation, EvaluationError, Evaluator, Plan};
 pub use features::{Answer, FeatureNetwork};
 pub use figure::{Better, Figure, Protocol};
 pub use frechet::frechet_distance;

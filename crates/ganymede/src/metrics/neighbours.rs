@@ -39,7 +39,10 @@ pub fn nearest_others(set: &[f32], dimension: usize, k: usize) -> Neighbours {
 fn search(of: &[f32], among: &[f32], dimension: usize, k: usize, itself: impl Fn(usize) -> usize + Sync) -> Neighbours {
     let m = matrix::count(among, dimension);
     let available = m - usize::from(itself(0) == 0);
-    assert!(k > 0 && available >= k, "neighbours: {k} nearest of {available} vectors");
+    assert!(
+        k > 0 && available >= k,
+        "neighbours: {k} nearest of {available} vectors"
+    );
     let mut found = Neighbours {
         k,
         distances: vec![],

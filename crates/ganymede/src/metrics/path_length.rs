@@ -57,7 +57,10 @@ pub fn slerp(from: &[f32], to: &[f32], t: f64) -> Vec<f32> {
     } else {
         [1.0 - t, t]
     };
-    let mixed = from.iter().zip(to).map(|(from, to)| (a * f64::from(*from) + b * f64::from(*to)) as f32);
+    let mixed = from
+        .iter()
+        .zip(to)
+        .map(|(from, to)| (a * f64::from(*from) + b * f64::from(*to)) as f32);
     mixed.collect()
 }
 

@@ -92,7 +92,10 @@ mod tests {
         let found = precision_recall(&sets[0], &sets[1], 3, 5);
         assert!((found.density.value - 1.0).abs() < 0.1, "{found:?}");
         // Naeem et al., proposition 3: 1 - 1/2^k for sets of equal size.
-        assert!((found.coverage.value - (1.0 - 0.5_f64.powi(5))).abs() < 0.02, "{found:?}");
+        assert!(
+            (found.coverage.value - (1.0 - 0.5_f64.powi(5))).abs() < 0.02,
+            "{found:?}"
+        );
         assert!(found.precision.value > 0.9 && found.recall.value > 0.9);
     }
 }

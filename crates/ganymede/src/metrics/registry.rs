@@ -97,8 +97,14 @@ impl Need {
         let at_least = |least: usize| picture.is_some_and(|sides| sides.iter().all(|side| *side >= least));
         let (is_met, reason) = match self {
             Need::Features => (context.real.dimension > 0, "it needs a feature network"),
-            Need::Logits => (!context.made.logits.is_empty(), "it needs a feature network that knows classes"),
-            Need::Patches => (at_least(sliced_wasserstein::PATCH), "it needs pictures of 7x7 pixels or more"),
+            Need::Logits => (
+                !context.made.logits.is_empty(),
+                "it needs a feature network that knows classes",
+            ),
+            Need::Patches => (
+                at_least(sliced_wasserstein::PATCH),
+                "it needs pictures of 7x7 pixels or more",
+            ),
             Need::Spectra => (at_least(2), "it needs pictures of 2x2 pixels or more"),
             Need::Pictures => (
                 picture.is_some_and(|[h, w]| ssim::scales(h, w) > 0),
@@ -216,7 +222,12 @@ fn modes(c: &mut Context) -> Vec<Measured> {
     let all = modes.centres.len();
     let hits: usize = found.hits.iter().sum();
     vec![
-        measured("modes", Estimate::bare(found.covered() as f64), Better::Near(all as f64)).told("of", all),
+        measured(
+            "modes",
+            Estimate::bare(found.covered() as f64),
+            Better::Near(all as f64),
+        )
+        .told("of", all),
         measured("high-quality", Estimate::share(hits, points.len()), Better::Higher),
         measured("kl", Estimate::bare(found.kl), Better::Lower),
     ]
@@ -287,10 +298,18 @@ fn swd(c: &mut Context) -> Vec<Measured> {
     }
     let mean = distances.iter().map(|distance| distance.value).sum::<f64>() / distances.len() as f64;
     let each = patches_each(c.made.count);
-    let told = |measured: Measured| measured.told("patches", each).told("directions", sliced_wasserstein::DIRECTIONS);
+    let told = |measured: Measured| {
+        measured
+            .told("patches", each)
+            .told("directions", sliced_wasserstein::DIRECTIONS)
+    };
     let mut found = vec![told(measured("swd", Estimate::bare(mean), Better::Lower))];
     for ([height, width], distance) in sliced_wasserstein::sizes(height, width).into_iter().zip(distances) {
-        found.push(told(measured(&format!("swd.{width}x{height}"), distance, Better::Lower)));
+        found.push(told(measured(
+            &format!("swd.{width}x{height}"),
+            distance,
+            Better::Lower,
+        )));
     }
     found
 }
@@ -304,8 +323,7 @@ fn diversity(c: &mut Context) -> Vec<Measured> {
     else {
         return vec![];
     };
-    let [real, made] =
-        [c.real, c.made].map(|set| similarities(&set.pictures, [height, width, channels], c.seed));
+    let [real, made] = [c.real, c.made].map(|set| similarities(&set.pictures, [height, width, channels], c.seed));
     if real.is_empty() || made.is_empty() {
         return vec![];
     }
@@ -318,7 +336,9 @@ fn diversity(c: &mut Context) -> Vec<Measured> {
 }
 
 fn waves(c: &mut Context) -> Vec<Measured> {
-    let Shape::Picture { height, width, .. } = c.shape else { return vec![] };
+    let Shape::Picture { height, width, .. } = c.shape else {
+        return vec![];
+    };
     let bands = spectrum::bands(height, width);
     let distance = spectrum::distance(&c.real.spectra, &c.made.spectra, bands, c.seed);
     let share = Estimate::bare(spectrum::fine_share(&c.made.spectra, bands));
@@ -350,12 +370,21 @@ fn classes(c: &mut Context) -> Vec<Measured> {
     let (classes, called) = (c.made.classes(), c.made.called());
     let found = Coverage::of_classes(&called, classes);
     let mut found = vec![
-        measured("classes", Estimate::bare(found.covered() as f64), Better::Near(classes as f64)).told("of", classes),
+        measured(
+            "classes",
+            Estimate::bare(found.covered() as f64),
+            Better::Near(classes as f64),
+        )
+        .told("of", classes),
         measured("class-kl", Estimate::bare(found.kl), Better::Lower),
     ];
     if c.source.is_conditional() {
         let right = called.iter().zip(&c.made.labels).filter(|(a, b)| a == b).count();
-        found.push(measured("asked-class", Estimate::share(right, c.made.count), Better::Higher));
+        found.push(measured(
+            "asked-class",
+            Estimate::share(right, c.made.count),
+            Better::Higher,
+        ));
     }
     found
 }
@@ -374,7 +403,11 @@ fn near(c: &mut Context) -> Vec<Measured> {
     if among_real == 0.0 {
         return vec![];
     }
-    vec![measured("nearest", Estimate::bootstrap(c.made.count, c.seed, ratio), Better::Near(1.0))]
+    vec![measured(
+        "nearest",
+        Estimate::bootstrap(c.made.count, c.seed, ratio),
+        Better::Near(1.0),
+    )]
 }
 
 fn copied(c: &mut Context) -> Vec<Measured> {
@@ -391,7 +424,8 @@ fn copied(c: &mut Context) -> Vec<Measured> {
     let found = score.map(|score| {
         let mut found = measured("memorisation", Estimate::bare(score), Better::Near(0.0)).told("cells", cells);
         found.note = (score < -3.0).then(|| {
-            "memorisation: samples lie nearer to training examples than fresh real ones do: they are partly copied".into()
+            "memorisation: samples lie nearer to training examples than fresh real ones do: they are partly copied"
+                .into()
         });
         found
     });
@@ -407,7 +441,15 @@ fn sure(c: &mut Context) -> Vec<Measured> {
 }
 
 fn smooth(c: &mut Context) -> Vec<Measured> {
-    let (Shape::Picture { height, width, channels }, Some(network)) = (c.shape, c.network.as_mut()) else {
+    let (
+        Shape::Picture {
+            height,
+            width,
+            channels,
+        },
+        Some(network),
+    ) = (c.shape, c.network.as_mut())
+    else {
         return vec![];
     };
     let (z_dim, source) = (c.source.z_dim(), &mut c.source);
@@ -452,8 +494,17 @@ mod tests {
     #[test]
     fn names_are_kebab_case_and_taken_once() {
         for (i, entry) in ENTRIES.iter().enumerate() {
-            assert!(entry.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
-            assert!(ENTRIES[..i].iter().all(|other| other.name != entry.name), "{}", entry.name);
+            assert!(
+                entry
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            );
+            assert!(
+                ENTRIES[..i].iter().all(|other| other.name != entry.name),
+                "{}",
+                entry.name
+            );
             assert!(!entry.says.ends_with('.') && !entry.title.is_empty());
             assert_eq!(find(entry.name).unwrap().name, entry.name);
         }

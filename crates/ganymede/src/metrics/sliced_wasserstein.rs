@@ -45,7 +45,11 @@ pub fn sizes(height: usize, width: usize) -> Vec<[usize; 2]> {
 /// # Panics
 /// Where the values do not fit the shape.
 pub fn pyramid(picture: &[f32], [height, width, channels]: [usize; 3]) -> Vec<Level> {
-    assert_eq!(picture.len(), height * width * channels, "pyramid: the picture does not fit its shape");
+    assert_eq!(
+        picture.len(),
+        height * width * channels,
+        "pyramid: the picture does not fit its shape"
+    );
     let mut levels = vec![Level {
         shape: [height, width, channels],
         values: picture.to_vec(),
@@ -124,7 +128,10 @@ fn along(level: &Level, axis: usize, extent: usize, taps: impl Fn(usize) -> Vec<
 /// Where the level is smaller than a patch.
 pub fn patches(level: &Level, count: usize, seed: u64, picture: u64, to: &mut Vec<f32>) {
     let [height, width, channels] = level.shape;
-    assert!(height.min(width) >= PATCH, "patches: a level of {height}x{width} is smaller than a patch");
+    assert!(
+        height.min(width) >= PATCH,
+        "patches: a level of {height}x{width} is smaller than a patch"
+    );
     for patch in 0..count as u64 {
         let [top, left] = [(0, height), (1, width)]
             .map(|(axis, extent)| random::below(seed, 2 * patch + axis, picture, extent - PATCH + 1));

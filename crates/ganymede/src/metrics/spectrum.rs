@@ -37,7 +37,10 @@ impl Spectrometer {
         let x = Tensor::placeholder(DType::F64, &[BLOCK, height, width, channels]);
         let planes = x.permute(&[0, 3, 1, 2]).reshape(&[BLOCK * channels, height, width]);
         // Rows: x C and -x S; then columns, with C - iS from the left.
-        let (cosines, sines) = (planes.matmul(&wave(width, half, f64::cos)), planes.matmul(&wave(width, half, f64::sin)));
+        let (cosines, sines) = (
+            planes.matmul(&wave(width, half, f64::cos)),
+            planes.matmul(&wave(width, half, f64::sin)),
+        );
         let (c, s) = (wave(height, height, f64::cos), wave(height, height, f64::sin));
         let real = c.matmul(&cosines) - s.matmul(&sines);
         let imaginary = c.matmul(&sines) + s.matmul(&cosines);
@@ -45,7 +48,10 @@ impl Spectrometer {
         let shortest = height.min(width) as f64;
         let band = |ij: usize| {
             let (row, column) = (ij / half, ij % half);
-            let [down, right] = [row.min(height - row) as f64 / height as f64, column as f64 / width as f64];
+            let [down, right] = [
+                row.min(height - row) as f64 / height as f64,
+                column as f64 / width as f64,
+            ];
             let band = (down.hypot(right) * shortest).round() as usize;
             // The other half of the plane mirrors this one, but for the waves that are their own mirror image.
             let twice = column > 0 && 2 * column != width;
@@ -65,10 +71,16 @@ impl Spectrometer {
     /// Where the numbers are not whole pictures.
     pub fn spectra(&mut self, pictures: &[f32]) -> Vec<f64> {
         let floats: usize = self.shape.iter().product();
-        assert!(pictures.len().is_multiple_of(floats), "spectrum: not whole pictures of {floats} numbers");
+        assert!(
+            pictures.len().is_multiple_of(floats),
+            "spectrum: not whole pictures of {floats} numbers"
+        );
         let count = bands(self.shape[0], self.shape[1]);
         let mut waves = vec![0.0; count];
-        self.bands.iter().flatten().for_each(|(band, weight)| waves[*band] += weight);
+        self.bands
+            .iter()
+            .flatten()
+            .for_each(|(band, weight)| waves[*band] += weight);
         let mut spectra = vec![];
         for part in pictures.chunks(BLOCK * floats) {
             let to = &mut self.buffer[0].as_f64_mut()[..part.len()];
@@ -98,7 +110,9 @@ pub fn distance(real: &[f64], made: &[f64], bands: usize, seed: u64) -> Estimate
     assert!(bands > 1, "spectrum: pictures of a single pixel");
     let all: Vec<usize> = (0..real.len() / bands).collect();
     let expected = mean(real, bands, &all);
-    Estimate::bootstrap(made.len() / bands, seed, |chosen| decibels(&expected, &mean(made, bands, chosen)))
+    Estimate::bootstrap(made.len() / bands, seed, |chosen| {
+        decibels(&expected, &mean(made, bands, chosen))
+    })
 }
 
 /// The mean of some of the spectra.
@@ -106,7 +120,9 @@ fn mean(spectra: &[f64], bands: usize, chosen: &[usize]) -> Vec<f64> {
     let mut sums = vec![0.0; bands];
     for &i in chosen {
         let spectrum = &spectra[i * bands..][..bands];
-        sums.iter_mut().zip(spectrum).for_each(|(sum, power)| *sum += power / chosen.len() as f64);
+        sums.iter_mut()
+            .zip(spectrum)
+            .for_each(|(sum, power)| *sum += power / chosen.len() as f64);
     }
     sums
 }
@@ -150,7 +166,10 @@ mod tests {
         assert_eq!(found.len(), 7);
         // 3 periods over 16 columns are 2.25 over the 12 rows.
         let powers: Vec<f64> = found.iter().map(|power| power / 96.0_f64.powi(2)).collect();
-        assert!(powers.iter().enumerate().all(|(k, power)| (k == 2) == (*power > 1e-9)), "{powers:?}");
+        assert!(
+            powers.iter().enumerate().all(|(k, power)| (k == 2) == (*power > 1e-9)),
+            "{powers:?}"
+        );
     }
 
     #[test]
@@ -163,7 +182,11 @@ mod tests {
 
     #[test]
     fn twice_the_contrast_is_six_decibels() {
-        let noise = |scale: f32| spectra([16, 16, 1], move |y, x| scale * (((y * 31 + x * 17) % 23) as f32 - 11.0));
+        let noise = |scale: f32| {
+            spectra([16, 16, 1], move |y, x| {
+                scale * (((y * 31 + x * 17) % 23) as f32 - 11.0)
+            })
+        };
         let found = distance(&noise(1.0), &noise(2.0), 9, 0);
         assert!((found.value - 20.0 * 2.0_f64.log10()).abs() < 1e-9, "{found:?}");
     }

@@ -40,7 +40,9 @@ pub fn ssim(a: &[f32], b: &[f32], shape: [usize; 3]) -> f64 {
 /// On how many scales pictures of this size are compared; 0 where they are smaller than the window.
 pub fn scales(height: usize, width: usize) -> usize {
     let sides = |scale: usize| (0..scale).fold([height, width], |sides, _| sides.map(|side| side.div_ceil(2)));
-    (0..WEIGHTS.len()).take_while(|scale| sides(*scale).iter().all(|side| *side >= WINDOW)).count()
+    (0..WEIGHTS.len())
+        .take_while(|scale| sides(*scale).iter().all(|side| *side >= WINDOW))
+        .count()
 }
 
 /// The structural similarity of two pictures on [`scales`] scales, mean over channels: 0 to 1.
@@ -49,7 +51,12 @@ pub fn scales(height: usize, width: usize) -> usize {
 /// As [`ssim`].
 pub fn ms_ssim(a: &[f32], b: &[f32], shape: [usize; 3]) -> f64 {
     let count = scales(shape[0], shape[1]);
-    assert!(count > 0, "ssim: pictures of {}x{} are smaller than the window", shape[0], shape[1]);
+    assert!(
+        count > 0,
+        "ssim: pictures of {}x{} are smaller than the window",
+        shape[0],
+        shape[1]
+    );
     let total: f64 = WEIGHTS[..count].iter().sum();
     let [a, b] = [a, b].map(|picture| planes(picture, shape));
     let of_channel = |(mut a, mut b): (Plane, Plane)| {
@@ -74,11 +81,20 @@ struct Plane {
 }
 
 fn planes(picture: &[f32], [height, width, channels]: [usize; 3]) -> Vec<Plane> {
-    assert_eq!(picture.len(), height * width * channels, "ssim: a picture does not fit its shape");
+    assert_eq!(
+        picture.len(),
+        height * width * channels,
+        "ssim: a picture does not fit its shape"
+    );
     let plane = |channel| Plane {
         height,
         width,
-        values: picture.iter().skip(channel).step_by(channels).map(|x| f64::from(*x)).collect(),
+        values: picture
+            .iter()
+            .skip(channel)
+            .step_by(channels)
+            .map(|x| f64::from(*x))
+            .collect(),
     };
     (0..channels).map(plane).collect()
 }
@@ -92,12 +108,17 @@ impl Plane {
         let at = |row: usize, column: usize| {
             let row = row.checked_sub(offset[0]).filter(|row| *row < self.height);
             let column = column.checked_sub(offset[1]).filter(|column| *column < self.width);
-            row.zip(column).map_or(0.0, |(row, column)| self.values[row * self.width + column])
+            row.zip(column)
+                .map_or(0.0, |(row, column)| self.values[row * self.width + column])
         };
         let pixel = |i: usize| {
             let (row, column) = (2 * (i / width), 2 * (i % width));
             let square = [(0, 0), (0, 1), (1, 0), (1, 1)];
-            square.iter().map(|(down, right)| at(row + down, column + right)).sum::<f64>() / 4.0
+            square
+                .iter()
+                .map(|(down, right)| at(row + down, column + right))
+                .sum::<f64>()
+                / 4.0
         };
         Plane {
             height,
@@ -124,7 +145,11 @@ fn windowed(height: usize, width: usize, value: impl Fn(usize) -> f64) -> Vec<f6
     }
     let mut means = vec![0.0; (height - WINDOW + 1) * inner];
     for (i, to) in means.iter_mut().enumerate() {
-        *to = bell.iter().enumerate().map(|(k, weight)| rows[i + k * inner] * weight).sum();
+        *to = bell
+            .iter()
+            .enumerate()
+            .map(|(k, weight)| rows[i + k * inner] * weight)
+            .sum();
     }
     means
 }
@@ -132,7 +157,10 @@ fn windowed(height: usize, width: usize, value: impl Fn(usize) -> f64) -> Vec<f6
 /// Mean similarity, and mean of its part that compares contrast and structure.
 fn compared(a: &Plane, b: &Plane) -> (f64, f64) {
     let (height, width) = (a.height, a.width);
-    assert!(height.min(width) >= WINDOW, "ssim: a picture of {height}x{width} is smaller than the window");
+    assert!(
+        height.min(width) >= WINDOW,
+        "ssim: a picture of {height}x{width} is smaller than the window"
+    );
     let means = |value: &dyn Fn(usize) -> f64| windowed(height, width, value);
     let (x, y) = (&a.values, &b.values);
     let (mean_x, mean_y) = (means(&|i| x[i]), means(&|i| y[i]));
@@ -179,7 +207,10 @@ mod tests {
 
     #[test]
     fn scales_are_those_that_the_window_fits() {
-        assert_eq!([scales(28, 28), scales(64, 64), scales(176, 300), scales(10, 64)], [2, 3, 5, 0]);
+        assert_eq!(
+            [scales(28, 28), scales(64, 64), scales(176, 300), scales(10, 64)],
+            [2, 3, 5, 0]
+        );
     }
 
     #[test]

@@ -11,16 +11,19 @@ use super::sampling::Drawn;
 use super::training::Order;
 use crate::data::{Dataset, Shape};
 use crate::games::Play;
-use crate::metrics::evaluation::{Given, Plan};
 use crate::metrics::Evaluator;
+use crate::metrics::evaluation::{Given, Plan};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The name of the checkpoint of the best state.
 const BEST: &str = "best";
 
-/// Samples, and real examples, that are compared.
-const COUNT: usize = 1000;
+/// Pictures, real and made, that are compared.
+const PICTURES: usize = 1000;
+
+/// Points, fewer, since their transport plan is exact.
+const POINTS: usize = 500;
 
 /// When samples are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,12 @@ impl EvalEvery {
     pub fn is_due(self, step: u64) -> bool {
         let period = match self {
             EvalEvery::Steps(period) => period.max(1),
-            EvalEvery::Auto => 100 << (step / 800).checked_ilog2().map_or(0, |doublings| doublings + 1).min(32),
+            EvalEvery::Auto => {
+                100 << (step / 800)
+                    .checked_ilog2()
+                    .map_or(0, |doublings| doublings + 1)
+                    .min(32)
+            }
         };
         step.is_multiple_of(period)
     }
@@ -59,7 +67,9 @@ impl std::str::FromStr for EvalEvery {
             return Ok(EvalEvery::Auto);
         }
         let steps = text.parse().ok().filter(|steps| *steps > 0);
-        steps.map(EvalEvery::Steps).ok_or_else(|| "expected `auto` or a number of steps".into())
+        steps
+            .map(EvalEvery::Steps)
+            .ok_or_else(|| "expected `auto` or a number of steps".into())
     }
 }
 
@@ -73,15 +83,13 @@ pub(super) struct Best {
 
 impl Best {
     /// For the run of an order, where it is to be measured, after these events.
-    pub(super) fn of(
-        order: &Order,
-        data: &Arc<dyn Dataset>,
-        events: &[Event],
-    ) -> Result<Option<Best>, Box<EvalError>> {
+    pub(super) fn of(order: &Order, data: &Arc<dyn Dataset>, events: &[Event]) -> Result<Option<Best>, Box<EvalError>> {
         let Some(every) = order.eval_every else { return Ok(None) };
         let network = own_network(&order.data, &**data, None, &mut |_| {})?;
         // Of a few samples, a covariance of many features is no use.
-        let has_many = network.as_ref().is_some_and(|network| 4 * network.dimension() > COUNT);
+        let has_many = network
+            .as_ref()
+            .is_some_and(|network| 4 * network.dimension() > PICTURES);
         let metrics: &[&str] = match data.shape() {
             Shape::Point { .. } => &["w1", "modes"],
             Shape::Picture { .. } if has_many => &["kid", "precision-recall", "swd", "ms-ssim"],
@@ -89,7 +97,10 @@ impl Best {
         };
         let plan = Plan {
             metrics: metrics.iter().map(ToString::to_string).collect(),
-            count: COUNT,
+            count: match data.shape() {
+                Shape::Point { .. } => POINTS,
+                Shape::Picture { .. } => PICTURES,
+            },
             seed: order.seed,
         };
         let cache = statistics_folder();
@@ -137,7 +148,11 @@ impl Best {
         }
         Event::Metric {
             step,
-            figures: found.figures.into_iter().map(|figure| (figure.metric, figure.value)).collect(),
+            figures: found
+                .figures
+                .into_iter()
+                .map(|figure| (figure.metric, figure.value))
+                .collect(),
             best: is_best,
         }
     }

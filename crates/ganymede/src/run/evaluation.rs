@@ -244,7 +244,10 @@ fn classifier_of(
     data: &dyn Dataset,
     say: &mut dyn FnMut(&str),
 ) -> Result<Box<dyn FeatureNetwork>, EvalError> {
-    let name = spec.strip_suffix(":train").or(spec.strip_suffix(":test")).unwrap_or(spec);
+    let name = spec
+        .strip_suffix(":train")
+        .or(spec.strip_suffix(":test"))
+        .unwrap_or(spec);
     let [train, _] = splits(name)?;
     if train.shape() != data.shape() {
         return Err(EvalError::OtherShape {
@@ -257,7 +260,9 @@ fn classifier_of(
     let classifier = Classifier::of(name, &mut |progress| {
         if !std::mem::replace(&mut is_told, true) {
             let updates = progress.updates;
-            say(&format!("Training the classifier of {name} first, once: {updates} updates."));
+            say(&format!(
+                "Training the classifier of {name} first, once: {updates} updates."
+            ));
         }
     })?;
     Ok(Box::new(classifier))

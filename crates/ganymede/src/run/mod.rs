@@ -39,8 +39,8 @@ pub mod report;
 pub mod sampling;
 pub mod training;
 
-pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use best::EvalEvery;
+pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};
 pub use evaluation::{EvalError, EvalOrder, RunFigures, evaluate};
 pub use events::{Event, EventLog, EventWriter, read_events};

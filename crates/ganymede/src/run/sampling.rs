@@ -163,7 +163,11 @@ impl Source for Drawn<'_> {
 
     fn of_latents(&mut self, z: &[f32]) -> Vec<f32> {
         let count = z.len() / self.z_dim();
-        let y = self.play.system().classes().map(|classes| classes_in_turn(count, classes));
+        let y = self
+            .play
+            .system()
+            .classes()
+            .map(|classes| classes_in_turn(count, classes));
         self.play.sample(z, y.as_deref())
     }
 

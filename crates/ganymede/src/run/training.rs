@@ -643,7 +643,9 @@ pub(super) fn order_from(settings: &Settings, length: Length, command: Vec<Strin
         length,
         checkpoint_every: settings.get("checkpoint_every").and_then(Value::as_u64),
         sample_every: settings.get("sample_every").and_then(Value::as_u64),
-        eval_every: settings.get("eval_every").and_then(|every| every.as_str()?.parse().ok()),
+        eval_every: settings
+            .get("eval_every")
+            .and_then(|every| every.as_str()?.parse().ok()),
         command,
     })
 }

@@ -64,7 +64,9 @@ fn a_wheel_is_unpacked() {
     let path = folder.path().join("p.whl");
     let mut wheel = zip::ZipWriter::new(File::create(&path).unwrap());
     for (name, content) in [("package/x", "other"), ("package/data/abc", "abc")] {
-        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel
+            .start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         io::Write::write_all(&mut wheel, content.as_bytes()).unwrap();
     }
     wheel.finish().unwrap();

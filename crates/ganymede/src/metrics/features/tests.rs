@@ -12,7 +12,9 @@ static NETWORKS_JSON: LazyLock<Value> = LazyLock::new(|| {
 /// Numbers on [-1, 1): SplitMix64 of `stream * 2^32 + i`, its upper 24 bits.
 fn uniform(stream: usize, count: usize) -> impl Iterator<Item = f64> {
     (0..count as u64).map(move |i| {
-        let z = ((stream as u64) << 32).wrapping_add(i).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = ((stream as u64) << 32)
+            .wrapping_add(i)
+            .wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) >> 40) as f64 / (1 << 23) as f64 - 1.0
@@ -71,7 +73,11 @@ fn assert_answers(network: &mut dyn FeatureNetwork, expected: &Value) {
         for (got, expected) in got.chunks_exact(width(got)).zip(&expected) {
             for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
                 let off = (got - expected).abs() / largest;
-                assert!(off <= 1e-4, "{} {what} {i} is {got}, expected {expected}", network.name());
+                assert!(
+                    off <= 1e-4,
+                    "{} {what} {i} is {got}, expected {expected}",
+                    network.name()
+                );
             }
         }
     }
@@ -81,7 +87,10 @@ fn assert_answers(network: &mut dyn FeatureNetwork, expected: &Value) {
 fn efficientnet_lite0_is_pytorchs() {
     let case = &NETWORKS_JSON["effnet-lite0"];
     let mut network = efficientnet_lite0::open(&generated(&case["tensors"], false)).unwrap();
-    assert_eq!((network.dimension(), network.resize()), (1280, "bicubic-antialiased 224x224"));
+    assert_eq!(
+        (network.dimension(), network.resize()),
+        (1280, "bicubic-antialiased 224x224")
+    );
     assert_answers(&mut network, &case["generated"]);
 }
 
@@ -89,7 +98,10 @@ fn efficientnet_lite0_is_pytorchs() {
 fn squeezenet_is_pytorchs() {
     let case = &NETWORKS_JSON["squeezenet"];
     let mut network = squeezenet::open(&generated(&case["tensors"], true)).unwrap();
-    assert_eq!((network.dimension(), network.resize()), (512, "bicubic-antialiased 227x227"));
+    assert_eq!(
+        (network.dimension(), network.resize()),
+        (512, "bicubic-antialiased 227x227")
+    );
     assert_answers(&mut network, &case["generated"]);
 }
 
@@ -98,7 +110,10 @@ fn inception_v3_is_torch_fidelitys() {
     let case = &NETWORKS_JSON["inception-v3"];
     let weights = generated(&case["tensors"], false);
     let mut network = inception_v3::open(&weights, Resize::BilinearTensorFlow1).unwrap();
-    assert_eq!((network.dimension(), network.resize()), (2048, "bilinear-tensorflow1 299x299"));
+    assert_eq!(
+        (network.dimension(), network.resize()),
+        (2048, "bilinear-tensorflow1 299x299")
+    );
     assert_answers(&mut network, &case["generated"]);
 }
 
@@ -152,7 +167,11 @@ fn real_photographs_are_recognised() {
     }
     for (name, expected) in [("effnet-lite0", [17, 20]), ("squeezenet", [13, 19])] {
         if let Some(mut network) = fetched_network(name) {
-            assert_eq!(recognised(&mut *network, &folder), expected, "{name}: first, among the first five");
+            assert_eq!(
+                recognised(&mut *network, &folder),
+                expected,
+                "{name}: first, among the first five"
+            );
         }
     }
 }
@@ -194,6 +213,12 @@ fn messages() {
         name: "effnet-lite0",
         path: "a".into(),
     };
-    assert_eq!(error.to_string(), "the weights of `effnet-lite0` are not on this computer: a");
-    assert_eq!(error.hint().unwrap(), "fetch them once with `gany data get effnet-lite0`");
+    assert_eq!(
+        error.to_string(),
+        "the weights of `effnet-lite0` are not on this computer: a"
+    );
+    assert_eq!(
+        error.hint().unwrap(),
+        "fetch them once with `gany data get effnet-lite0`"
+    );
 }
