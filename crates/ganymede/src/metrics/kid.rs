@@ -71,8 +71,14 @@ pub fn kernel_distance(a: &[f32], b: &[f32], dimension: usize, subsets: Subsets)
         .collect();
     let (mean, variance) = moments(&values);
     let disjoint = (smaller / size).min(subsets.count) as f64;
+    let distance = if counts == [size; 2] {
+        // Every subset is everything: they cannot tell how much chance there is.
+        Estimate::bare(mean)
+    } else {
+        Estimate::normal(mean, (variance / disjoint).sqrt(), "disjoint subsets")
+    };
     KernelDistance {
-        distance: Estimate::normal(mean, (variance / disjoint).sqrt(), "disjoint subsets"),
+        distance,
         std_dev: variance.sqrt(),
     }
 }
@@ -101,7 +107,7 @@ mod tests {
         let found = kernel_distance(&[0.0, 2.0], &[1.0, 3.0], 1, Subsets::default());
         assert!((found.distance.value - (1.0 + 64.0 - 2.0 * 372.0 / 4.0)).abs() < 1e-9);
         // The only subset is everything.
-        assert!(found.std_dev < 1e-9);
+        assert!(found.std_dev < 1e-9 && found.distance.interval.is_none());
     }
 
     #[test]

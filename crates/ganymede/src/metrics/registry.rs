@@ -250,16 +250,18 @@ fn fd(c: &mut Context) -> Vec<Measured> {
 }
 
 fn kid(c: &mut Context) -> Vec<Measured> {
+    let usual = Subsets::default();
     let subsets = Subsets {
+        // Two disjoint subsets at least, so that an interval can be told.
+        size: usual.size.min(c.real.count.min(c.made.count) / 2),
         seed: c.seed,
-        ..Subsets::default()
+        ..usual
     };
     let found = kernel_distance(&c.real.features, &c.made.features, c.real.dimension, subsets);
-    let size = subsets.size.min(c.real.count).min(c.made.count);
     vec![
         measured("kid", found.distance, Better::Lower)
             .told("subsets", subsets.count)
-            .told("subset-size", size),
+            .told("subset-size", subsets.size),
     ]
 }
 
