@@ -237,7 +237,7 @@ impl<'a> Gatherer<'a> {
 }
 
 /// Pictures of 1 or 3 channels, on white where they are transparent; and how many channels.
-fn without_alpha(pictures: &[f32], channels: usize) -> (std::borrow::Cow<'_, [f32]>, usize) {
+pub(super) fn without_alpha(pictures: &[f32], channels: usize) -> (std::borrow::Cow<'_, [f32]>, usize) {
     if channels % 2 == 1 {
         return (pictures.into(), channels);
     }

@@ -3,7 +3,7 @@ use super::estimate::Estimate;
 use super::features::FeatureNetwork;
 use super::figure::Better;
 use super::frechet::Gaussian;
-use super::gather::{Gathered, patches_each, similarities};
+use super::gather::{Gathered, patches_each, similarities, without_alpha};
 use super::kid::{Subsets, kernel_distance};
 use super::{
     Coverage, accuracy_score, bins, inception_score, memorisation, neighbours, path_length, precision_recall,
@@ -458,7 +458,10 @@ fn smooth(c: &mut Context) -> Vec<Measured> {
     let dimension = network.dimension();
     // Squared distance between features of length 1, as LPIPS compares those of each place.
     let distance = |a: &[f32], b: &[f32]| -> Vec<f64> {
-        let [a, b] = [a, b].map(|pictures| network.answer(pictures, [height, width, channels]).features);
+        let [a, b] = [a, b].map(|pictures| {
+            let (visible, channels) = without_alpha(pictures, channels);
+            network.answer(&visible, [height, width, channels]).features
+        });
         let unit = |v: &[f32]| -> Vec<f64> {
             let norm = v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             v.iter().map(|x| f64::from(*x) / norm.max(1e-10)).collect()

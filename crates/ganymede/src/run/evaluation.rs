@@ -249,9 +249,16 @@ fn classifier_of(
         .or(spec.strip_suffix(":test"))
         .unwrap_or(spec);
     let [train, _] = splits(name)?;
-    if train.shape() != data.shape() {
+    // Networks see what is transparent on white, which this one was not trained on.
+    let has_alpha = matches!(data.shape(), Shape::Picture { channels: 2 | 4, .. });
+    if has_alpha || train.shape() != data.shape() {
+        let expected = if has_alpha {
+            "1 or 3 channels".to_owned()
+        } else {
+            in_words(train.shape())
+        };
         return Err(EvalError::OtherShape {
-            expected: in_words(train.shape()),
+            expected,
             got: in_words(data.shape()),
             name: spec.to_owned(),
         });
