@@ -141,7 +141,8 @@ def squeezenet_shapes():
 
 
 def squeezenet(w, batch):
-    conv = lambda x, name, **how: F.relu(F.conv2d(x, w[f"{name}.0"].permute(3, 2, 0, 1), w[f"{name}.1"], **how))
+    linear = lambda x, name, **how: F.conv2d(x, w[f"{name}.0"].permute(3, 2, 0, 1), w[f"{name}.1"], **how)
+    conv = lambda x, name, **how: F.relu(linear(x, name, **how))
     x = resized(batch, 227).flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
     x = F.max_pool2d(conv(x, "conv1", stride=2), 3, 2)
     for i in range(8):
@@ -149,7 +150,7 @@ def squeezenet(w, batch):
         x = torch.cat([conv(h, f"fire{i + 2}/expand1x1"), conv(h, f"fire{i + 2}/expand3x3", padding=1)], 1)
         if i in (1, 3):
             x = F.max_pool2d(x, 3, 2)
-    return x.mean((2, 3)), conv(x, "conv10").mean((2, 3))
+    return x.mean((2, 3)), linear(x, "conv10").mean((2, 3))
 
 
 # Inception-v3 and LPIPS, of their packages ------------------------------------------------------------------------------------

@@ -88,9 +88,9 @@ impl View {
             .iter()
             .try_fold(1, |count: usize, &extent| count.checked_mul(extent));
         let last = || {
-            let axes = shape.iter().zip(&strides);
-            axes.fold(Some(first), |last, (&extent, &stride)| {
-                last?.checked_add((extent - 1).checked_mul(stride)?)
+            let mut axes = shape.iter().zip(&strides);
+            axes.try_fold(first, |last: usize, (&extent, &stride)| {
+                last.checked_add((extent - 1).checked_mul(stride)?)
             })
         };
         let fits = strides.len() == shape.len()

@@ -219,3 +219,19 @@ fn both_routes_for_real() {
         );
     }
 }
+
+/// Fetches all supplies for real; only with `GANY_TEST_NETWORK=1`, as it needs the network and pip.
+#[test]
+fn supplies_for_real() {
+    if std::env::var_os("GANY_TEST_NETWORK").is_none() {
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for entry in registry::SUPPLIES {
+        let folder = cache.path().join("data").join(entry.id);
+        let get = || get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
+        assert!(!get().already);
+        assert!(get().already);
+        assert!(verify(entry, &folder).unwrap().is_empty());
+    }
+}

@@ -4,7 +4,7 @@
 //! arXiv:1602.07360; version 1.1 has a smaller first convolution and pools earlier, for 2.4 times less work.
 //!
 //! Two files are read. That of `gany data get squeezenet` (converted from Caffe) takes pictures of 227 x 227 pixels, blue
-//! first, less the mean colour. PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last
+//! first, less the mean colour, and has no ReLU behind the last convolution, which the paper has. PyTorch's (`squeezenet1_1` of torchvision) serves LPIPS. Features are the 512 means of the last
 //! module's channels; logits are of ImageNet's 1,000 classes.
 use super::loading::{Layout, Loader};
 use super::pooling::{Border, max_pool};
@@ -130,8 +130,10 @@ impl SqueezeNet {
     /// Features `[n, 512]` and logits `[n, 1000]` of pictures `[n, 227, 227, 3]` as its weights take them.
     fn forward(&self, x: &Tensor) -> [Tensor; 2] {
         let last = self.activations(x).pop().expect("seven");
-        let logits = self.classifier.forward(&last).relu();
-        [last.mean_axes(&[1, 2]), logits.mean_axes(&[1, 2])]
+        let features = last.mean_axes_kept(&[1, 2]);
+        // The last convolution is 1 x 1, so its mean is that of the mean.
+        let logits = self.classifier.forward(&features);
+        [features.flatten_from(1), logits.flatten_from(1)]
     }
 
     /// What LPIPS compares: after the first convolution, before each pooling and after each of the last three modules;
