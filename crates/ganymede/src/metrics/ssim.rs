@@ -57,7 +57,12 @@ pub fn ms_ssim(a: &[f32], b: &[f32], shape: [usize; 3]) -> f64 {
         shape[0],
         shape[1]
     );
-    let total: f64 = WEIGHTS[..count].iter().sum();
+    // The paper's five weights are taken as they are, though rounding has made their sum 1.0001.
+    let total: f64 = if count == WEIGHTS.len() {
+        1.0
+    } else {
+        WEIGHTS[..count].iter().sum()
+    };
     let [a, b] = [a, b].map(|picture| planes(picture, shape));
     let of_channel = |(mut a, mut b): (Plane, Plane)| {
         let mut product = 1.0;
