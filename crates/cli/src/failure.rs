@@ -4,7 +4,7 @@ use ganymede::data::DataError;
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::metrics::classifier::ClassifierError;
 use ganymede::models::ConfigError;
-use ganymede::run::{RunError, TrainError};
+use ganymede::run::{EvalError, RunError, TrainError};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -72,6 +72,15 @@ impl From<TrainError> for Failure {
 
 impl From<ClassifierError> for Failure {
     fn from(error: ClassifierError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<EvalError> for Failure {
+    fn from(error: EvalError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

@@ -5,6 +5,7 @@
 mod bench;
 mod classifier;
 mod data;
+mod eval;
 mod failure;
 mod models;
 mod output;
@@ -32,6 +33,7 @@ Examples:
   gany train                                       DCGAN on clothes, three minutes
   gany train wgan_gp --data photos/ --size 64      your own pictures
   gany sample runs/dcgan-fashion-mnist -o new.png  new pictures from a run
+  gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
   gany models dcgan                                what a system does, and its settings
 
 `gany VERB --help` teaches a verb.";
@@ -40,6 +42,7 @@ Examples:
 enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Eval(eval::Args),
     Models(models::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
+            Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),

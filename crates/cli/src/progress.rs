@@ -109,6 +109,7 @@ impl Progress {
                     self.show_picture(*step, path);
                 }
             }
+            Event::Metric { step, figures, best } => self.say(&measured(*step, figures, *best)),
             Event::Warning { message, .. } => self.say(&warning(message)),
             Event::Started { .. } | Event::Resumed { .. } | Event::Checkpoint { .. } | Event::Stopped { .. } => {}
             Event::Finished { .. } => {
@@ -220,6 +221,15 @@ impl Progress {
 /// A warning as a person sees it.
 pub(crate) fn warning(message: &str) -> String {
     format!("{WARNING}warning:{WARNING:#} {message}")
+}
+
+/// Figures of a step, the best so far marked.
+fn measured(step: u64, figures: &BTreeMap<String, f64>, best: bool) -> String {
+    // Levels of a figure, such as `swd.32x32`, stay in the events and in the report.
+    let shown = figures.iter().filter(|(name, _)| !name.contains('.'));
+    let shown: Vec<String> = shown.map(|(name, value)| format!("{name} {value:.3}")).collect();
+    let mark = if best { "  (best so far, kept)" } else { "" };
+    format!("{DIM}step {}: {}{mark}{DIM:#}", grouped(step), shown.join("  "))
 }
 
 /// A bar for work with so many parts, whose `prefix` and `msg` say how far it is.

@@ -9,7 +9,7 @@ use ganymede::data::{Dataset, Fit, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
-use ganymede::run::{Ending, Length, Order, Training};
+use ganymede::run::{Ending, EvalEvery, Length, Order, Training};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,6 +78,10 @@ pub(crate) struct Args {
     /// Steps from one sample grid to the next [default: ever wider apart]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample_every: Option<u64>,
+    /// Steps from one measurement of samples to the next, or `auto`; the best state is kept as checkpoint `best`
+    /// [default: never]
+    #[arg(long, value_name = "N|auto")]
+    eval_every: Option<EvalEvery>,
     /// Threads to compute with [default: one a core]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
@@ -244,6 +248,7 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         length: length(args).unwrap_or(Length::Seconds(MAIN_MINUTES * 60.0)),
         checkpoint_every: args.checkpoint_every,
         sample_every: args.sample_every,
+        eval_every: args.eval_every,
         command: command(),
     };
     let path = args.out.clone().unwrap_or_else(|| {
@@ -290,6 +295,7 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     };
     order.checkpoint_every = args.checkpoint_every.or(order.checkpoint_every);
     order.sample_every = args.sample_every.or(order.sample_every);
+    order.eval_every = args.eval_every.or(order.eval_every);
     Ok(Training::resume(order, &path)?)
 }
 
@@ -307,6 +313,7 @@ fn asks_for_changes(args: &Args) -> bool {
         args.seed.is_some(),
         args.checkpoint_every.is_some(),
         args.sample_every.is_some(),
+        args.eval_every.is_some(),
     ];
     any.contains(&true) || other.contains(&true) || wanted_changes(args).next().is_some()
 }

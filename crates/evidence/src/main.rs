@@ -1,10 +1,12 @@
-//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16 costs.
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16
+//! costs, or for `metrics` how near measures are to the reference packages.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod cgan;
 mod dcgan;
 mod gan;
 mod judge;
+mod metrics;
 mod precision;
 mod record;
 mod training;
@@ -27,6 +29,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
+    ("metrics", metrics::evidence),
 ];
 
 fn main() -> ExitCode {

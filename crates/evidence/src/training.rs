@@ -31,6 +31,7 @@ pub(crate) fn order(system: &str, data: &str, changes: Changes, seed: u64, steps
         length: Length::Steps(steps),
         checkpoint_every: Some(steps),
         sample_every: Some((steps / 8).max(1)),
+        eval_every: None,
         command: ["cargo", "xtask", "evidence", system].map(String::from).to_vec(),
     }
 }

@@ -13,7 +13,8 @@
 //! let classes = clf.predict(&[0.0; 28 * 28]);
 //! # Ok::<(), ganymede::metrics::ClassifierError>(())
 //! ```
-use crate::data::{self, Batch, DataError, Dataset, Shape, Want};
+use super::features::{Answer, FeatureNetwork};
+use crate::data::{self, Batch, DataError, Dataset, Shape, Want, sha256_hex};
 use crate::nn::{Activation, Declare, Dense, Layer, Parameter, Scope, Sequential, batch_norm, conv, dense, evaluating};
 use crate::optimisers::{Adam, Optimiser};
 use gany_engine::{Buffer, DType, Program, Tensor, grad};
@@ -131,6 +132,8 @@ pub struct Progress {
 /// A trained classifier.
 pub struct Classifier {
     record: Record,
+    /// Of its parameters.
+    digest: String,
     parameters: Vec<Parameter>,
     /// Pictures `[ANSWERING_BATCH, ..]` to features and logits; the parameters are its first inputs.
     answer: Program,
@@ -248,9 +251,11 @@ impl Classifier {
         let outputs = evaluating(|| network.forward(&inputs[parameters.len()]));
         let answer = Program::compile(&inputs, &outputs, &[None, None]);
         let mut buffers = values;
+        let digest = sha256_hex(&buffers.iter().map(Buffer::as_bytes).collect::<Vec<_>>());
         buffers.push(Buffer::zeros(DType::F32, shape.iter().product()));
         Classifier {
             record,
+            digest,
             parameters,
             answer,
             buffers,
@@ -268,11 +273,8 @@ impl Classifier {
     /// Where the numbers are not whole pictures of the data's shape.
     pub fn predict(&mut self, pictures: &[f32]) -> Vec<u32> {
         let classes = self.record.classes.len();
-        let largest = |logits: &[f32]| {
-            let largest = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-            largest.expect("two or more classes") as u32
-        };
-        self.answers(pictures, 1).chunks_exact(classes).map(largest).collect()
+        let [_, logits] = self.answers(pictures);
+        logits.chunks_exact(classes).map(largest).collect()
     }
 
     /// The features of the pictures, `[n, FEATURES]`, pictures as for [`predict`](Classifier::predict).
@@ -280,23 +282,27 @@ impl Classifier {
     /// # Panics
     /// Where the numbers are not whole pictures of the data's shape.
     pub fn features(&mut self, pictures: &[f32]) -> Vec<f32> {
-        self.answers(pictures, 0)
+        let [features, _] = self.answers(pictures);
+        features
     }
 
-    fn answers(&mut self, pictures: &[f32], output: usize) -> Vec<f32> {
+    /// Features and logits.
+    fn answers(&mut self, pictures: &[f32]) -> [Vec<f32>; 2] {
         let floats = picture(self.record.shape).floats();
         assert!(
             pictures.len().is_multiple_of(floats),
             "classifier: {} numbers are not whole pictures of {floats}",
             pictures.len()
         );
-        let mut answers = vec![];
+        let mut answers = [vec![], vec![]];
         for part in pictures.chunks(ANSWERING_BATCH * floats) {
             let x = self.buffers.last_mut().expect("room for pictures").as_f32_mut();
             x[..part.len()].copy_from_slice(part);
             self.answer.run(&mut self.buffers);
-            let answer = self.answer.output(output);
-            answers.extend_from_slice(&answer[..answer.len() / ANSWERING_BATCH * (part.len() / floats)]);
+            for (output, answers) in answers.iter_mut().enumerate() {
+                let answer = self.answer.output(output);
+                answers.extend_from_slice(&answer[..answer.len() / ANSWERING_BATCH * (part.len() / floats)]);
+            }
         }
         answers
     }
@@ -395,6 +401,43 @@ impl Classifier {
         }
         Ok(Classifier::new(record, &network, values))
     }
+}
+
+impl FeatureNetwork for Classifier {
+    fn name(&self) -> &str {
+        "clf"
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn dimension(&self) -> usize {
+        FEATURES
+    }
+
+    fn resize(&self) -> &str {
+        "none"
+    }
+
+    /// It knows pictures of its own data's shape alone.
+    ///
+    /// # Panics
+    /// For pictures of another.
+    fn answer(&mut self, pictures: &[f32], shape: [usize; 3]) -> Answer {
+        assert_eq!(
+            shape, self.record.shape,
+            "classifier: pictures of another shape than it was trained on"
+        );
+        let [features, logits] = self.answers(pictures);
+        Answer { features, logits }
+    }
+}
+
+/// The number of the largest logit.
+pub(crate) fn largest(logits: &[f32]) -> u32 {
+    let largest = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+    largest.expect("two or more classes") as u32
 }
 
 /// One update as a program over parameters, what Adam remembers of them, and a batch.

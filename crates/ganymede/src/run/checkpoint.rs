@@ -125,13 +125,21 @@ pub fn save(folder: &RunFolder, checkpoint: &Checkpoint, keep_last: usize) -> Re
 /// # Errors
 /// [`RunError::CheckpointName`], and those of [`save`].
 pub fn save_named(folder: &RunFolder, name: &str, checkpoint: &Checkpoint) -> Result<PathBuf> {
+    let path = named_file(folder, name)?;
+    save_through(&path, checkpoint, |file| file)?;
+    Ok(path)
+}
+
+/// Where the checkpoint of a name of its own lies.
+///
+/// # Errors
+/// [`RunError::CheckpointName`].
+pub fn named_file(folder: &RunFolder, name: &str) -> Result<PathBuf> {
     let allowed = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
     if name.is_empty() || name.starts_with("step-") || !name.bytes().all(allowed) {
         return Err(RunError::CheckpointName { name: name.to_owned() });
     }
-    let path = folder.checkpoints_folder().join(format!("{name}.{EXTENSION}"));
-    save_through(&path, checkpoint, |file| file)?;
-    Ok(path)
+    Ok(folder.checkpoints_folder().join(format!("{name}.{EXTENSION}")))
 }
 
 /// The numbered checkpoints of a run, oldest first.

@@ -63,6 +63,16 @@ pub enum Event {
         /// From the run's folder: `samples/step-0000400.png`.
         path: String,
     },
+    /// Samples were measured. See [`metrics`](crate::metrics::registry).
+    Metric {
+        /// After which step.
+        step: u64,
+        /// By name, such as `fd`.
+        #[serde(with = "scalars")]
+        figures: BTreeMap<String, f64>,
+        /// Whether they are the best so far, by the run's first measure: its state is the checkpoint called `best`.
+        best: bool,
+    },
     /// A checkpoint was written.
     Checkpoint {
         /// After which step.
@@ -99,6 +109,7 @@ impl Event {
             Event::Resumed { step, .. }
             | Event::Step { step, .. }
             | Event::Sample { step, .. }
+            | Event::Metric { step, .. }
             | Event::Checkpoint { step, .. }
             | Event::Warning { step, .. }
             | Event::Stopped { step, .. }
@@ -121,7 +132,7 @@ pub fn without_wall_clock(events: &[Event]) -> Vec<Event> {
             *seconds = 0.0;
             true
         }
-        Event::Sample { .. } | Event::Warning { .. } | Event::Finished { .. } => true,
+        Event::Sample { .. } | Event::Metric { .. } | Event::Warning { .. } | Event::Finished { .. } => true,
     });
     events
 }
@@ -389,6 +400,14 @@ mod tests {
                     path: RunFolder::checkpoint_name(400),
                 },
                 r#"{"event":"checkpoint","step":400,"path":"checkpoints/step-0000400.safetensors"}"#,
+            ),
+            (
+                Event::Metric {
+                    step: 400,
+                    figures: [("fd".to_owned(), 1.5), ("kl".to_owned(), f64::INFINITY)].into(),
+                    best: true,
+                },
+                r#"{"event":"metric","step":400,"figures":{"fd":1.5,"kl":"Infinity"},"best":true}"#,
             ),
             (
                 Event::Warning {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{Result, RunError};
+use super::evaluation::RunFigures;
 use super::{atomic, checkpoint, events};
 
 /// Every setting of a run after defaults, files and flags were put together: dotted key -> value, in the order of keys.
@@ -250,6 +251,28 @@ impl RunFolder {
     /// `report.html`.
     pub fn report_file(&self) -> PathBuf {
         self.path.join("report.html")
+    }
+
+    /// `eval.json`: see [`RunFigures`](super::RunFigures).
+    pub fn figures_file(&self) -> PathBuf {
+        self.path.join("eval.json")
+    }
+
+    /// Writes what was measured of the run.
+    ///
+    /// # Errors
+    /// [`RunError::Io`].
+    pub fn write_figures(&self, figures: &RunFigures) -> Result<()> {
+        write_json(&self.figures_file(), figures)
+    }
+
+    /// What was measured of the run; `None` where nothing was.
+    ///
+    /// # Errors
+    /// [`RunError::Io`], [`RunError::Json`].
+    pub fn read_figures(&self) -> Result<Option<RunFigures>> {
+        let path = self.figures_file();
+        path.exists().then(|| read_json(&path, "figures")).transpose()
     }
 
     /// Writes the resolved settings, one key a line.

@@ -7,6 +7,7 @@
 //!   events.jsonl       what the run said while it went on, one JSON object a line
 //!   samples/           step-0000400.png: sample grids
 //!   checkpoints/       step-0000400.safetensors: the whole state
+//!   eval.json          what was measured of its samples, each figure with its protocol
 //!   report.html        everything above on one page, without a network
 //!   lock               held by the process that writes the run
 //! ```
@@ -27,8 +28,10 @@
 //! ```
 
 mod atomic;
+mod best;
 pub mod checkpoint;
 mod error;
+pub mod evaluation;
 pub mod events;
 pub mod folder;
 pub mod grid;
@@ -36,8 +39,10 @@ pub mod report;
 pub mod sampling;
 pub mod training;
 
+pub use best::EvalEvery;
 pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};
+pub use evaluation::{EvalError, EvalOrder, RunFigures, evaluate};
 pub use events::{Event, EventLog, EventWriter, read_events};
 pub use folder::{DataSource, Machine, Provenance, RunFolder, Settings, differences};
 pub use grid::{Pictures, Stamp, grid_png, png_of_one, scatter_png};

@@ -109,6 +109,90 @@ const GROUPS: &[Group] = &[
         trouble: "far above 1, the critic is too steep and its gap means little; near 0, it is flat and teaches nothing.",
     },
     Group {
+        prefix: "fd",
+        title: "Frechet distance",
+        unit: "distance between the features of samples and of real pictures",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "How far samples are from real pictures, as a feature network sees them. Of 1,000 samples it is too large by a constant, so read its course.",
+        healthy: "it falls quickly, then slowly, and levels off.",
+        trouble: "it rises again: the state called `best` is from before.",
+    },
+    Group {
+        prefix: "kid",
+        title: "Kernel distance",
+        unit: "squared distance between the features of samples and of real pictures",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "How far samples are from real pictures, as a feature network sees them; 0 is none.",
+        healthy: "it falls and levels off.",
+        trouble: "it rises again: the state called `best` is from before.",
+    },
+    Group {
+        prefix: "w1",
+        title: "Wasserstein distance",
+        unit: "how far points must be moved to become real ones",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "The least mean way on which samples can be carried to real points.",
+        healthy: "it falls to about what two sets of real points have.",
+        trouble: "it stays high, or jumps as modes are lost and found.",
+    },
+    Group {
+        prefix: "fidelity",
+        title: "Fidelity and variety",
+        unit: "share",
+        range: Some([0.0, 1.0]),
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "Precision and density: do samples lie where real pictures do? Recall and coverage: do they lie everywhere there?",
+        healthy: "all four rise.",
+        trouble: "precision rises while recall and coverage fall: fewer kinds of pictures, a collapse.",
+    },
+    Group {
+        prefix: "swd",
+        title: "Sliced Wasserstein distance",
+        unit: "times 1,000, for each size of details",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "Whether details of every size are distributed as in real pictures.",
+        healthy: "all levels fall, coarse ones first.",
+        trouble: "the finest level stays high: samples are blurred or have a pattern.",
+    },
+    Group {
+        prefix: "ms-ssim",
+        title: "Likeness of samples",
+        unit: "MS-SSIM between pairs of samples",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "How alike samples are to each other.",
+        healthy: "it comes to where real pictures are and stays there.",
+        trouble: "it climbs towards 1: all samples look alike, a collapse.",
+    },
+    Group {
+        prefix: "modes",
+        title: "Modes",
+        unit: "modes with a sample near by",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "How many of the known modes samples hit.",
+        healthy: "it climbs to all of them.",
+        trouble: "it falls or swings: modes are lost.",
+    },
+    Group {
         prefix: "learning_rate",
         title: "Learning rates",
         unit: "size of the updates",
@@ -222,6 +306,12 @@ impl Story {
                 }
                 Event::Sample { step, path } => {
                     story.samples.insert(*step, path.clone());
+                }
+                Event::Metric { step, figures, .. } => {
+                    for (name, value) in figures {
+                        let points = story.scalars.entry(figure_name(name)).or_default();
+                        points.push((*step, *value));
+                    }
                 }
                 Event::Warning { step, message } => story.warnings.push((Some(*step), message.clone())),
                 Event::Stopped { .. } | Event::Finished { .. } => story.end = Some(event.clone()),
@@ -356,6 +446,16 @@ fn charts(story: &Story) -> Vec<Chart> {
         }
     };
     groups.into_iter().enumerate().map(chart).collect()
+}
+
+/// The scalar that a figure is drawn as: those that belong together have one chart.
+fn figure_name(figure: &str) -> String {
+    let fidelity = ["precision", "recall", "density", "coverage"];
+    if fidelity.contains(&figure) {
+        format!("fidelity.{figure}")
+    } else {
+        figure.to_owned()
+    }
 }
 
 /// `spectral_norm` -> `Spectral norm`.

@@ -5,6 +5,7 @@ use super::grid::Stamp;
 use super::training::{Length, TrainError, order_from, restore};
 use crate::data::Shape;
 use crate::games::{Play, latent_vectors};
+use crate::metrics::registry::Source;
 use crate::models::{self, Built, Entry, Given};
 use std::path::Path;
 
@@ -27,6 +28,14 @@ impl Sampler {
     /// # Errors
     /// Where there is no run, or no whole checkpoint in it.
     pub fn open(path: &Path) -> Result<Sampler, TrainError> {
+        Sampler::open_at(path, None)
+    }
+
+    /// The system in the state of a named checkpoint, such as `best`, or in its latest.
+    ///
+    /// # Errors
+    /// As [`open`](Sampler::open).
+    pub fn open_at(path: &Path, name: Option<&str>) -> Result<Sampler, TrainError> {
         let folder = RunFolder::open(path)?;
         let settings = folder.read_settings()?;
         let order = order_from(&settings, Length::Steps(0), vec![])?;
@@ -52,8 +61,18 @@ impl Sampler {
         let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
         let Built { system, scope, batch } = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
         let mut play = Play::new(system, scope, &shape.of_batch(batch), order.seed).in_precision(order.precision);
-        let saved = checkpoint::load_latest(&folder)?;
-        restore(&mut play, &saved, &folder.checkpoint_file(saved.step))?;
+        let (saved, file) = match name {
+            Some(name) => {
+                let file = checkpoint::named_file(&folder, name)?;
+                (checkpoint::load(&file)?, file)
+            }
+            None => {
+                let saved = checkpoint::load_latest(&folder)?;
+                let file = folder.checkpoint_file(saved.step);
+                (saved, file)
+            }
+        };
+        restore(&mut play, &saved, &file)?;
         Ok(Sampler {
             entry,
             play,
@@ -96,20 +115,68 @@ impl Sampler {
     /// Samples number `first..first + count` of a seed, `[count, ..]` row-major: sample i of a seed is always the same.
     /// Conditional systems make the asked class, or all classes in turn.
     pub fn samples(&mut self, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
-        let z_dim = self.play.system().z_dim();
-        let mut values = Vec::with_capacity(count * self.shape.floats());
-        let latents = latent_vectors(seed, first, count.next_multiple_of(BATCH), z_dim);
-        for start in (first..first + count).step_by(BATCH) {
-            let asked = BATCH.min(first + count - start);
-            // Always whole batches, so that a sample does not depend on how many others were asked for.
-            let z = &latents[(start - first) * z_dim..][..BATCH * z_dim];
-            let y = self.classes().map(|classes| {
-                let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
-                (0..BATCH).map(class_of).collect::<Vec<f32>>()
-            });
-            values.extend_from_slice(&self.play.sample(z, y.as_deref())[..asked * self.shape.floats()]);
+        draw(&mut self.play, self.shape, seed, first, count, class)
+    }
+
+    /// The samples of a seed as measures take them.
+    pub fn source(&mut self, seed: u64) -> Drawn<'_> {
+        Drawn {
+            play: &mut self.play,
+            shape: self.shape,
+            seed,
         }
-        values
+    }
+}
+
+/// See [`Sampler::samples`].
+fn draw(play: &mut Play, shape: Shape, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
+    let z_dim = play.system().z_dim();
+    let classes = play.system().classes();
+    let mut values = Vec::with_capacity(count * shape.floats());
+    let latents = latent_vectors(seed, first, count.next_multiple_of(BATCH), z_dim);
+    for start in (first..first + count).step_by(BATCH) {
+        let asked = BATCH.min(first + count - start);
+        // Always whole batches, so that a sample does not depend on how many others were asked for.
+        let z = &latents[(start - first) * z_dim..][..BATCH * z_dim];
+        let y = classes.map(|classes| {
+            let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
+            (0..BATCH).map(class_of).collect::<Vec<f32>>()
+        });
+        values.extend_from_slice(&play.sample(z, y.as_deref())[..asked * shape.floats()]);
+    }
+    values
+}
+
+/// The samples of a seed, drawn from a state.
+pub struct Drawn<'a> {
+    pub(super) play: &'a mut Play,
+    pub(super) shape: Shape,
+    pub(super) seed: u64,
+}
+
+impl Source for Drawn<'_> {
+    fn samples(&mut self, first: usize, count: usize) -> (Vec<f32>, Vec<u32>) {
+        let classes = self.play.system().classes().unwrap_or(1);
+        let labels = (first..first + count).map(|i| (i % classes) as u32).collect();
+        (draw(self.play, self.shape, self.seed, first, count, None), labels)
+    }
+
+    fn of_latents(&mut self, z: &[f32]) -> Vec<f32> {
+        let count = z.len() / self.z_dim();
+        let y = self
+            .play
+            .system()
+            .classes()
+            .map(|classes| classes_in_turn(count, classes));
+        self.play.sample(z, y.as_deref())
+    }
+
+    fn z_dim(&self) -> usize {
+        self.play.system().z_dim()
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.play.system().classes().is_some()
     }
 }
 

@@ -1,4 +1,5 @@
 //! Training a system on data into a run folder, from the start or from where it stopped.
+use super::best::{Best, EvalEvery};
 use super::checkpoint::{self, Checkpoint, FORMAT_VERSION, KEEP_LAST, NamedTensor};
 use super::error::RunError;
 use super::events::{Event, EventWriter, read_events};
@@ -32,6 +33,9 @@ pub enum TrainError {
     /// The run folder.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The measures that are taken meanwhile.
+    #[error(transparent)]
+    Evaluation(#[from] Box<super::EvalError>),
     /// A checkpoint does not hold the state that the run's settings describe.
     #[error("expected tensor `{expected}` in the checkpoint, got {got}: {}", path.display())]
     OtherState {
@@ -63,6 +67,7 @@ impl TrainError {
             TrainError::Config(error) => error.hint(),
             TrainError::Data(error) => error.hint(),
             TrainError::Run(error) => error.hint(),
+            TrainError::Evaluation(error) => error.hint(),
             TrainError::OtherState { .. } => {
                 Some("the run was made by another version; begin a new one with another `--out`".into())
             }
@@ -128,6 +133,8 @@ pub struct Order {
     pub checkpoint_every: Option<u64>,
     /// Steps from one sample grid to the next; ever wider apart where `None`.
     pub sample_every: Option<u64>,
+    /// When samples are measured and the best state kept; never where `None`.
+    pub eval_every: Option<EvalEvery>,
     /// The command line, for the record.
     pub command: Vec<String>,
 }
@@ -144,6 +151,7 @@ pub struct Training {
     step: u64,
     seconds: f64,
     last_checkpoint: Option<(u64, PathBuf)>,
+    best: Option<Best>,
 }
 
 /// How a training ended.
@@ -164,6 +172,7 @@ impl Training {
         let entry = models::find(&order.system)?;
         let (mut settings, data, play, batch) = set_up(entry, &order)?;
         settings.extend([order.length.setting()]);
+        let best = Best::of(&order, &data, &[])?;
         let folder = RunFolder::create(path)?;
         folder.write_settings(&settings)?;
         folder.write_provenance(&Provenance {
@@ -206,6 +215,7 @@ impl Training {
             step: 0,
             seconds: 0.0,
             last_checkpoint: None,
+            best,
         })
     }
 
@@ -243,6 +253,10 @@ impl Training {
             last_checkpoint = Some((step, saved_path));
         }
         let mut events = EventWriter::resume(&folder, step)?;
+        let best = Best::of(&order, &data, &read_events(&folder.events_file())?.events)?;
+        if let (Some(best), Some((_, path))) = (&best, &last_checkpoint) {
+            best.restore(&folder, step, path)?;
+        }
         events.append(&Event::Resumed { step, at: now_utc() })?;
         Ok(Training {
             order,
@@ -255,6 +269,7 @@ impl Training {
             step,
             seconds,
             last_checkpoint,
+            best,
         })
     }
 
@@ -366,6 +381,9 @@ impl Training {
             if is_sampled(step, self.order.sample_every) {
                 self.write_sample(watch)?;
             }
+            if self.best.as_ref().is_some_and(|best| best.is_due(step)) {
+                self.evaluate(watch)?;
+            }
             let is_saved = match self.order.checkpoint_every {
                 Some(period) => step.is_multiple_of(period.max(1)),
                 None => last_save.elapsed() > Duration::from_secs(60),
@@ -458,6 +476,22 @@ impl Training {
             },
             watch,
         )
+    }
+
+    /// Measures samples; where they are the best so far, keeps the state under the name `best`.
+    fn evaluate(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let Some(best) = &mut self.best else { return Ok(()) };
+        let event = best.evaluate(&mut self.play, self.data.shape(), self.order.seed, self.step);
+        let is_best = matches!(event, Event::Metric { best: true, .. });
+        self.say(event, watch)?;
+        if is_best {
+            // A numbered checkpoint comes first: a run that is killed goes on from it, and never from before its best.
+            self.save(watch)?;
+            if let (Some(best), Some((step, path))) = (&self.best, &self.last_checkpoint) {
+                best.restore(&self.folder, *step, path)?;
+            }
+        }
+        Ok(())
     }
 
     fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -584,6 +618,10 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
     settings.insert("precision".into(), json!(order.precision.name()));
     settings.insert("checkpoint_every".into(), json!(order.checkpoint_every));
     settings.insert("sample_every".into(), json!(order.sample_every));
+    // Runs of earlier versions have no such setting.
+    if let Some(every) = order.eval_every {
+        settings.insert("eval_every".into(), json!(every.to_string()));
+    }
     Ok((settings, data, play, batch))
 }
 
@@ -605,6 +643,9 @@ pub(super) fn order_from(settings: &Settings, length: Length, command: Vec<Strin
         length,
         checkpoint_every: settings.get("checkpoint_every").and_then(Value::as_u64),
         sample_every: settings.get("sample_every").and_then(Value::as_u64),
+        eval_every: settings
+            .get("eval_every")
+            .and_then(|every| every.as_str()?.parse().ok()),
         command,
     })
 }
