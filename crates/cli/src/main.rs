@@ -5,12 +5,14 @@
 mod bench;
 mod classifier;
 mod data;
+mod events;
 mod failure;
 mod models;
 mod output;
 mod picture;
 mod progress;
 mod sample;
+mod signals;
 mod train;
 mod welcome;
 
@@ -40,6 +42,7 @@ Examples:
 enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Events(events::Args),
     Models(models::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
+            Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),

@@ -30,6 +30,7 @@ mod atomic;
 pub mod checkpoint;
 mod error;
 pub mod events;
+pub mod export;
 pub mod folder;
 pub mod grid;
 pub mod report;
@@ -38,7 +39,7 @@ pub mod training;
 
 pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};
-pub use events::{Event, EventLog, EventWriter, read_events};
+pub use events::{Event, EventLog, EventWriter, Follower, read_events};
 pub use folder::{DataSource, Machine, Provenance, RunFolder, Settings, differences};
 pub use grid::{Pictures, Stamp, grid_png, png_of_one, scatter_png};
 pub use report::write_report;

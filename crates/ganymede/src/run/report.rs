@@ -162,7 +162,18 @@ const FRAME_BYTES: u64 = 24 << 20;
 /// # Errors
 /// Those of [`report_html`], and [`RunError::Io`](super::RunError::Io) for the page itself.
 pub fn write_report(folder: &RunFolder) -> Result<PathBuf> {
-    let (path, page) = (folder.report_file(), report_html(folder)?);
+    write(folder, &read_events(&folder.events_file())?)
+}
+
+/// Writes `report.html` as it will be once the run has said its last word.
+pub(super) fn write_last_report(folder: &RunFolder, last: &Event) -> Result<PathBuf> {
+    let mut log = read_events(&folder.events_file())?;
+    log.events.push(last.clone());
+    write(folder, &log)
+}
+
+fn write(folder: &RunFolder, log: &EventLog) -> Result<PathBuf> {
+    let (path, page) = (folder.report_file(), html(folder, log)?);
     atomic::replace(&path, |writer| writer.write_all(page.as_bytes()))?;
     Ok(path)
 }
@@ -174,8 +185,12 @@ pub fn write_report(folder: &RunFolder) -> Result<PathBuf> {
 /// [`RunError::Event`](super::RunError::Event) where settings, provenance or events cannot be read. A sample grid that is
 /// missing is left out.
 pub fn report_html(folder: &RunFolder) -> Result<String> {
+    html(folder, &read_events(&folder.events_file())?)
+}
+
+fn html(folder: &RunFolder, log: &EventLog) -> Result<String> {
     let (settings, provenance) = (folder.read_settings()?, folder.read_provenance()?);
-    let story = Story::of(&read_events(&folder.events_file())?);
+    let story = Story::of(log);
     let samples = samples(folder, &story);
     let charts = charts(&story);
     Ok(page(&settings, &provenance, &story, &samples, &charts))
