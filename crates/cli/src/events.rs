@@ -99,8 +99,7 @@ fn lines(folder: &RunFolder, is_followed: bool, to: &mut dyn Write, path: &Path)
 
 fn follow_in_tensorboard(folder: &RunFolder, into: &Path) -> Result<PathBuf, Failure> {
     let path = tensorboard::file_in(into)?;
-    let begun = EventFile::begin(create(&path)?, folder.path());
-    let mut file = begun.map_err(|error| cannot_write(&path, &error))?;
+    let mut file = EventFile::new(create(&path)?, folder.path());
     tell(folder, true, &path, &mut |events| {
         events.iter().try_for_each(|event| file.write(event))?;
         file.flush()

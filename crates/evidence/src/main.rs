@@ -1,4 +1,5 @@
-//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16 costs.
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
+//! `survive` what a kill costs.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod cgan;
@@ -7,6 +8,7 @@ mod gan;
 mod judge;
 mod precision;
 mod record;
+mod survive;
 mod training;
 mod wgan;
 mod wgan_gp;
@@ -27,6 +29,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
+    ("survive", survive::evidence),
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! A run that was stopped and resumed is the run that was not.
 #![cfg(unix)]
 use crate::place::Place;
-use ganymede::run::{Checkpoint, checkpoint, events, read_events};
+use ganymede::run::{Checkpoint, Event, checkpoint, events, read_events};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
@@ -35,27 +35,37 @@ fn stopped_is_uninterrupted(order: &str, steps: u64, stop_after: u64) {
     assert!((stop_after..steps).contains(&stopped_at), "{stopped_at}");
 
     place.does("train --resume parts --json");
-    let end = format!("checkpoints/step-{steps:07}.safetensors");
-    let (whole, parts) = (
-        saved(&place, &format!("whole/{end}")),
-        saved(&place, &format!("parts/{end}")),
-    );
-    assert_eq!(whole.step, parts.step);
-    assert!(whole.tensors == parts.tensors, "the states differ");
-    assert_eq!(place.names("whole/samples"), place.names("parts/samples"));
-    for sample in place.names("whole/samples") {
-        let [one, other] = ["whole", "parts"].map(|run| place.read(format!("{run}/samples/{sample}")));
-        assert!(one == other, "{sample} differs");
-    }
-    let said = |run: &str| {
-        let log = read_events(&place.path(&format!("{run}/events.jsonl"))).unwrap();
-        events::without_wall_clock(&log.events)
-    };
-    assert_eq!(said("whole"), said("parts"));
+    are_equal(&place, "whole", "parts");
     for run in ["whole", "parts"] {
         place.does(&format!("sample {run} -n 8 -o {run}.png"));
     }
     assert!(place.read("whole.png") == place.read("parts.png"));
+}
+
+/// Compares two runs in everything but times.
+#[track_caller]
+pub(crate) fn are_equal(place: &Place, one: &str, other: &str) {
+    for inside in ["checkpoints", "samples"] {
+        let names = place.names(&format!("{one}/{inside}"));
+        assert_eq!(names, place.names(&format!("{other}/{inside}")));
+        for name in names {
+            let [of_one, of_other] = [one, other].map(|run| format!("{run}/{inside}/{name}"));
+            if inside == "samples" {
+                assert!(place.read(of_one) == place.read(of_other), "{name} differs");
+                continue;
+            }
+            let (of_one, of_other) = (saved(place, &of_one), saved(place, &of_other));
+            assert_eq!(of_one.step, of_other.step);
+            assert!(of_one.tensors == of_other.tensors, "the states in {name} differ");
+        }
+    }
+    let said = |run: &str| events::without_wall_clock(&said(place, run));
+    assert_eq!(said(one), said(other));
+}
+
+/// The events of a run.
+pub(crate) fn said(place: &Place, run: &str) -> Vec<Event> {
+    read_events(&place.path(&format!("{run}/events.jsonl"))).unwrap().events
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
@@ -83,7 +83,8 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The time now in UTC, to the second, as in `2026-05-04T03:02:01Z`.
+/// The time now in UTC, to the second, as in `2026-05-04T03:02:01Z`. It is written down and nothing is decided by it.
+#[expect(clippy::disallowed_methods, reason = "this is the place to ask the clock for the time of day")]
 pub fn now_utc() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -332,6 +333,12 @@ impl RunFolder {
 /// [`RunError::Json`].
 pub fn parse_settings(bytes: &[u8], path: &Path) -> Result<Settings> {
     parse_json(bytes, "settings", path)
+}
+
+/// Where a path that an event names lies in the folder of a run; nowhere if that is outside.
+pub(super) fn inside(run: &Path, named: &str) -> Option<PathBuf> {
+    let is_normal = |part| matches!(part, Component::Normal(_));
+    Path::new(named).components().all(is_normal).then(|| run.join(named))
 }
 
 /// The step in a file name such as `step-0000400.png`.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::atomic;
 use super::error::Result;
 use super::events::{Event, EventLog, read_events};
-use super::folder::{Provenance, RunFolder, Settings};
+use super::folder::{Provenance, RunFolder, Settings, inside};
 
 /// How a group of scalars, those with one prefix, is charted and explained.
 struct Group {
@@ -270,17 +270,11 @@ struct Sample {
 
 /// The sample grids, as many as the page can hold. The last one is always among them.
 fn samples(folder: &RunFolder, story: &Story) -> Vec<Sample> {
-    let inside = |path: &str| {
-        Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-    };
     let files: Vec<(u64, PathBuf, u64)> = story
         .samples
         .iter()
-        .filter(|(_, path)| inside(path))
         .filter_map(|(step, path)| {
-            let path = folder.path().join(path);
+            let path = inside(folder.path(), path)?;
             let size = fs::metadata(&path).ok()?.len();
             Some((*step, path, size))
         })

@@ -7,7 +7,7 @@
 use crate::run::atomic;
 use crate::run::error::Result;
 use crate::run::events::{Event, read_events};
-use crate::run::folder::{RunFolder, seconds_since_1970};
+use crate::run::folder::{RunFolder, inside, seconds_since_1970};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub fn write_tensorboard(folder: &RunFolder, into: &Path) -> Result<PathBuf> {
     let events = read_events(&folder.events_file())?.events;
     let path = file_in(into)?;
     atomic::replace(&path, |file| {
-        let mut writer = EventFile::begin(file, folder.path())?;
+        let mut writer = EventFile::new(file, folder.path());
         events.iter().try_for_each(|event| writer.write(event))
     })?;
     Ok(path)
@@ -51,24 +51,19 @@ pub struct EventFile<W> {
     began: f64,
     /// Seconds of training at the latest step.
     seconds: f64,
+    is_begun: bool,
 }
 
 impl<W: Write> EventFile<W> {
-    /// Begins a file for the events of a run, whose sample grids lie in the folder `run`.
-    ///
-    /// # Errors
-    /// Those of writing.
-    pub fn begin(to: W, run: &Path) -> io::Result<Self> {
-        let mut file = EventFile {
+    /// An empty file for the events of a run, whose sample grids lie in the folder `run`.
+    pub fn new(to: W, run: &Path) -> Self {
+        EventFile {
             to,
             run: run.to_owned(),
             began: 0.0,
             seconds: 0.0,
-        };
-        let mut version = Message::default();
-        version.bytes(3, FILE_VERSION.as_bytes());
-        file.record(0, version)?;
-        Ok(file)
+            is_begun: false,
+        }
     }
 
     /// Appends what an event has for TensorBoard: scalars, a sample grid, or that later steps are void after a resumption.
@@ -101,7 +96,7 @@ impl<W: Write> EventFile<W> {
                 self.record(*step, summary)?;
             }
             Event::Sample { step, path } => {
-                let png = fs::read(self.run.join(path)).unwrap_or_default();
+                let png = inside(&self.run, path).and_then(|path| fs::read(path).ok()).unwrap_or_default();
                 if let Some((width, height, colours)) = png_header(&png) {
                     let mut summary = Message::default();
                     summary.message(5, |summary| {
@@ -136,8 +131,14 @@ impl<W: Write> EventFile<W> {
         self.began = seconds_since_1970(at).unwrap_or(0) as f64 - self.seconds;
     }
 
-    /// Writes an event with what it says in `what`.
+    /// Writes an event with what it says in `what`, after the version of the format if it is the first.
     fn record(&mut self, step: u64, what: Message) -> io::Result<()> {
+        if !self.is_begun {
+            self.is_begun = true;
+            let mut version = Message::default();
+            version.bytes(3, FILE_VERSION.as_bytes());
+            self.record(0, version)?;
+        }
         let mut event = Message::default();
         event.double(1, self.began + self.seconds);
         event.number(2, step);
@@ -245,8 +246,10 @@ mod tests {
             let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
             digits.chunks_exact(2).map(byte).collect()
         };
-        fs::create_dir(there.path().join("samples")).unwrap();
-        fs::write(there.path().join("samples/step-0000300.png"), bytes("png")).unwrap();
+        let run = there.path().join("run");
+        fs::create_dir_all(run.join("samples")).unwrap();
+        fs::write(run.join("samples/step-0000300.png"), bytes("png")).unwrap();
+        fs::write(there.path().join("outside.png"), bytes("png")).unwrap();
         let events = [
             Event::Started {
                 system: "dcgan".into(),
@@ -280,6 +283,10 @@ mod tests {
                 step: 301,
                 path: "samples/lost.png".into(),
             },
+            Event::Sample {
+                step: 301,
+                path: "samples/../../outside.png".into(),
+            },
             Event::Resumed {
                 step: 300,
                 at: "2026-05-05T00:00:00Z".into(),
@@ -291,18 +298,15 @@ mod tests {
                 scalars: [("loss.generator".to_owned(), 0.25)].into(),
             },
         ];
-        let mut file = EventFile::begin(Vec::new(), there.path()).unwrap();
-        let mut ends = vec![file.to.len()];
-        for event in &events {
+        let mut file = EventFile::new(Vec::new(), &run);
+        let first = [bytes("version"), bytes("scalars")].concat();
+        let (nothing, others) = (vec![], ["minus_infinity", "image", "restart", "after"].map(bytes));
+        let [minus_infinity, image, restart, after] = others;
+        let expected = [nothing.clone(), first, minus_infinity, image, nothing.clone(), nothing, restart, after];
+        for (event, expected) in events.iter().zip(expected) {
+            let begin = file.to.len();
             file.write(event).unwrap();
-            ends.push(file.to.len());
-        }
-        let records = ["version", "", "scalars", "minus_infinity", "image", "", "restart", "after"];
-        let mut begin = 0;
-        for (record, end) in records.into_iter().zip(ends) {
-            let expected = if record.is_empty() { vec![] } else { bytes(record) };
-            assert_eq!(file.to[begin..end], expected, "{record}");
-            begin = end;
+            assert_eq!(file.to[begin..], expected, "{event:?}");
         }
     }
 
