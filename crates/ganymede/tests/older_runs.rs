@@ -42,8 +42,6 @@ fn go_on(run: &Path, steps: u64) -> Training {
 #[test]
 fn a_checkpoint_of_the_first_version_loads() {
     let folder = RunFolder::open(fixtures().join("run-v1")).unwrap();
-    let steps: Vec<u64> = checkpoint::list(&folder).unwrap().into_iter().map(|(step, _)| step).collect();
-    assert_eq!(steps, [20, 40]);
     let saved = checkpoint::load_latest(&folder).unwrap();
     assert_eq!((saved.format_version, saved.step), (FORMAT_VERSION, 40));
     assert_eq!(saved.meta["examples"], 640);
