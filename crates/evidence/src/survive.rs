@@ -121,8 +121,11 @@ fn told(toll: &Toll) -> Value {
     })
 }
 
-/// The command, built as users have it.
+/// The command, built as users have it, unless the environment variable `GANY` names one that is built already.
 fn gany() -> Result<PathBuf> {
+    if let Some(built) = std::env::var_os("GANY") {
+        return Ok(fs::canonicalize(built)?);
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--package", "gany"])
