@@ -65,7 +65,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             Some(file.clone())
         }
         (Format::Jsonl, None) => {
-            lines(&folder, args.follow, &mut anstream::stdout(), Path::new("standard output"))?;
+            lines(
+                &folder,
+                args.follow,
+                &mut anstream::stdout(),
+                Path::new("standard output"),
+            )?;
             None
         }
         (Format::Jsonl, Some(file)) => {

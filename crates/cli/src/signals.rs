@@ -42,7 +42,9 @@ mod unix {
 
     /// As shells have it: 128 and the signal's number.
     pub(crate) fn exit_code() -> u8 {
-        let sent = SIGNALS.iter().find(|(_, meaning)| STOP.get().is_some_and(|reason| reason == meaning));
+        let sent = SIGNALS
+            .iter()
+            .find(|(_, meaning)| STOP.get().is_some_and(|reason| reason == meaning));
         sent.map_or(STOPPED_BY_CTRL_C, |(signal, _)| 128 + *signal as u8)
     }
 

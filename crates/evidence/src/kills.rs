@@ -82,7 +82,9 @@ impl Phase {
         }
         let folder = RunFolder::open(run)?;
         let said = read_events(&folder.events_file())?.events;
-        let is_begun = said.iter().any(|event| !matches!(event, Event::Started { .. } | Event::Warning { .. }));
+        let is_begun = said
+            .iter()
+            .any(|event| !matches!(event, Event::Started { .. } | Event::Warning { .. }));
         let is_planning = matches!(said.last(), Some(Event::Resumed { .. })) && partial.is_empty();
         if !is_begun || is_planning || half_written(".events") {
             return Ok(Phase::Start);
@@ -93,17 +95,19 @@ impl Phase {
         let checkpoints: Vec<u64> = checkpoint::list(&folder)?.into_iter().map(|(step, _)| step).collect();
         let pictures = steps_of_files(&folder.samples_folder())?;
         let is_final = checkpoints.last() == Some(&last_step);
-        Ok(if half_written(".step") && partial.iter().any(|name| name.contains(".safetensors")) {
-            Phase::Save
-        } else if checkpoints.last().copied() > said_of(&saved) || checkpoints.len() > KEEP_LAST {
-            Phase::Save
-        } else if is_final {
-            Phase::Report
-        } else if half_written(".step") || pictures.last().copied() > said_of(&sampled) {
-            Phase::Sample
-        } else {
-            Phase::Step
-        })
+        Ok(
+            if half_written(".step") && partial.iter().any(|name| name.contains(".safetensors")) {
+                Phase::Save
+            } else if checkpoints.last().copied() > said_of(&saved) || checkpoints.len() > KEEP_LAST {
+                Phase::Save
+            } else if is_final {
+                Phase::Report
+            } else if half_written(".step") || pictures.last().copied() > said_of(&sampled) {
+                Phase::Sample
+            } else {
+                Phase::Step
+            },
+        )
     }
 }
 
@@ -293,7 +297,11 @@ impl Whole {
             }
         }
         let halfway = self.fresh("halfway")?;
-        let in_the_middle = Aim::Event(|event| matches!(event, Event::Step { .. }), self.order.steps / 2, Duration::ZERO);
+        let in_the_middle = Aim::Event(
+            |event| matches!(event, Event::Step { .. }),
+            self.order.steps / 2,
+            Duration::ZERO,
+        );
         if !self.strike(&halfway, in_the_middle, &mut toll)? {
             return Err("the training was over before it could be killed".into());
         }
@@ -334,7 +342,10 @@ impl Whole {
         match aim {
             Aim::After(delay) => pass(&heard, start + delay),
             Aim::Event(is_meant, step, delay) => {
-                while heard.recv().is_ok_and(|event| !(is_meant(&event) && event.step() >= step)) {}
+                while heard
+                    .recv()
+                    .is_ok_and(|event| !(is_meant(&event) && event.step() >= step))
+                {}
                 pass(&heard, Instant::now() + delay);
             }
             Aim::Call(_) => while heard.recv().is_ok() {},
@@ -345,7 +356,8 @@ impl Whole {
         let status = child.wait()?;
         if let Some(code) = status.code() {
             if code != 0 {
-                toll.mismatches.push(format!("{aim:?}: ended with {code}: {}", self.complaint()));
+                toll.mismatches
+                    .push(format!("{aim:?}: ended with {code}: {}", self.complaint()));
             }
             return Ok(false);
         }
@@ -450,9 +462,14 @@ impl Whole {
         let mut command = match aim {
             Some(Aim::Call(number)) => {
                 let calls = "write,openat,fsync,fdatasync,rename,unlink,ftruncate,mkdir,flock";
-                let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:signal=SIGKILL:when={number}"));
+                let (trace, inject) = (
+                    format!("trace={calls}"),
+                    format!("inject={calls}:signal=SIGKILL:when={number}"),
+                );
                 let mut strace = Command::new("strace");
-                strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]).arg(&self.gany);
+                strace
+                    .args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+                    .arg(&self.gany);
                 strace
             }
             _ => Command::new(&self.gany),
@@ -469,7 +486,10 @@ impl Whole {
 
     /// What the latest process said on standard error.
     fn complaint(&self) -> String {
-        fs::read_to_string(self.place.join("stderr")).unwrap_or_default().trim().to_owned()
+        fs::read_to_string(self.place.join("stderr"))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
     }
 
     /// A folder in which nothing is.

@@ -16,16 +16,14 @@ use std::time::Instant;
 /// A reader under its name. It must return, whatever the bytes are.
 type Target = fn(&[u8]);
 
-const TARGETS: &[(&str, Target)] = &[
-    ("events", events),
-    ("settings", settings),
-    ("checkpoint", checkpoint),
-];
+const TARGETS: &[(&str, Target)] = &[("events", events), ("settings", settings), ("checkpoint", checkpoint)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let chosen = words.first().and_then(|name| TARGETS.iter().find(|(known, _)| known == name));
+    let chosen = words
+        .first()
+        .and_then(|name| TARGETS.iter().find(|(known, _)| known == name));
     let number = |at: usize, otherwise: u64| words.get(at).map_or(Ok(otherwise), |text| text.parse());
     let (Some((name, target)), Ok(count), Ok(seed)) = (chosen, number(1, 1_000_000), number(2, 0)) else {
         let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
@@ -111,7 +109,9 @@ fn events(bytes: &[u8]) {
         assert!(log.end as usize <= input.len());
         csv(&log.events);
         let mut file = EventFile::new(vec![], Path::new("no-such-run"));
-        log.events.iter().for_each(|event| file.write(event).expect("memory can be written"));
+        log.events
+            .iter()
+            .for_each(|event| file.write(event).expect("memory can be written"));
     }
 }
 
@@ -122,7 +122,8 @@ const SETTINGS: &str = r#"{"checkpoint_every":null,"data":"ring","data.classes":
 fn settings(bytes: &[u8]) {
     for input in [bytes, &edited(SETTINGS.as_bytes(), bytes)] {
         let path = Path::new("config.json");
-        let order = parse_settings(input, path).and_then(|settings| Order::of(&settings, path, Length::Steps(0), vec![]));
+        let order =
+            parse_settings(input, path).and_then(|settings| Order::of(&settings, path, Length::Steps(0), vec![]));
         let Ok(order) = order else { continue };
         if let Ok(entry) = models::find(&order.system) {
             let _ = models::resolve(entry.card.id, &entry.defaults(), &order.changes);
@@ -164,11 +165,25 @@ mod tests {
 
     #[test]
     fn what_is_edited_is_valid_before() {
-        assert_eq!(events::parse_events(EVENTS.as_bytes(), Path::new("e")).unwrap().events.len(), 8);
+        assert_eq!(
+            events::parse_events(EVENTS.as_bytes(), Path::new("e"))
+                .unwrap()
+                .events
+                .len(),
+            8
+        );
         let settings = parse_settings(SETTINGS.as_bytes(), Path::new("c")).unwrap();
-        assert_eq!(Order::of(&settings, Path::new("c"), Length::Steps(0), vec![]).unwrap().seed, 7);
+        assert_eq!(
+            Order::of(&settings, Path::new("c"), Length::Steps(0), vec![])
+                .unwrap()
+                .seed,
+            7
+        );
         let header = [BEFORE_DIGEST, &"0".repeat(64), AFTER_DIGEST].concat();
-        assert_eq!(checkpoint::parse(&signed(header.into()), Path::new("s")).unwrap().step, 3);
+        assert_eq!(
+            checkpoint::parse(&signed(header.into()), Path::new("s")).unwrap().step,
+            3
+        );
     }
 
     #[test]

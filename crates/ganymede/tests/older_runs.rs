@@ -51,11 +51,19 @@ fn a_checkpoint_of_the_first_version_loads() {
 fn it_makes_the_samples_that_it_made() {
     let mut sampler = Sampler::open(&fixtures().join("run-v1")).unwrap();
     let points = fs::read_to_string(fixtures().join("samples-v1/points.csv")).unwrap();
-    let expected: Vec<f32> = points.lines().skip(1).flat_map(|line| line.split(',')).map(|x| x.parse().unwrap()).collect();
+    let expected: Vec<f32> = points
+        .lines()
+        .skip(1)
+        .flat_map(|line| line.split(','))
+        .map(|x| x.parse().unwrap())
+        .collect();
     assert_eq!(expected.len(), 8);
     for (got, expected) in sampler.samples(0, 0, 4, None).iter().zip(&expected) {
         // Other instruction sets add in another order.
-        assert!((got - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{got} is not {expected}");
+        assert!(
+            (got - expected).abs() <= 1e-5 * expected.abs().max(1.0),
+            "{got} is not {expected}"
+        );
     }
 }
 
@@ -93,10 +101,16 @@ fn settings_that_a_later_version_adds_are_at_their_defaults_and_said() {
          settings.z_dim = {default}."
     );
     assert_eq!(training.notes(), std::slice::from_ref(&note));
-    let warning = Event::Warning { step: 40, message: note };
+    let warning = Event::Warning {
+        step: 40,
+        message: note,
+    };
     assert_eq!(events(&run).iter().filter(|event| **event == warning).count(), 1);
     let settings = training.folder().read_settings().unwrap();
-    assert_eq!((&settings["settings.z_dim"], &settings["precision"]), (&default, &json!("f32")));
+    assert_eq!(
+        (&settings["settings.z_dim"], &settings["precision"]),
+        (&default, &json!("f32"))
+    );
     drop(training);
     // Now it has them, and nothing is said any more.
     assert_eq!(go_on(&run, 80).notes(), [] as [&str; 0]);
@@ -110,7 +124,9 @@ fn a_setting_that_is_missing_is_no_licence_to_change_it() {
     order.changes.push(("generator.learning_rate".into(), "0.5".into()));
     let refused = Training::resume(order, &run).err().unwrap().to_string();
     assert!(
-        refused.contains(&format!("got 1 changed: settings.generator.learning_rate: {default} -> 0.5: ")),
+        refused.contains(&format!(
+            "got 1 changed: settings.generator.learning_rate: {default} -> 0.5: "
+        )),
         "{refused}"
     );
 }
@@ -120,7 +136,13 @@ fn settings_that_are_no_run_s_are_named() {
     let (_there, run) = run();
     without_setting(&run, "system");
     let refused = Training::order_of(&run, None, vec![]).unwrap_err();
-    let expected = "expected the settings of a run, got something else (`system`: invalid type: null, expected a string): ";
+    let expected =
+        "expected the settings of a run, got something else (`system`: invalid type: null, expected a string): ";
     assert!(refused.to_string().starts_with(expected), "{refused}");
-    assert!(refused.hint().unwrap().starts_with("the file was changed by hand or written by a newer version"));
+    assert!(
+        refused
+            .hint()
+            .unwrap()
+            .starts_with("the file was changed by hand or written by a newer version")
+    );
 }

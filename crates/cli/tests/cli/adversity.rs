@@ -169,7 +169,10 @@ fn a_clock_that_jumps() {
     let order = ORDER.replace("--steps 200", "--steps 2000");
     place.does(&format!("{order} --out whole"));
     let a_year = Duration::from_secs(31_557_600);
-    for (year, at) in [("2126", SystemTime::UNIX_EPOCH + 156 * a_year), ("1970", SystemTime::UNIX_EPOCH)] {
+    for (year, at) in [
+        ("2126", SystemTime::UNIX_EPOCH + 156 * a_year),
+        ("1970", SystemTime::UNIX_EPOCH),
+    ] {
         let run = format!("in{year}");
         let mut child = place.start(&format!("{order} --out {run}"));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -179,7 +182,10 @@ fn a_clock_that_jumps() {
         // All that was made so far was made in that year.
         let events = String::from_utf8(place.read(format!("{run}/events.jsonl"))).unwrap();
         let (before, after) = events.split_once("\"at\":\"").unwrap();
-        place.write(&format!("{run}/events.jsonl"), format!("{before}\"at\":\"{year}{}", &after[4..]));
+        place.write(
+            &format!("{run}/events.jsonl"),
+            format!("{before}\"at\":\"{year}{}", &after[4..]),
+        );
         for inside in [".", "samples", "checkpoints"] {
             for name in place.names(&format!("{run}/{inside}")) {
                 let file = File::open(place.path(&format!("{run}/{inside}/{name}"))).unwrap();
@@ -201,7 +207,10 @@ fn two_processes_on_one_run() {
     // It must not wait for its listener.
     drop(lines);
     let hint = "wait for it or stop it with Ctrl-C, or choose another folder with `--out`; reading the run is fine";
-    let locked = format!("error: another process ({}) is writing this run: run\n\nhint: {hint}", child.id());
+    let locked = format!(
+        "error: another process ({}) is writing this run: run\n\nhint: {hint}",
+        child.id()
+    );
     place.refuses("train --resume run", &locked);
     place.refuses(
         &format!("{ORDER} --out run"),
@@ -212,7 +221,10 @@ fn two_processes_on_one_run() {
     place.does("events run --format csv -o run.csv");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(Path::new(&place.path("run/lock")).exists(), "what the dead process left");
+    assert!(
+        Path::new(&place.path("run/lock")).exists(),
+        "what the dead process left"
+    );
     place.does("train --resume run --steps 20");
     assert!(matches!(said(&place, "run").pop(), Some(Event::Finished { .. })));
 }

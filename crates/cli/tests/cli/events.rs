@@ -13,7 +13,11 @@ fn lines_are_the_run_s_own() {
     assert_eq!(lines.as_bytes(), place.read("run/events.jsonl"));
     place.does("events run -o copy.jsonl");
     assert_eq!(place.read("copy.jsonl"), lines.as_bytes());
-    assert_eq!(place.does("events run --follow"), lines, "it is over, so there is nothing to wait for");
+    assert_eq!(
+        place.does("events run --follow"),
+        lines,
+        "it is over, so there is nothing to wait for"
+    );
 }
 
 #[test]
@@ -28,11 +32,18 @@ fn a_table_holds_every_scalar() {
     assert_eq!(names[..3], ["step", "seconds", "images"]);
     let events = read_events(&place.path("run/events.jsonl")).unwrap().events;
     for event in events {
-        let Event::Step { step, images, scalars, .. } = event else { continue };
+        let Event::Step {
+            step, images, scalars, ..
+        } = event
+        else {
+            continue;
+        };
         let row = rows.next().unwrap();
         assert_eq!((row[0], row[2]), (&*step.to_string(), &*images.to_string()));
         let cells = names[3..].iter().zip(&row[3..]);
-        let read: Vec<(String, f64)> = cells.map(|(name, cell)| ((*name).to_owned(), cell.parse().unwrap())).collect();
+        let read: Vec<(String, f64)> = cells
+            .map(|(name, cell)| ((*name).to_owned(), cell.parse().unwrap()))
+            .collect();
         assert_eq!(read, scalars.into_iter().collect::<Vec<_>>());
     }
     assert_eq!(rows.next(), None);
@@ -52,7 +63,10 @@ fn tensorboard_gets_the_same_file_while_it_trains_and_afterwards() {
     }
     place.does("events run --format tensorboard --follow -o board");
     assert!(child.wait().unwrap().success());
-    assert_eq!(place.does("events run --format tensorboard"), "run/events.out.tfevents.ganymede\n");
+    assert_eq!(
+        place.does("events run --format tensorboard"),
+        "run/events.out.tfevents.ganymede\n"
+    );
     let (followed, whole) = ("board/events.out.tfevents.ganymede", "run/events.out.tfevents.ganymede");
     assert!(place.read(followed) == place.read(whole));
 }

@@ -46,7 +46,11 @@ impl Place {
         let gany = self.command(line);
         let mut shell = words(shell).into_iter();
         let mut command = Command::new(shell.next().unwrap());
-        command.args(shell).args(["-c", script]).arg(gany.get_program()).args(gany.get_args());
+        command
+            .args(shell)
+            .args(["-c", script])
+            .arg(gany.get_program())
+            .args(gany.get_args());
         self.prepare(&mut command);
         command
     }

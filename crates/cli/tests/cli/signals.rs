@@ -7,10 +7,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 
 /// Far too long to end by itself.
-const LONG: &str = "train gan --data ring --set width=8 --batch 8 --steps 1000000000 --checkpoint-every 1000 --out run --json";
+const LONG: &str =
+    "train gan --data ring --set width=8 --batch 8 --steps 1000000000 --checkpoint-every 1000 --out run --json";
 
 fn send(signal: &str, to: &Child) {
-    let told = Command::new("sh").args(["-c", &format!("kill -{signal} {}", to.id())]).status();
+    let told = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {}", to.id())])
+        .status();
     assert!(told.unwrap().success());
 }
 

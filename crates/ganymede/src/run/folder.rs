@@ -84,7 +84,10 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 }
 
 /// The time now in UTC, to the second, as in `2026-05-04T03:02:01Z`. It is written down and nothing is decided by it.
-#[expect(clippy::disallowed_methods, reason = "this is the place to ask the clock for the time of day")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place to ask the clock for the time of day"
+)]
 pub fn now_utc() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -100,7 +103,15 @@ pub(super) fn seconds_since_1970(utc: &str) -> Option<u64> {
         .map(str::parse)
         .collect::<std::result::Result<_, _>>()
         .ok()?;
-    let [year @ 1970..=9999, month @ 1..=12, day @ 1..=31, hour @ ..24, minute @ ..60, second @ ..60] = parts[..] else {
+    let [
+        year @ 1970..=9999,
+        month @ 1..=12,
+        day @ 1..=31,
+        hour @ ..24,
+        minute @ ..60,
+        second @ ..60,
+    ] = parts[..]
+    else {
         return None;
     };
     let year = year - u64::from(month <= 2);
@@ -582,7 +593,13 @@ mod tests {
             assert_eq!(utc(seconds), expected);
             assert_eq!(seconds_since_1970(expected), Some(seconds));
         }
-        for other in ["", "t", "2026-05-04T03:02:01", "2026-13-04T03:02:01Z", "1969-12-31T23:59:59Z"] {
+        for other in [
+            "",
+            "t",
+            "2026-05-04T03:02:01",
+            "2026-13-04T03:02:01Z",
+            "1969-12-31T23:59:59Z",
+        ] {
             assert_eq!(seconds_since_1970(other), None, "{other}");
         }
     }

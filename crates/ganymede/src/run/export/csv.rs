@@ -50,7 +50,9 @@ pub fn csv(events: &[Event]) -> String {
         for name in &names {
             text += ",";
             // The debug form is the shortest that comes back, and short for large and small numbers too.
-            text += &scalars.get(*name).map_or_else(String::new, |value| format!("{value:?}"));
+            text += &scalars
+                .get(*name)
+                .map_or_else(String::new, |value| format!("{value:?}"));
         }
         text += "\n";
     }

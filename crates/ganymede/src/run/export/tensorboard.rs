@@ -96,7 +96,9 @@ impl<W: Write> EventFile<W> {
                 self.record(*step, summary)?;
             }
             Event::Sample { step, path } => {
-                let png = inside(&self.run, path).and_then(|path| fs::read(path).ok()).unwrap_or_default();
+                let png = inside(&self.run, path)
+                    .and_then(|path| fs::read(path).ok())
+                    .unwrap_or_default();
                 if let Some((width, height, colours)) = png_header(&png) {
                     let mut summary = Message::default();
                     summary.message(5, |summary| {
@@ -163,7 +165,11 @@ fn masked_crc(bytes: &[u8]) -> [u8; 4] {
 /// Width, height and number of channels of a PNG, from its header.
 fn png_header(png: &[u8]) -> Option<(u64, u64, u64)> {
     let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..18)?;
-    let side = |at: usize| header[at..at + 4].iter().fold(0, |side, byte| side << 8 | u64::from(*byte));
+    let side = |at: usize| {
+        header[at..at + 4]
+            .iter()
+            .fold(0, |side, byte| side << 8 | u64::from(*byte))
+    };
     let channels = match header[9] {
         0 => 1,
         4 => 2,
@@ -302,7 +308,16 @@ mod tests {
         let first = [bytes("version"), bytes("scalars")].concat();
         let (nothing, others) = (vec![], ["minus_infinity", "image", "restart", "after"].map(bytes));
         let [minus_infinity, image, restart, after] = others;
-        let expected = [nothing.clone(), first, minus_infinity, image, nothing.clone(), nothing, restart, after];
+        let expected = [
+            nothing.clone(),
+            first,
+            minus_infinity,
+            image,
+            nothing.clone(),
+            nothing,
+            restart,
+            after,
+        ];
         for (event, expected) in events.iter().zip(expected) {
             let begin = file.to.len();
             file.write(event).unwrap();
