@@ -224,6 +224,7 @@ impl Whole {
             save: Duration::ZERO,
             report: Duration::ZERO,
         };
+        whole.fresh("whole")?;
         let start = Instant::now();
         let mut child = whole.command(None, "whole").stdout(Stdio::piped()).spawn()?;
         let heard = listen(child.stdout.take().expect("it was asked for"));
