@@ -6,12 +6,14 @@ mod bench;
 mod classifier;
 mod data;
 mod eval;
+mod events;
 mod failure;
 mod models;
 mod output;
 mod picture;
 mod progress;
 mod sample;
+mod signals;
 mod train;
 mod welcome;
 
@@ -43,6 +45,7 @@ enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
     Eval(eval::Args),
+    Events(events::Args),
     Models(models::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Eval(args)) => eval::run(&args),
+            Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, quoted, try_print};
 use crate::picture::Grid;
 use crate::progress::{Progress, warning};
+use crate::signals::{self, STOP};
 use clap::ValueEnum;
 use ganymede::data::{Dataset, Fit, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
@@ -13,7 +14,6 @@ use ganymede::run::{Ending, EvalEvery, Length, Order, Training};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Train a system on pictures or points
 ///
@@ -157,9 +157,6 @@ const MAIN_MINUTES: f64 = 3.0;
 /// Where runs go by themselves.
 const RUNS: &str = "runs";
 
-/// Exit code of a training that Ctrl-C has stopped, as shells have it, so that what follows `&&` is not done.
-const STOPPED: u8 = 130;
-
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     if args.system.as_deref() == Some("classifier") {
         return train_classifier(&args);
@@ -178,9 +175,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         choice.iter().for_each(|choice| print(choice));
         let slow = slowness(training.precision());
         slow.iter().for_each(|slow| print(&warning(slow)));
-        // Those of a resumed run were shown when it began.
-        let notes = training.data().notes().iter();
-        notes.filter(|_| !is_resumed).for_each(|note| print(&warning(note)));
+        training.notes().iter().for_each(|note| print(&warning(note)));
         print("");
     }
     let grid = match training.data().shape() {
@@ -195,7 +190,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let folder = training.folder().path().to_owned();
     let mut progress = Progress::new(training.length(), folder, grid, args.json);
-    stop_on_ctrl_c(&progress);
+    stop_on_signals(&progress);
     let ended = training.run(&STOP, &mut |event| progress.see(event));
     progress.end();
     let ending = ended?;
@@ -206,7 +201,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     Ok(match ending {
         Ending::Finished => ExitCode::SUCCESS,
-        Ending::Stopped => ExitCode::from(STOPPED),
+        Ending::Stopped => ExitCode::from(signals::exit_code()),
     })
 }
 
@@ -432,26 +427,15 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((parts.0.trim().to_owned(), parts.1.trim().to_owned()))
 }
 
-/// Set by the first Ctrl-C.
-static STOP: AtomicBool = AtomicBool::new(false);
-
-fn stop_on_ctrl_c(progress: &Progress) {
+fn stop_on_signals(progress: &Progress) {
     let bar = progress.bar();
-    let handler = move || {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(STOPPED.into());
+    signals::stop_on_signals(move |text| match &bar {
+        Some(bar) => bar.println(format!("  {text}")),
+        None => {
+            use std::io::Write;
+            _ = writeln!(anstream::stderr(), "{text}");
         }
-        let text = "Saving after this step; Ctrl-C again quits at once.";
-        match &bar {
-            Some(bar) => bar.println(format!("  {text}")),
-            None => {
-                use std::io::Write;
-                _ = writeln!(anstream::stderr(), "{text}");
-            }
-        }
-    };
-    // Where no handler can be set, Ctrl-C ends the program at once, and the last checkpoint is there.
-    let _ = ctrlc::set_handler(handler);
+    });
 }
 
 /// What is about to be trained on what.

@@ -1,5 +1,5 @@
-//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16
-//! costs, or for `metrics` how near measures are to the reference packages.
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
+//! `metrics` how near measures are to the reference packages, for `survive` what a kill costs.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod cgan;
@@ -9,6 +9,7 @@ mod judge;
 mod metrics;
 mod precision;
 mod record;
+mod survive;
 mod training;
 mod wgan;
 mod wgan_gp;
@@ -30,6 +31,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
+    ("survive", survive::evidence),
 ];
 
 fn main() -> ExitCode {

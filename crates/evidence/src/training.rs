@@ -8,7 +8,7 @@ use ganymede::run::{Event, Length, Order, Pictures, Stamp, Training, grid_png, r
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Settings over a system's defaults.
 pub(crate) type Changes<'a> = &'a [(&'a str, &'a str)];
@@ -58,15 +58,14 @@ pub(crate) fn train_in_parts(
     };
     println!("training {name}: {steps} steps");
     let mut training = Training::begin(order, &path)?;
-    let stop = AtomicBool::new(false);
     let mut seconds = 0.0;
     for &at in stops {
-        stop.store(false, Ordering::Relaxed);
+        let stop = OnceLock::new();
         training.run(&stop, &mut |event| {
             if let Event::Step { step, seconds: s, .. } = event {
                 seconds = *s;
                 if *step >= at {
-                    stop.store(true, Ordering::Relaxed);
+                    let _ = stop.set("to be measured".to_owned());
                 }
             }
         })?;

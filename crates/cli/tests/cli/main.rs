@@ -1,7 +1,11 @@
 //! The command as a person runs it: the real binary, in a folder of its own, with everything it says written down here.
+mod adversity;
 mod bench;
 mod eval;
+mod events;
 mod messages;
 mod place;
 mod resume;
+mod signals;
+mod survive;
 mod verbs;

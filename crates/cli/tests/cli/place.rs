@@ -28,13 +28,56 @@ impl Place {
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gany"));
+        self.prepare(command.args(words(line)));
         command
-            .args(words(line))
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env("GANY_CACHE", self.path("cache"))
             .env_remove("GANY_ISA")
             .stdin(Stdio::null());
+    }
+
+    /// A script in which `"$0" "$@"` is `gany` with these words, in a shell that `shell` starts.
+    #[cfg(unix)]
+    fn in_shell(&self, shell: &str, script: &str, line: &str) -> Command {
+        let gany = self.command(line);
+        let mut shell = words(shell).into_iter();
+        let mut command = Command::new(shell.next().unwrap());
         command
+            .args(shell)
+            .args(["-c", script])
+            .arg(gany.get_program())
+            .args(gany.get_args());
+        self.prepare(&mut command);
+        command
+    }
+
+    /// Runs a script in which `"$0" "$@"` is `gany` with these words.
+    #[cfg(unix)]
+    pub(crate) fn script(&self, script: &str, line: &str) -> Ran {
+        self.in_shell("sh", script, line).output().unwrap().into()
+    }
+
+    /// Runs such a script with mounts of its own, or nothing where the system does not let it.
+    #[cfg(unix)]
+    pub(crate) fn script_with_mounts(&self, script: &str, line: &str) -> Option<Ran> {
+        let shell = "unshare --user --map-root-user --mount sh";
+        let is_allowed = |ran: std::io::Result<Output>| ran.is_ok_and(|output| output.status.success());
+        if !is_allowed(self.in_shell(shell, "mount -t tmpfs tmpfs .", "").output()) {
+            eprintln!("SKIPPED: this system allows no mounts");
+            return None;
+        }
+        Some(self.in_shell(shell, script, line).output().unwrap().into())
+    }
+
+    /// Starts such a script, to be talked to while it runs.
+    #[cfg(unix)]
+    pub(crate) fn start_in(&self, script: &str, line: &str) -> Child {
+        let mut command = self.in_shell("sh", script, line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs `gany` with these words; quotes hold words together.

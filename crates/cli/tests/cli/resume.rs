@@ -1,14 +1,10 @@
 //! A run that was stopped and resumed is the run that was not.
 #![cfg(unix)]
 use crate::place::Place;
-use ganymede::run::{Checkpoint, checkpoint, events, read_events};
+use ganymede::run::{Event, checkpoint, events, read_events};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
-
-fn saved(place: &Place, file: &str) -> Checkpoint<'static> {
-    checkpoint::load(&place.path(file)).unwrap()
-}
 
 /// Trains with and without a Ctrl-C after some steps, and compares everything but times.
 fn stopped_is_uninterrupted(order: &str, steps: u64, stop_after: u64) {
@@ -35,27 +31,36 @@ fn stopped_is_uninterrupted(order: &str, steps: u64, stop_after: u64) {
     assert!((stop_after..steps).contains(&stopped_at), "{stopped_at}");
 
     place.does("train --resume parts --json");
-    let end = format!("checkpoints/step-{steps:07}.safetensors");
-    let (whole, parts) = (
-        saved(&place, &format!("whole/{end}")),
-        saved(&place, &format!("parts/{end}")),
-    );
-    assert_eq!(whole.step, parts.step);
-    assert!(whole.tensors == parts.tensors, "the states differ");
-    assert_eq!(place.names("whole/samples"), place.names("parts/samples"));
-    for sample in place.names("whole/samples") {
-        let [one, other] = ["whole", "parts"].map(|run| place.read(format!("{run}/samples/{sample}")));
-        assert!(one == other, "{sample} differs");
-    }
-    let said = |run: &str| {
-        let log = read_events(&place.path(&format!("{run}/events.jsonl"))).unwrap();
-        events::without_wall_clock(&log.events)
-    };
-    assert_eq!(said("whole"), said("parts"));
+    are_equal(&place, "whole", "parts");
     for run in ["whole", "parts"] {
         place.does(&format!("sample {run} -n 8 -o {run}.png"));
     }
     assert!(place.read("whole.png") == place.read("parts.png"));
+}
+
+/// Compares two runs in their last state, their samples and their events, but for times.
+#[track_caller]
+pub(crate) fn are_equal(place: &Place, one: &str, other: &str) {
+    let last = |run: &str| {
+        let name = place.names(&format!("{run}/checkpoints")).pop();
+        checkpoint::load(&place.path(&format!("{run}/checkpoints/{}", name.unwrap()))).unwrap()
+    };
+    let (of_one, of_other) = (last(one), last(other));
+    assert_eq!(of_one.step, of_other.step);
+    assert!(of_one.tensors == of_other.tensors, "the states differ");
+    let samples = place.names(&format!("{one}/samples"));
+    assert_eq!(samples, place.names(&format!("{other}/samples")));
+    for sample in samples {
+        let [of_one, of_other] = [one, other].map(|run| place.read(format!("{run}/samples/{sample}")));
+        assert!(of_one == of_other, "{sample} differs");
+    }
+    let said = |run: &str| events::without_wall_clock(&said(place, run));
+    assert_eq!(said(one), said(other));
+}
+
+/// The events of a run.
+pub(crate) fn said(place: &Place, run: &str) -> Vec<Event> {
+    read_events(&place.path(&format!("{run}/events.jsonl"))).unwrap().events
 }
 
 #[test]

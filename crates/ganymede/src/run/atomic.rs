@@ -1,5 +1,6 @@
 //! Files that are replaced as a whole or not at all.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,19 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Whether a file name is one that a killed process may have left behind.
-pub(super) fn is_partial(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(".partial")
+pub(super) fn is_partial(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(b".partial")
+}
+
+/// Removes what a process left in `folder` that was killed while it wrote. Only for whoever holds the lock: nobody else is
+/// writing there now.
+pub(super) fn remove_partial(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_partial(&entry.file_name())) {
+        // It is in nobody's way, and is tried again the next time.
+        let _ = fs::remove_file(entry.path());
+    }
 }
 
 /// Writes `path` through `fill`: whatever goes wrong, the old file stays as it was and no temporary file is left.
@@ -42,11 +54,7 @@ pub(super) fn replace_through<W: Write>(
         filled?;
         synced.sync_all()?;
         fs::rename(&partial, path)?;
-        sync_folder(match path.parent() {
-            // A bare file name lies in the current folder.
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        })
+        sync_parent(path)
     })();
     written.map_err(|source| {
         // The write has failed already; a failing removal would add nothing to what the user can do about it.
@@ -55,15 +63,20 @@ pub(super) fn replace_through<W: Write>(
     })
 }
 
-/// Makes a rename in `folder` survive a power cut.
+/// Makes it survive a power cut that `path` was made or renamed.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        // A bare name lies in the current folder.
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(parent)?.sync_all()
 }
 
 /// Only Unix can open a folder to sync it.
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

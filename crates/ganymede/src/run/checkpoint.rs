@@ -6,6 +6,7 @@
 //! - `ganymede`: a JSON object with `format_version`, `step` and `meta`.
 //!
 //! A checkpoint is written beside its place, synced and then renamed into it: a reader sees the old files or the new one.
+//! One of an older format is brought to the present one when it is loaded, a format at a time.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -21,8 +22,15 @@ use super::atomic;
 use super::error::{Result, RunError};
 use super::folder::{RunFolder, step_of};
 
-/// The format that this version writes, and the only one it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The format that this version writes. It reads this one and all before it.
+pub const FORMAT_VERSION: u32 = MIGRATIONS.len() as u32 + 1;
+
+/// Brings a checkpoint of one format to the next, whose number the caller writes down. Fails with what is wrong.
+type Migration = fn(&mut Checkpoint<'static>) -> std::result::Result<(), String>;
+
+/// Number i, from 0, brings format i + 1 to format i + 2. None is ever removed: a checkpoint of the first release loads for
+/// ever.
+const MIGRATIONS: &[Migration] = &[];
 
 /// How many numbered checkpoints a run keeps unless told otherwise: the newest, and one before it should that be damaged.
 pub const KEEP_LAST: usize = 2;
@@ -110,14 +118,19 @@ struct Head<'a> {
 pub fn save(folder: &RunFolder, checkpoint: &Checkpoint, keep_last: usize) -> Result<PathBuf> {
     let path = folder.checkpoint_file(checkpoint.step);
     save_through(&path, checkpoint, |file| file)?;
-    remove_partial(&folder.checkpoints_folder());
+    keep_newest(folder, checkpoint.step, keep_last)?;
+    Ok(path)
+}
+
+/// Removes all numbered checkpoints but that of `step` and the newest `keep_last` (at least one).
+pub(super) fn keep_newest(folder: &RunFolder, step: u64, keep_last: usize) -> Result<()> {
     let numbered = list(folder)?;
-    for (step, old) in &numbered[..numbered.len().saturating_sub(keep_last.max(1))] {
-        if *step != checkpoint.step {
+    for (of, old) in &numbered[..numbered.len().saturating_sub(keep_last.max(1))] {
+        if *of != step {
             fs::remove_file(old).map_err(|source| RunError::io("remove", old, source))?;
         }
     }
-    Ok(path)
+    Ok(())
 }
 
 /// Saves a checkpoint under a name of its own, such as `best`, to be kept until that name is used again.
@@ -164,27 +177,38 @@ pub fn load_latest(folder: &RunFolder) -> Result<Checkpoint<'static>> {
     }
 }
 
-/// Loads a checkpoint and checks every byte of it.
+/// Loads a checkpoint, checks every byte of it, and brings it to the present format.
 ///
 /// # Errors
-/// [`RunError::CheckpointDamaged`], naming the one before it; [`RunError::CheckpointFormat`]; [`RunError::Io`].
+/// [`RunError::CheckpointDamaged`], naming the one before it; [`RunError::CheckpointFormat`] for a later format;
+/// [`RunError::Io`].
 pub fn load(path: &Path) -> Result<Checkpoint<'static>> {
-    let fault = match read(path) {
-        Ok(checkpoint) if checkpoint.format_version == FORMAT_VERSION => return Ok(checkpoint),
-        Ok(Checkpoint {
-            format_version: got, ..
-        }) => {
-            return Err(RunError::CheckpointFormat {
-                expected: FORMAT_VERSION,
-                got,
-                path: path.to_owned(),
-            });
-        }
-        Err(fault) => fault,
-    };
-    match fault {
-        Fault::Io(source) => Err(RunError::io("read", path, source)),
-        Fault::Damaged(reason) => {
+    let opened = File::open(path).and_then(|file| {
+        let size = file.metadata()?.len();
+        Ok((BufReader::new(file), size))
+    });
+    let (file, size) = opened.map_err(|source| RunError::io("read", path, source))?;
+    load_from(file, size, MIGRATIONS, path)
+}
+
+/// Loads a checkpoint from the content of a file; errors name `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Checkpoint<'static>> {
+    load_from(bytes, bytes.len() as u64, MIGRATIONS, path)
+}
+
+fn load_from(file: impl Read, size: u64, migrations: &[Migration], path: &Path) -> Result<Checkpoint<'static>> {
+    match read(file, size).and_then(|checkpoint| migrated(checkpoint, migrations)) {
+        Ok(checkpoint) => Ok(checkpoint),
+        Err(Fault::Io(source)) => Err(RunError::io("read", path, source)),
+        Err(Fault::Format(got)) => Err(RunError::CheckpointFormat {
+            expected: migrations.len() as u32 + 1,
+            got,
+            path: path.to_owned(),
+        }),
+        Err(Fault::Damaged(reason)) => {
             let before = path
                 .parent()
                 .and_then(|folder| numbered(folder).ok())
@@ -204,6 +228,20 @@ pub fn load(path: &Path) -> Result<Checkpoint<'static>> {
     }
 }
 
+/// The checkpoint in the format that the last of the migrations leads to.
+fn migrated(
+    mut checkpoint: Checkpoint<'static>,
+    migrations: &[Migration],
+) -> std::result::Result<Checkpoint<'static>, Fault> {
+    let version = checkpoint.format_version;
+    let due = version.checked_sub(1).and_then(|done| migrations.get(done as usize..));
+    for migrate in due.ok_or(Fault::Format(version))? {
+        migrate(&mut checkpoint).map_err(Fault::Damaged)?;
+        checkpoint.format_version += 1;
+    }
+    Ok(checkpoint)
+}
+
 fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
@@ -218,15 +256,6 @@ fn numbered(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// Removes what a process left that was killed while it saved. The caller holds the lock, so nobody is saving now.
-fn remove_partial(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(atomic::is_partial)) {
-        // It is in nobody's way; the next save tries again.
-        let _ = fs::remove_file(entry.path());
-    }
 }
 
 fn save_through<W: Write>(path: &Path, checkpoint: &Checkpoint, wrap: impl FnOnce(File) -> W) -> Result<()> {
@@ -311,6 +340,8 @@ fn json(value: &impl Serialize) -> String {
 enum Fault {
     Io(io::Error),
     Damaged(String),
+    /// It is of this format, which no migration begins with.
+    Format(u32),
 }
 
 impl From<io::Error> for Fault {
@@ -326,13 +357,9 @@ fn damaged(reason: impl Into<String>) -> Fault {
     Fault::Damaged(reason.into())
 }
 
-/// Reads and checks a checkpoint, holding each tensor in memory once. Nothing in the file is trusted with an allocation
-/// larger than the file itself.
-fn read(path: &Path) -> std::result::Result<Checkpoint<'static>, Fault> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut file = BufReader::new(file);
-
+/// Reads and checks a checkpoint of `size` bytes in whatever format, holding each tensor in memory once. Nothing in the file
+/// is trusted with an allocation larger than the file itself.
+fn read(mut file: impl Read, size: u64) -> std::result::Result<Checkpoint<'static>, Fault> {
     let mut length = [0; 8];
     file.read_exact(&mut length)?;
     let header_size = u64::from_le_bytes(length);
@@ -529,11 +556,6 @@ mod tests {
     #[test]
     fn the_last_ones_and_named_ones_are_kept() {
         let (_there, folder) = folder();
-        fs::write(
-            folder.checkpoints_folder().join(".step-0000000.safetensors.partial"),
-            "left by a kill",
-        )
-        .unwrap();
         save_named(&folder, "best", &checkpoint(100)).unwrap();
         for step in [100, 200, 10_000_000, 300] {
             save(&folder, &checkpoint(step), KEEP_LAST).unwrap();
@@ -658,6 +680,58 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn older_formats_are_brought_up_one_at_a_time() {
+        // What later versions might do: name tensors anew, then write down the place in the data as batches.
+        let migrations: &[Migration] = &[
+            |checkpoint| {
+                for tensor in &mut checkpoint.tensors {
+                    tensor.name = tensor.name.replace("z.", "latent.");
+                }
+                Ok(())
+            },
+            |checkpoint| {
+                let examples = checkpoint.meta.remove("examples").and_then(|value| value.as_u64());
+                let batches = examples.ok_or("it does not say how many examples it has seen")? / 8;
+                checkpoint.meta.insert("batches".into(), json!(batches));
+                Ok(())
+            },
+        ];
+        let (_there, folder) = folder();
+        let loaded = |format_version, examples: Option<u64>| {
+            let meta = examples.map(|examples| ("examples".to_owned(), json!(examples)));
+            let saved = Checkpoint {
+                format_version,
+                meta: meta.into_iter().collect(),
+                ..checkpoint(1)
+            };
+            let path = save(&folder, &saved, KEEP_LAST).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            load_from(&bytes[..], bytes.len() as u64, migrations, &path)
+        };
+        let from_first = loaded(1, Some(80)).unwrap();
+        assert_eq!(from_first.format_version, 3);
+        assert_eq!(from_first.tensors[0].name, "latent.weight");
+        assert_eq!(from_first.meta, [("batches".to_owned(), json!(10))].into());
+        let from_second = loaded(2, Some(80)).unwrap();
+        assert_eq!(
+            from_second.tensors[0].name, "z.weight",
+            "the first migration lies behind it"
+        );
+        assert_eq!(from_second.meta, from_first.meta);
+        assert_eq!(loaded(3, Some(80)).unwrap().meta["examples"], 80);
+
+        let refused = loaded(2, None).unwrap_err().to_string();
+        assert!(
+            refused.contains("it does not say how many examples it has seen"),
+            "{refused}"
+        );
+        for unknown in [0, 4, u32::MAX] {
+            let refused = loaded(unknown, Some(80));
+            assert!(matches!(refused, Err(RunError::CheckpointFormat { expected: 3, got, .. }) if got == unknown));
+        }
     }
 
     #[test]

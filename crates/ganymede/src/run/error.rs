@@ -93,9 +93,9 @@ pub enum RunError {
         path: PathBuf,
     },
     /// A checkpoint was written in a format this version does not know.
-    #[error("expected a checkpoint of format {expected}, got format {got}: {}", path.display())]
+    #[error("expected a checkpoint of format {expected} or older, got format {got}: {}", path.display())]
     CheckpointFormat {
-        /// The format that this version writes and reads.
+        /// The newest format that this version reads.
         expected: u32,
         /// The format of the file.
         got: u32,
@@ -160,12 +160,27 @@ impl RunError {
     /// The way out, where one is known: whole sentences without a full stop at the end.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            RunError::Io { source, .. } => match source.kind() {
+            RunError::Io { source, doing, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     "the disk is full; what was saved before is untouched, so make room and go on with `--resume`".into()
                 }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                io::ErrorKind::FileTooLarge => {
+                    "files may not grow that large here (`ulimit -f` shows a limit); what was saved before is untouched, so \
+                     lift it and go on with `--resume`"
+                        .into()
+                }
+                io::ErrorKind::PermissionDenied if *doing == "read" => {
+                    "this user may not read it; `ls -l` shows who may".into()
+                }
+                io::ErrorKind::PermissionDenied => {
                     "this user may not write there; choose another folder with `--out`".into()
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "nothing can be written there; copy the run elsewhere to go on with it, or choose another folder with `--out`"
+                        .into()
+                }
+                _ if is_out_of_handles(source) => {
+                    "this process may not open more files; allow it with `ulimit -n 1024` and go on with `--resume`".into()
                 }
                 io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                     "a file is in the way; choose another folder with `--out`".into()
@@ -194,10 +209,7 @@ impl RunError {
             RunError::CheckpointDamaged { previous: None, .. } => {
                 "there is no checkpoint before it; restore the file from a copy, or begin a new run with another `--out`".into()
             }
-            RunError::CheckpointFormat { expected, got, .. } if got > expected => {
-                "it was written by a newer version; update `gany`".into()
-            }
-            RunError::CheckpointFormat { .. } => "it was written by an older version; use that one to go on with it".into(),
+            RunError::CheckpointFormat { .. } => "it was written by a newer version; update `gany`".into(),
             RunError::CheckpointName { .. } => "`best` or `before-surgery`, for example".into(),
             RunError::TensorBytes { .. }
             | RunError::TensorName { .. }
@@ -217,8 +229,18 @@ impl RunError {
     }
 }
 
+/// Whether the process, or the whole system, has as many files open as it may: errors that have no kind of their own.
+pub(crate) fn is_out_of_handles(source: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    cfg!(unix) && matches!(source.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
 /// What the system said, in words that are the same on every system, where there are such words.
 fn said(source: &io::Error) -> String {
+    if is_out_of_handles(source) {
+        return "too many open files".to_owned();
+    }
     let kind = source.kind().to_string();
     let wordless = kind == "uncategorized error" || kind == "other error";
     if source.raw_os_error().is_some() && !wordless {
@@ -306,6 +328,21 @@ mod tests {
              hint: this user may not write there; choose another folder with `--out`",
         );
         says(
+            RunError::io("read", &a(), io::ErrorKind::PermissionDenied.into()),
+            "cannot read (permission denied): runs/a\n\nhint: this user may not read it; `ls -l` shows who may",
+        );
+        says(
+            io(io::ErrorKind::ReadOnlyFilesystem),
+            "cannot write (read-only filesystem or storage medium): runs/a/config.json\n\n\
+             hint: nothing can be written there; copy the run elsewhere to go on with it, or choose another folder with `--out`",
+        );
+        says(
+            io(io::ErrorKind::FileTooLarge),
+            "cannot write (file too large): runs/a/config.json\n\n\
+             hint: files may not grow that large here (`ulimit -f` shows a limit); what was saved before is untouched, so \
+             lift it and go on with `--resume`",
+        );
+        says(
             io(io::ErrorKind::NotADirectory),
             "cannot write (not a directory): runs/a/config.json\n\n\
              hint: a file is in the way; choose another folder with `--out`",
@@ -321,6 +358,11 @@ mod tests {
     fn the_system_s_own_words_are_replaced_where_there_are_better_ones() {
         let io = |code| RunError::io("write", Path::new("a"), io::Error::from_raw_os_error(code));
         assert_eq!(io(28).to_string(), "cannot write (no storage space): a");
+        says(
+            io(24),
+            "cannot write (too many open files): a\n\n\
+             hint: this process may not open more files; allow it with `ulimit -n 1024` and go on with `--resume`",
+        );
         // An input/output error of the disk has no kind of its own.
         assert!(io(5).to_string().contains("os error 5"));
     }
@@ -373,16 +415,7 @@ mod tests {
                 got: 2,
                 path: a(),
             },
-            "expected a checkpoint of format 1, got format 2: runs/a\n\nhint: it was written by a newer version; update `gany`",
-        );
-        says(
-            RunError::CheckpointFormat {
-                expected: 2,
-                got: 1,
-                path: a(),
-            },
-            "expected a checkpoint of format 2, got format 1: runs/a\n\n\
-             hint: it was written by an older version; use that one to go on with it",
+            "expected a checkpoint of format 1 or older, got format 2: runs/a\n\nhint: it was written by a newer version; update `gany`",
         );
         says(
             RunError::CheckpointName { name: "a/b".into() },

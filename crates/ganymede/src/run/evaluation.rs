@@ -2,7 +2,7 @@
 use super::error::RunError;
 use super::folder::{RunFolder, now_utc};
 use super::sampling::Sampler;
-use super::training::{Length, TrainError, order_from};
+use super::training::{Length, Order, TrainError};
 use crate::data::{self, DataError, Dataset, Shape, Want};
 use crate::metrics::classifier::{Classifier, ClassifierError, splits};
 use crate::metrics::evaluation::{Given, Plan};
@@ -137,7 +137,7 @@ pub struct RunFigures {
 pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Result<RunFigures, EvalError> {
     let mut sampler = Sampler::open_at(run, order.checkpoint.as_deref()).map_err(Box::new)?;
     let folder = RunFolder::open(run)?;
-    let trained = order_from(&folder.read_settings()?, Length::Steps(0), vec![]).map_err(Box::new)?;
+    let trained = Order::of(&folder.read_settings()?, folder.path(), Length::Steps(0), vec![])?;
     let want = match sampler.shape() {
         Shape::Picture {
             height,

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ pub struct EventLog {
     pub events: Vec<Event>,
     /// What is left after the last whole line: a process was killed while it wrote, or is writing just now.
     pub torn: Option<String>,
-    /// Where the last whole line ends, in bytes: where [`read_events_from`] goes on.
+    /// Where the last whole line ends, in bytes.
     pub end: u64,
 }
 
@@ -153,32 +153,22 @@ pub struct EventLog {
 /// # Errors
 /// [`RunError::Io`], and [`RunError::Event`] for a line, not the last one, that is not an event.
 pub fn read_events(path: &Path) -> Result<EventLog> {
-    read_events_from(path, 0)
+    parse_events(&content(path)?, path)
 }
 
-/// Reads the events after the first `offset` bytes, so that a reader can follow a run that goes on. A file shorter than
-/// that was rewound: it is read from its beginning, and [`EventLog::end`] is less than `offset`.
+fn content(path: &Path) -> Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(|source| RunError::io("read", path, source)),
+    }
+}
+
+/// The events in the content of a file; an error names `path`.
 ///
 /// # Errors
-/// Those of [`read_events`].
-pub fn read_events_from(path: &Path, offset: u64) -> Result<EventLog> {
-    let read = (|| {
-        let mut file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
-            opened => opened?,
-        };
-        let offset = if file.metadata()?.len() < offset { 0 } else { offset };
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok((bytes, offset))
-    })();
-    let (bytes, offset) = read.map_err(|source| RunError::io("read", path, source))?;
-
-    let mut log = EventLog {
-        end: offset,
-        ..EventLog::default()
-    };
+/// [`RunError::Event`] for a line, not the last one, that is not an event.
+pub fn parse_events(bytes: &[u8], path: &Path) -> Result<EventLog> {
+    let mut log = EventLog::default();
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     for (index, line) in lines.iter().enumerate() {
         let whole = line.ends_with(b"\n");
@@ -202,14 +192,57 @@ pub fn read_events_from(path: &Path, offset: u64) -> Result<EventLog> {
     Ok(log)
 }
 
+/// Reads the events of a run while it goes on, also where it is killed and resumed meanwhile.
+#[derive(Debug)]
+pub struct Follower {
+    path: PathBuf,
+    /// How many events were read, and where they end.
+    seen: usize,
+    end: usize,
+    /// The last line that was read: where another one ends there, the file was rewound.
+    last: Vec<u8>,
+}
+
+impl Follower {
+    /// Has read nothing yet.
+    pub fn new(folder: &RunFolder) -> Self {
+        Follower {
+            path: folder.events_file(),
+            seen: 0,
+            end: 0,
+            last: Vec::new(),
+        }
+    }
+
+    /// What was said since the last look. After a rewinding that begins with the latest [`Event::Resumed`]: what was said
+    /// before of later steps is void.
+    ///
+    /// # Errors
+    /// Those of [`read_events`].
+    pub fn look(&mut self) -> Result<Vec<Event>> {
+        let bytes = content(&self.path)?;
+        let EventLog { mut events, end, .. } = parse_events(&bytes, &self.path)?;
+        let is_rewound = !bytes.get(..self.end).is_some_and(|read| read.ends_with(&self.last));
+        let is_resumed = |event: &Event| matches!(event, Event::Resumed { .. });
+        let known = match is_rewound {
+            true => events.iter().rposition(is_resumed).unwrap_or(events.len()),
+            false => self.seen,
+        };
+        let whole = &bytes[..end as usize];
+        let last = whole.split_inclusive(|byte| *byte == b'\n').next_back();
+        (self.seen, self.end, self.last) = (events.len(), whole.len(), last.unwrap_or_default().to_owned());
+        Ok(events.split_off(known))
+    }
+}
+
 /// Drops events that belong to steps after `step`, the end of a finished run, and a torn last line; all at once, and
 /// without changing a byte of what stays.
 pub(super) fn drop_after(path: &Path, step: u64) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let log = read_events(path)?;
-    let bytes = fs::read(path).map_err(|source| RunError::io("read", path, source))?;
+    let bytes = content(path)?;
+    let log = parse_events(&bytes, path)?;
     let lines = bytes[..log.end as usize].split_inclusive(|byte| *byte == b'\n');
     let kept: Vec<&[u8]> = lines
         .zip(&log.events)
@@ -500,17 +533,41 @@ mod tests {
     #[test]
     fn a_follower_reads_only_what_is_new() {
         let (_there, folder) = folder();
+        let mut follower = Follower::new(&folder);
+        assert_eq!(follower.look().unwrap(), [], "there is no file yet");
         let mut writer = EventWriter::create(&folder).unwrap();
         writer.append(&started()).unwrap();
-        let first = read_events(&folder.events_file()).unwrap();
+        assert_eq!(follower.look().unwrap(), [started()]);
+        assert_eq!(follower.look().unwrap(), []);
         writer.append(&step(1, 0.1, 1.0)).unwrap();
-        let second = read_events_from(&folder.events_file(), first.end).unwrap();
-        assert_eq!(second.events, [step(1, 0.1, 1.0)]);
-        drop(writer);
-        EventWriter::resume(&folder, 0).unwrap();
-        let rewound = read_events_from(&folder.events_file(), second.end).unwrap();
-        assert_eq!(rewound.events, [started()]);
-        assert!(rewound.end < second.end);
+        writer.append(&step(2, 0.2, 1.0)).unwrap();
+        writer.file.write_all(b"{\"event\":\"st").unwrap();
+        assert_eq!(follower.look().unwrap(), [step(1, 0.1, 1.0), step(2, 0.2, 1.0)]);
+    }
+
+    #[test]
+    fn a_follower_notices_a_resumed_run_whatever_its_length() {
+        let resumed = || Event::Resumed {
+            step: 1,
+            at: "t".into(),
+        };
+        for steps_after in [0, 1, 5] {
+            let (_there, folder) = folder();
+            let mut follower = Follower::new(&folder);
+            let mut writer = EventWriter::create(&folder).unwrap();
+            [started(), step(1, 0.1, 1.0), step(2, 0.2, 1.0), step(3, 0.3, 1.0)]
+                .iter()
+                .for_each(|event| writer.append(event).unwrap());
+            assert_eq!(follower.look().unwrap().len(), 4);
+            let mut writer = EventWriter::resume(&folder, 1).unwrap();
+            if steps_after == 0 {
+                assert_eq!(follower.look().unwrap(), [], "rewound, and not resumed yet");
+            }
+            let mut said = vec![resumed()];
+            said.extend((2..2 + steps_after).map(|n| step(n, 0.7, 1.0)));
+            said.iter().for_each(|event| writer.append(event).unwrap());
+            assert_eq!(follower.look().unwrap(), said);
+        }
     }
 
     #[test]

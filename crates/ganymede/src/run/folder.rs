@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
@@ -84,12 +84,43 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The time now in UTC, to the second, as in `2026-05-04T03:02:01Z`.
+/// The time now in UTC, to the second, as in `2026-05-04T03:02:01Z`. It is written down and nothing is decided by it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place to ask the clock for the time of day"
+)]
 pub fn now_utc() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
     utc(seconds)
+}
+
+/// The inverse of [`utc`], after Howard Hinnant's `days_from_civil`; `None` for what is no such time.
+pub(super) fn seconds_since_1970(utc: &str) -> Option<u64> {
+    let parts: Vec<u64> = utc
+        .strip_suffix('Z')?
+        .split(['-', 'T', ':'])
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()
+        .ok()?;
+    let [
+        year @ 1970..=9999,
+        month @ 1..=12,
+        day @ 1..=31,
+        hour @ ..24,
+        minute @ ..60,
+        second @ ..60,
+    ] = parts[..]
+    else {
+        return None;
+    };
+    let year = year - u64::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 /// Seconds since 1970 as a date and time in UTC, after Howard Hinnant's `civil_from_days`.
@@ -180,10 +211,15 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Makes the folders inside, and removes what a killed process may have left half-written.
     fn make_inside(&self) -> Result<()> {
         for inside in [self.samples_folder(), self.checkpoints_folder()] {
             fs::create_dir_all(&inside).map_err(|source| RunError::io("make the folder", &inside, source))?;
+            atomic::remove_partial(&inside);
         }
+        atomic::remove_partial(&self.path);
+        // A parent that may not be opened is no reason not to train.
+        let _ = atomic::sync_parent(&self.path);
         Ok(())
     }
 
@@ -288,15 +324,16 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Io`], [`RunError::Json`].
     pub fn read_settings(&self) -> Result<Settings> {
-        read_json(&self.config_file(), "settings")
+        let path = self.config_file();
+        parse_settings(&read(&path)?, &path)
     }
 
-    /// Refuses settings that the run did not begin with.
+    /// Refuses other settings than those that the run began with.
     ///
     /// # Errors
-    /// [`RunError::SettingsChanged`] with every difference; those of [`RunFolder::read_settings`].
-    pub fn refuse_changed_settings(&self, new: &Settings) -> Result<()> {
-        let differences = differences(&self.read_settings()?, new);
+    /// [`RunError::SettingsChanged`] with every difference.
+    pub fn refuse_changed_settings(&self, began_with: &Settings, new: &Settings) -> Result<()> {
+        let differences = differences(began_with, new);
         if differences.is_empty() {
             return Ok(());
         }
@@ -319,8 +356,23 @@ impl RunFolder {
     /// # Errors
     /// [`RunError::Io`], [`RunError::Json`].
     pub fn read_provenance(&self) -> Result<Provenance> {
-        read_json(&self.provenance_file(), "provenance")
+        let path = self.provenance_file();
+        parse_json(&read(&path)?, "provenance", &path)
     }
+}
+
+/// The settings in the content of a `config.json`; an error names `path`.
+///
+/// # Errors
+/// [`RunError::Json`].
+pub fn parse_settings(bytes: &[u8], path: &Path) -> Result<Settings> {
+    parse_json(bytes, "settings", path)
+}
+
+/// Where a path that an event names lies in the folder of a run; nowhere if that is outside.
+pub(super) fn inside(run: &Path, named: &str) -> Option<PathBuf> {
+    let is_normal = |part| matches!(part, Component::Normal(_));
+    Path::new(named).components().all(is_normal).then(|| run.join(named))
 }
 
 /// The step in a file name such as `step-0000400.png`.
@@ -343,12 +395,14 @@ fn remove_after(folder: &Path, step: u64) -> Result<()> {
     Ok(())
 }
 
-/// A lock file and empty folders are what is left of a run that failed before it began: nobody misses them.
+/// A lock file, half-written files and empty folders are what is left of a run that ended before it began: nobody misses
+/// them.
 fn refuse_files(path: &Path) -> Result<()> {
     let entries = fs::read_dir(path).map_err(|source| RunError::io("read", path, source))?;
     for entry in entries.flatten() {
-        let leftover =
-            entry.file_name() == "lock" || fs::read_dir(entry.path()).is_ok_and(|mut inside| inside.next().is_none());
+        let name = entry.file_name();
+        let is_empty_folder = || fs::read_dir(entry.path()).is_ok_and(|mut inside| inside.next().is_none());
+        let leftover = name == "lock" || atomic::is_partial(&name) || is_empty_folder();
         if !leftover {
             return Err(RunError::NotEmpty { path: path.to_owned() });
         }
@@ -388,9 +442,12 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     })
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path, expected: &'static str) -> Result<T> {
-    let bytes = fs::read(path).map_err(|source| RunError::io("read", path, source))?;
-    serde_json::from_slice(&bytes).map_err(|error| RunError::Json {
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| RunError::io("read", path, source))
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8], expected: &'static str, path: &Path) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| RunError::Json {
         expected,
         reason: error.to_string(),
         path: path.to_owned(),
@@ -429,7 +486,10 @@ mod tests {
     fn a_folder_with_files_is_refused_and_an_abandoned_one_taken() {
         let there = tempfile::tempdir().unwrap();
         drop(RunFolder::create(there.path()).unwrap());
-        let folder = RunFolder::create(there.path()).expect("only a lock and empty folders are there");
+        let partial = there.path().join(".config.json.partial");
+        fs::write(&partial, "{\"see").unwrap();
+        let folder = RunFolder::create(there.path()).expect("nothing but what a kill leaves is there");
+        assert!(!partial.exists());
         folder.write_settings(&Settings::new()).unwrap();
         drop(folder);
         assert!(matches!(
@@ -486,7 +546,7 @@ mod tests {
         ]);
         folder.write_settings(&old).unwrap();
         assert_eq!(folder.read_settings().unwrap(), old);
-        folder.refuse_changed_settings(&old).unwrap();
+        folder.refuse_changed_settings(&old, &old).unwrap();
 
         let new = settings(&[
             ("optimiser.lr", json!(1e-4)),
@@ -501,7 +561,7 @@ mod tests {
             "spectral_norm: not set -> true",
         ];
         assert_eq!(differences(&old, &new), expected);
-        match folder.refuse_changed_settings(&new) {
+        match folder.refuse_changed_settings(&old, &new) {
             Err(RunError::SettingsChanged { differences, .. }) => assert_eq!(differences, expected),
             other => panic!("{other:?}"),
         }
@@ -554,6 +614,16 @@ mod tests {
             (4_102_444_799, "2099-12-31T23:59:59Z"),
         ] {
             assert_eq!(utc(seconds), expected);
+            assert_eq!(seconds_since_1970(expected), Some(seconds));
+        }
+        for other in [
+            "",
+            "t",
+            "2026-05-04T03:02:01",
+            "2026-13-04T03:02:01Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(seconds_since_1970(other), None, "{other}");
         }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::atomic;
 use super::error::Result;
 use super::events::{Event, EventLog, read_events};
-use super::folder::{Provenance, RunFolder, Settings};
+use super::folder::{Provenance, RunFolder, Settings, inside};
 
 /// How a group of scalars, those with one prefix, is charted and explained.
 struct Group {
@@ -246,7 +246,18 @@ const FRAME_BYTES: u64 = 24 << 20;
 /// # Errors
 /// Those of [`report_html`], and [`RunError::Io`](super::RunError::Io) for the page itself.
 pub fn write_report(folder: &RunFolder) -> Result<PathBuf> {
-    let (path, page) = (folder.report_file(), report_html(folder)?);
+    write(folder, &read_events(&folder.events_file())?)
+}
+
+/// Writes `report.html` as it will be once the run has said its last word.
+pub(super) fn write_last_report(folder: &RunFolder, last: &Event) -> Result<PathBuf> {
+    let mut log = read_events(&folder.events_file())?;
+    log.events.push(last.clone());
+    write(folder, &log)
+}
+
+fn write(folder: &RunFolder, log: &EventLog) -> Result<PathBuf> {
+    let (path, page) = (folder.report_file(), html(folder, log)?);
     atomic::replace(&path, |writer| writer.write_all(page.as_bytes()))?;
     Ok(path)
 }
@@ -258,8 +269,12 @@ pub fn write_report(folder: &RunFolder) -> Result<PathBuf> {
 /// [`RunError::Event`](super::RunError::Event) where settings, provenance or events cannot be read. A sample grid that is
 /// missing is left out.
 pub fn report_html(folder: &RunFolder) -> Result<String> {
+    html(folder, &read_events(&folder.events_file())?)
+}
+
+fn html(folder: &RunFolder, log: &EventLog) -> Result<String> {
     let (settings, provenance) = (folder.read_settings()?, folder.read_provenance()?);
-    let story = Story::of(&read_events(&folder.events_file())?);
+    let story = Story::of(log);
     let samples = samples(folder, &story);
     let charts = charts(&story);
     Ok(page(&settings, &provenance, &story, &samples, &charts))
@@ -345,17 +360,11 @@ struct Sample {
 
 /// The sample grids, as many as the page can hold. The last one is always among them.
 fn samples(folder: &RunFolder, story: &Story) -> Vec<Sample> {
-    let inside = |path: &str| {
-        Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-    };
     let files: Vec<(u64, PathBuf, u64)> = story
         .samples
         .iter()
-        .filter(|(_, path)| inside(path))
         .filter_map(|(step, path)| {
-            let path = folder.path().join(path);
+            let path = inside(folder.path(), path)?;
             let size = fs::metadata(&path).ok()?.len();
             Some((*step, path, size))
         })

@@ -2,7 +2,7 @@
 use super::checkpoint;
 use super::folder::RunFolder;
 use super::grid::Stamp;
-use super::training::{Length, TrainError, order_from, restore};
+use super::training::{Length, Order, TrainError, restore};
 use crate::data::Shape;
 use crate::games::{Play, latent_vectors};
 use crate::metrics::registry::Source;
@@ -38,7 +38,7 @@ impl Sampler {
     pub fn open_at(path: &Path, name: Option<&str>) -> Result<Sampler, TrainError> {
         let folder = RunFolder::open(path)?;
         let settings = folder.read_settings()?;
-        let order = order_from(&settings, Length::Steps(0), vec![])?;
+        let order = Order::of(&settings, path, Length::Steps(0), vec![])?;
         let entry = models::find(&order.system)?;
         let shape: Vec<usize> = settings
             .get("data.shape")

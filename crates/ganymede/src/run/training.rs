@@ -5,7 +5,7 @@ use super::error::RunError;
 use super::events::{Event, EventWriter, read_events};
 use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_utc};
 use super::grid::{Pictures, Stamp, grid_png, scatter_png};
-use super::report::write_report;
+use super::report::{write_last_report, write_report};
 use super::sampling::{classes_in_turn, points};
 use crate::data::prefetch::Prefetcher;
 use crate::data::{self, DataError, Dataset, Shape, Want};
@@ -13,11 +13,11 @@ use crate::games::{NonFinite, Play, latent_vectors};
 use crate::models::{self, Built, ConfigError, Entry, Given};
 use gany_engine::Precision;
 use gany_engine::kernels::isa::Isa;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What can end a training before its time.
@@ -152,6 +152,9 @@ pub struct Training {
     seconds: f64,
     last_checkpoint: Option<(u64, PathBuf)>,
     best: Option<Best>,
+    /// The step of the sample grid that was said last.
+    last_sample: Option<u64>,
+    notes: Vec<String>,
 }
 
 /// How a training ended.
@@ -175,36 +178,9 @@ impl Training {
         let best = Best::of(&order, &data, &[])?;
         let folder = RunFolder::create(path)?;
         folder.write_settings(&settings)?;
-        folder.write_provenance(&Provenance {
-            ganymede: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("GANYMEDE_COMMIT").unwrap_or("unknown").to_owned(),
-            command: order.command.clone(),
-            seed: order.seed,
-            data: DataSource {
-                name: data.name().to_owned(),
-                digest: format!("sha256:{}", data.digest()),
-            },
-            machine: Machine::this(Isa::current().name()),
-            started_at: now_utc(),
-        })?;
-        let mut events = EventWriter::create(&folder)?;
-        events.append(&Event::Started {
-            system: entry.card.id.to_owned(),
-            title: entry.card.title.to_owned(),
-            idea: entry.card.idea.to_owned(),
-            steps: match order.length {
-                Length::Steps(steps) => Some(steps),
-                Length::Seconds(_) => None,
-            },
-            at: now_utc(),
-        })?;
-        for note in data.notes() {
-            events.append(&Event::Warning {
-                step: 0,
-                message: note.clone(),
-            })?;
-        }
+        let events = first_words(&folder, entry, &order, &*data)?;
         Ok(Training {
+            notes: data.notes().to_vec(),
             order,
             entry,
             folder,
@@ -216,10 +192,12 @@ impl Training {
             seconds: 0.0,
             last_checkpoint: None,
             best,
+            last_sample: None,
         })
     }
 
-    /// Goes on with the run in `path` from its latest checkpoint, from the start if it has none.
+    /// Goes on with the run in `path` from its latest checkpoint, from the start if it has none. Settings that the run's
+    /// version did not know yet are at their defaults, which is noted.
     ///
     /// # Errors
     /// As [`begin`](Training::begin); where the order's settings are not those that the run began with; where the
@@ -230,6 +208,8 @@ impl Training {
         let (mut settings, data, mut play, batch) = set_up(entry, &order)?;
         // How long a run goes on is the one thing that may change.
         let began_with = folder.read_settings()?;
+        let mut in_this_version = began_with.clone();
+        let added = add_defaults(&mut in_this_version, &order, &*data, folder.path())?;
         let length = |(key, _): &(&String, &Value)| Length::KEYS.contains(&key.as_str());
         settings.extend(
             began_with
@@ -237,27 +217,42 @@ impl Training {
                 .filter(length)
                 .map(|(key, value)| (key.clone(), value.clone())),
         );
-        folder.refuse_changed_settings(&settings)?;
+        folder.refuse_changed_settings(&in_this_version, &settings)?;
         if Length::of(&settings) != Some(order.length) {
             settings.retain(|key, _| !Length::KEYS.contains(&key.as_str()));
             settings.extend([order.length.setting()]);
-            folder.write_settings(&settings)?;
         }
         let (mut step, mut seconds, mut last_checkpoint) = (0, 0.0, None);
-        if !checkpoint::list(&folder)?.is_empty() {
+        let mut events = if checkpoint::list(&folder)?.is_empty() {
+            folder.rewind(0)?;
+            first_words(&folder, entry, &order, &*data)?
+        } else {
             let saved = checkpoint::load_latest(&folder)?;
             let saved_path = folder.checkpoint_file(saved.step);
             restore(&mut play, &saved, &saved_path)?;
             step = saved.step;
             seconds = saved.meta.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
             last_checkpoint = Some((step, saved_path));
-        }
-        let mut events = EventWriter::resume(&folder, step)?;
-        let best = Best::of(&order, &data, &read_events(&folder.events_file())?.events)?;
+            checkpoint::keep_newest(&folder, step, KEEP_LAST)?;
+            EventWriter::resume(&folder, step)?
+        };
+        let said = read_events(&folder.events_file())?.events;
+        let best = Best::of(&order, &data, &said)?;
         if let (Some(best), Some((_, path))) = (&best, &last_checkpoint) {
             best.restore(&folder, step, path)?;
         }
+        let last_sample = said.iter().rev().find_map(|event| match event {
+            Event::Sample { step, .. } => Some(*step),
+            _ => None,
+        });
         events.append(&Event::Resumed { step, at: now_utc() })?;
+        let notes: Vec<String> = added.into_iter().collect();
+        for message in notes.iter().cloned() {
+            events.append(&Event::Warning { step, message })?;
+        }
+        if settings != began_with {
+            folder.write_settings(&settings)?;
+        }
         Ok(Training {
             order,
             entry,
@@ -270,6 +265,8 @@ impl Training {
             seconds,
             last_checkpoint,
             best,
+            last_sample,
+            notes,
         })
     }
 
@@ -280,7 +277,7 @@ impl Training {
     pub fn order_of(path: &Path, length: Option<Length>, command: Vec<String>) -> Result<Order, TrainError> {
         let settings = RunFolder::open(path)?.read_settings()?;
         let length = length.or_else(|| Length::of(&settings)).unwrap_or(Length::Steps(0));
-        order_from(&settings, length, command)
+        Ok(Order::of(&settings, path, length, command)?)
     }
 
     /// The run's folder.
@@ -296,6 +293,11 @@ impl Training {
     /// The data that it trains on.
     pub fn data(&self) -> &dyn Dataset {
         &*self.data
+    }
+
+    /// What a person should know before it goes on, a sentence each; the run's events say it too.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The state and the step function.
@@ -328,31 +330,31 @@ impl Training {
         (self.batch * self.play.batches()) as u64
     }
 
-    /// Trains to the ordered length, or until `stop` is set; either way the state is saved and the report written. `watch`
-    /// sees every event that is recorded, and steps in between at least ten times a second.
+    /// Trains to the ordered length, or until `stop` holds a reason; either way the state is saved and the report written.
+    /// `watch` sees every event that is recorded, and steps in between at least ten times a second.
     ///
     /// # Errors
     /// [`TrainError::NonFinite`], [`TrainError::Data`] for files that break meanwhile, [`TrainError::Run`] where the folder
     /// cannot be written: what was saved before is kept.
-    pub fn run(&mut self, stop: &AtomicBool, watch: &mut dyn FnMut(&Event)) -> Result<Ending, TrainError> {
+    pub fn run(&mut self, stop: &OnceLock<String>, watch: &mut dyn FnMut(&Event)) -> Result<Ending, TrainError> {
         let batches = self.play.batches();
         let examples = self.batch * batches;
         let mut prefetcher = Prefetcher::new(self.data.clone(), self.order.seed, examples, 3);
         let mut last_look = Instant::now() - Duration::from_secs(1);
         let mut last_save = Instant::now();
-        if self.step == 0 {
+        if self.step == 0 && self.last_sample.is_none() {
             self.write_sample(watch)?;
         }
-        let ending = loop {
+        let stopped = loop {
             let is_done = match self.order.length {
                 Length::Steps(steps) => self.step >= steps,
                 Length::Seconds(seconds) => self.seconds >= seconds,
             };
             if is_done {
-                break Ending::Finished;
+                break None;
             }
-            if stop.load(Ordering::Relaxed) {
-                break Ending::Stopped;
+            if let Some(reason) = stop.get() {
+                break Some(reason);
             }
             let start = Instant::now();
             let n = self.step;
@@ -396,20 +398,21 @@ impl Training {
         if self.last_checkpoint.as_ref().is_none_or(|(step, _)| *step != self.step) {
             self.save(watch)?;
         }
-        let event = match ending {
-            Ending::Finished => {
-                if !is_sampled(self.step, self.order.sample_every) {
-                    self.write_sample(watch)?;
-                }
-                Event::Finished { step: self.step }
-            }
-            Ending::Stopped => Event::Stopped {
-                step: self.step,
-                reason: "Ctrl-C".to_owned(),
+        let (step, ending) = (self.step, stopped.map_or(Ending::Finished, |_| Ending::Stopped));
+        let event = match stopped {
+            Some(reason) => Event::Stopped {
+                step,
+                reason: reason.clone(),
             },
+            None => Event::Finished { step },
         };
+        if ending == Ending::Finished && self.last_sample != Some(step) {
+            self.write_sample(watch)?;
+        }
+        // A run that says that it is finished lacks nothing: whatever is killed before, resuming does it again.
+        write_last_report(&self.folder, &event)?;
         self.say(event, watch)?;
-        write_report(&self.folder)?;
+        self.events.sync()?;
         Ok(ending)
     }
 
@@ -535,6 +538,7 @@ impl Training {
                 scatter_png(&points(&real, dimension), &points(&values, dimension), &stamp, &path)?;
             }
         }
+        self.last_sample = Some(self.step);
         self.say(
             Event::Sample {
                 step: self.step,
@@ -591,6 +595,44 @@ impl Training {
     }
 }
 
+/// Writes where a run comes from, unless that was done before it was killed, and begins its events.
+fn first_words(
+    folder: &RunFolder,
+    entry: &Entry,
+    order: &Order,
+    data: &dyn Dataset,
+) -> Result<EventWriter, TrainError> {
+    if !folder.provenance_file().exists() {
+        folder.write_provenance(&Provenance {
+            ganymede: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("GANYMEDE_COMMIT").unwrap_or("unknown").to_owned(),
+            command: order.command.clone(),
+            seed: order.seed,
+            data: DataSource {
+                name: data.name().to_owned(),
+                digest: format!("sha256:{}", data.digest()),
+            },
+            machine: Machine::this(Isa::current().name()),
+            started_at: now_utc(),
+        })?;
+    }
+    let mut events = EventWriter::create(folder)?;
+    events.append(&Event::Started {
+        system: entry.card.id.to_owned(),
+        title: entry.card.title.to_owned(),
+        idea: entry.card.idea.to_owned(),
+        steps: match order.length {
+            Length::Steps(steps) => Some(steps),
+            Length::Seconds(_) => None,
+        },
+        at: now_utc(),
+    })?;
+    for message in data.notes().iter().cloned() {
+        events.append(&Event::Warning { step: 0, message })?;
+    }
+    Ok(events)
+}
+
 /// Everything that follows from an order: resolved settings, data, the system in its initial state, the batch.
 fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
     let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
@@ -601,6 +643,11 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
     };
     let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
     let play = Play::new(system, scope, &data.shape().of_batch(batch), order.seed).in_precision(order.precision);
+    Ok((settings_of(entry, order, resolved, &*data), data, play, batch))
+}
+
+/// The settings of a run, but for its length.
+fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &dyn Dataset) -> Settings {
     let mut settings: Settings = resolved
         .into_iter()
         .map(|(key, value)| (format!("settings.{key}"), value))
@@ -622,32 +669,68 @@ fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dat
     if let Some(every) = order.eval_every {
         settings.insert("eval_every".into(), json!(every.to_string()));
     }
-    Ok((settings, data, play, batch))
+    settings
 }
 
-/// The order that these settings were resolved from.
-pub(super) fn order_from(settings: &Settings, length: Length, command: Vec<String>) -> Result<Order, TrainError> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let changes = settings
-        .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix("settings.")?.to_owned(), text(value))));
-    let precision = settings.get("precision").and_then(Value::as_str);
-    let precision = precision.and_then(Precision::of_name);
-    Ok(Order {
-        system: text(&settings["system"]),
-        changes: changes.collect(),
-        data: text(&settings["data"]),
-        want: serde_json::from_value(settings["data.want"].clone()).unwrap_or_default(),
-        seed: settings["seed"].as_u64().unwrap_or(0),
-        precision: precision.unwrap_or_default(),
-        length,
-        checkpoint_every: settings.get("checkpoint_every").and_then(Value::as_u64),
-        sample_every: settings.get("sample_every").and_then(Value::as_u64),
-        eval_every: settings
-            .get("eval_every")
-            .and_then(|every| every.as_str()?.parse().ok()),
-        command,
-    })
+/// Adds what a run that an earlier version began does not say, and this version's settings have: the defaults, since that is
+/// what the earlier version did. Says so where there are any.
+fn add_defaults(
+    began_with: &mut Settings,
+    order: &Order,
+    data: &dyn Dataset,
+    path: &Path,
+) -> Result<Option<String>, TrainError> {
+    let own = Order::of(began_with, path, order.length, vec![])?;
+    let entry = models::find(&own.system)?;
+    let resolved = models::resolve(entry.card.id, &entry.defaults(), &own.changes)?;
+    let mut added = vec![];
+    for (key, value) in settings_of(entry, &own, resolved, data) {
+        if !began_with.contains_key(&key) {
+            added.push(format!("{key} = {value}"));
+            began_with.insert(key, value);
+        }
+    }
+    Ok((!added.is_empty()).then(|| {
+        let added = added.join(", ");
+        format!("This version has settings that the run began without; it goes on with their defaults: {added}.")
+    }))
+}
+
+impl Order {
+    /// The order that settings were resolved from; errors name the folder `path`.
+    ///
+    /// # Errors
+    /// [`RunError::Json`] for settings that are no run's.
+    pub fn of(settings: &Settings, path: &Path, length: Length, command: Vec<String>) -> Result<Order, RunError> {
+        fn understood<T: DeserializeOwned>(key: &str, value: &Value, path: &Path) -> Result<T, RunError> {
+            serde_json::from_value(value.clone()).map_err(|error| RunError::Json {
+                expected: "the settings of a run",
+                reason: format!("`{key}`: {error}"),
+                path: path.to_owned(),
+            })
+        }
+        let value = |key: &str| settings.get(key).unwrap_or(&Value::Null);
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let changes = settings
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("settings.")?.to_owned(), text(value))));
+        let period = |key| understood(key, value(key), path);
+        let precision: Option<String> = understood("precision", value("precision"), path)?;
+        let eval_every: Option<String> = understood("eval_every", value("eval_every"), path)?;
+        Ok(Order {
+            system: understood("system", value("system"), path)?,
+            changes: changes.collect(),
+            data: understood("data", value("data"), path)?,
+            want: understood("data.want", value("data.want"), path)?,
+            seed: understood("seed", value("seed"), path)?,
+            precision: precision.as_deref().and_then(Precision::of_name).unwrap_or_default(),
+            length,
+            checkpoint_every: period("checkpoint_every")?,
+            sample_every: period("sample_every")?,
+            eval_every: eval_every.and_then(|every| every.parse().ok()),
+            command,
+        })
+    }
 }
 
 /// Fills a state from a checkpoint.

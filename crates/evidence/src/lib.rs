@@ -1,0 +1,2 @@
+//! What the evidence of the project and the tests of the command share.
+pub mod kills;
