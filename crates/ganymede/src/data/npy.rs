@@ -146,15 +146,16 @@ impl<'a> Array<'a> {
 
     /// As pictures: their size, their values as bytes (number, row, column, channel), and how the array was understood.
     fn pictures(&self, path: &Path) -> Result<(Size, Vec<u8>, String)> {
-        let few = |channels: usize| (1..=4).contains(&channels);
+        let usual = |channels: usize| [1, 3, 4].contains(&channels);
         let (size, layout, is_planar) = match *self.shape {
             [_, height, width] => ((height, width, 1), "number, row, column", false),
-            [_, height, width, channels] if few(channels) => {
-                ((height, width, channels), "number, row, column, channel", false)
+            [_, second, height, width] if usual(second) && !usual(width) => {
+                ((height, width, second), "number, channel, row, column", true)
             }
-            [_, channels, height, width] if few(channels) => {
-                ((height, width, channels), "number, channel, row, column", true)
+            [_, height, width, last] if usual(last) || last == 2 => {
+                ((height, width, last), "number, row, column, channel", false)
             }
+            [_, 2, height, width] => ((height, width, 2), "number, channel, row, column", true),
             _ => {
                 let expected = "(number, row, column), with 1 to 4 channels last or second";
                 return Err(bad(path, "shape of pictures", expected, format!("{:?}", self.shape)));
@@ -432,7 +433,7 @@ mod tests {
         let mut writer = ::zip::ZipWriter::new(fs::File::create(&path).unwrap());
         for (name, bytes) in [
             ("y.npy", npy("<i8", "(2,)", &[1i64.to_le_bytes(), 0i64.to_le_bytes()].concat())),
-            ("x.npy", npy("|u1", "(2, 1, 2)", &[0, 255, 51, 102])),
+            ("x.npy", npy("|u1", "(2, 1, 2)", &[0, 255, 51, 51])),
         ] {
             use std::io::Write;
             writer.start_file(name, ::zip::write::SimpleFileOptions::default()).unwrap();
@@ -442,6 +443,6 @@ mod tests {
         let data = open("set", &path, &Want::default()).unwrap();
         assert_eq!(data.classes().unwrap(), ["0", "1"]);
         assert_eq!(data.example(0).unwrap(), (vec![-1.0, 1.0], 1));
-        assert_eq!(data.example(1).unwrap(), (vec![-0.6, -0.2], 0));
+        assert_eq!(data.example(1).unwrap(), (vec![-0.6, -0.6], 0));
     }
 }

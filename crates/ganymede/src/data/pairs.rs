@@ -250,7 +250,7 @@ mod tests {
     fn pairs_of_two_folders_go_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
-        for (name, value) in [("a/1.png", 1), ("a/2.png", 2), ("a/4.png", 4), ("b/2.bmp", 102), ("b/1.bmp", 101), ("b/3.bmp", 103)] {
+        for (name, value) in [("a/1.png", 1), ("a/2.png", 2), ("a/4.png", 4), ("b/2.pgm", 102), ("b/1.pgm", 101), ("b/3.pgm", 103)] {
             put(folder.path(), name, &[value]);
         }
         let data = open(&format!("paired:{at}/a,{at}/b"), &Want::default()).unwrap();
