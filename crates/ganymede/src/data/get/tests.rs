@@ -59,6 +59,30 @@ fn a_package_is_unpacked_and_checked() {
 }
 
 #[test]
+fn a_wheel_is_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.whl");
+    let mut wheel = zip::ZipWriter::new(File::create(&path).unwrap());
+    for (name, content) in [("package/x", "other"), ("package/data/abc", "abc")] {
+        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        io::Write::write_all(&mut wheel, content.as_bytes()).unwrap();
+    }
+    wheel.finish().unwrap();
+    unpack_wheel(&path, PACKAGE, folder.path()).unwrap();
+    assert!(check_file(&folder.path().join("abc"), &PACKAGE[0]).is_ok());
+    assert!(!folder.path().join("x").exists());
+    const OTHER: &[PackageFile] = &[PackageFile {
+        inside: "package/data/abcd",
+        ..PACKAGE[0]
+    }];
+    let error = unpack_wheel(&path, OTHER, folder.path()).unwrap_err();
+    assert_eq!(
+        message(folder.path(), &error),
+        "bad package: content: expected a file `package/data/abcd`, got none: F/p.whl"
+    );
+}
+
+#[test]
 fn climbing_paths_and_damage_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -83,11 +107,16 @@ fn a_missing_client_says_what_to_do_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let clients = Clients {
         npm: "no-such-client-a",
+        pip: "no-such-client-d",
         apt_get: "no-such-client-b",
         dpkg_deb: "no-such-client-c",
     };
-    for (id, client) in [("mnist", "no-such-client-a"), ("fashion-mnist", "no-such-client-b")] {
-        let entry = registry::find(id).unwrap();
+    for (id, client) in [
+        ("mnist", "no-such-client-a"),
+        ("fashion-mnist", "no-such-client-b"),
+        ("effnet-lite0", "no-such-client-d"),
+    ] {
+        let entry = registry::find(id).or_else(|| registry::find_supply(id)).unwrap();
         let target = folder.path().join("data").join(id);
         let error = get_into(entry, &target, clients, &mut |_| {}).unwrap_err();
         assert_eq!(
