@@ -152,8 +152,8 @@ fn source(entry: &Entry) -> &'static str {
     match entry.route {
         Route::BuiltIn => "built in",
         Route::Formula(_) => "computed",
-        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } if is_here(entry) => "here",
-        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => "to fetch",
+        _ if is_here(entry) => "here",
+        _ => "to fetch",
     }
 }
 
@@ -180,7 +180,12 @@ fn described(entry: &Entry) -> Value {
 }
 
 fn list() -> String {
-    let widest = ENTRIES.iter().chain(SUPPLIES).map(|entry| entry.id.len()).max().unwrap_or(0);
+    let widest = ENTRIES
+        .iter()
+        .chain(SUPPLIES)
+        .map(|entry| entry.id.len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for entry in ENTRIES {
         let splits = entry
@@ -200,7 +205,12 @@ fn list() -> String {
     text += "\nFetched likewise, to measure with:\n";
     for entry in SUPPLIES {
         text += &format!("{COMMAND}{:<widest$}{COMMAND:#}  {}\n", entry.id, entry.title);
-        text += &format!("{:widest$}  {DIM}{}, licence: {}{DIM:#}\n", "", source(entry), entry.licence);
+        text += &format!(
+            "{:widest$}  {DIM}{}, licence: {}{DIM:#}\n",
+            "",
+            source(entry),
+            entry.licence
+        );
     }
     text + &format!(
         "\n{DIM}Fetch one with `gany data get NAME`. Your own pictures need no name: `gany train --data FOLDER`.{DIM:#}"
@@ -267,9 +277,7 @@ fn told(report: &Report) -> String {
         let pairs = report.repeated.iter();
         text += &named(
             "repeated",
-            pairs
-                .map(|(later, first)| format!("{later} is {first}"))
-                .collect(),
+            pairs.map(|(later, first)| format!("{later} is {first}")).collect(),
         );
     }
     if !report.near.is_empty() {

@@ -278,11 +278,7 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
 
 /// Whether the order is to be another one than the run's; the library says which changes it refuses.
 fn asks_for_changes(args: &Args) -> bool {
-    let any = [
-        args.system.is_some(),
-        args.data.is_some(),
-        args.pictures.is_given(),
-    ];
+    let any = [args.system.is_some(), args.data.is_some(), args.pictures.is_given()];
     let other = [
         args.precision.is_some_and(|name| name != PrecisionName::Auto),
         args.seed.is_some(),

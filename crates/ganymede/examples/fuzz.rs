@@ -24,16 +24,66 @@ struct Target {
 }
 
 const TARGETS: &[Target] = &[
-    Target { name: "npy", seeds: npy_files, read: |b| npy::Array::parse(b, at()).is_ok(), mebibytes: 1 },
-    Target { name: "npz", seeds: npz_files, read: |b| npy::unpack(b, at()).is_ok(), mebibytes: 16 },
-    Target { name: "zip", seeds: zip_files, read: |b| archive::zip(Cursor::new(b), at()).is_ok(), mebibytes: 4 },
-    Target { name: "tar", seeds: tar_files, read: |b| archive::tar(Cursor::new(b), at()).is_ok(), mebibytes: 4 },
-    Target { name: "cifar", seeds: cifar_files, read: |b| cifar::parse(b, at()).is_ok(), mebibytes: 1 },
-    Target { name: "idx", seeds: idx_files, read: |b| idx::Idx::parse(b, at()).is_ok(), mebibytes: 65 },
-    Target { name: "dataset.json", seeds: json_files, read: |b| labels::Table::parse(b, Path::new("dataset.json")).is_ok(), mebibytes: 1 },
-    Target { name: "labels.csv", seeds: csv_files, read: |b| labels::Table::parse(b, Path::new("labels.csv")).is_ok(), mebibytes: 1 },
-    Target { name: "picture-header", seeds: picture_files, read: |b| decode::shape(at(), b).is_ok(), mebibytes: 16 },
-    Target { name: "picture", seeds: picture_files, read: |b| decode::decode(at(), b).is_ok(), mebibytes: 2048 },
+    Target {
+        name: "npy",
+        seeds: npy_files,
+        read: |b| npy::Array::parse(b, at()).is_ok(),
+        mebibytes: 1,
+    },
+    Target {
+        name: "npz",
+        seeds: npz_files,
+        read: |b| npy::unpack(b, at()).is_ok(),
+        mebibytes: 16,
+    },
+    Target {
+        name: "zip",
+        seeds: zip_files,
+        read: |b| archive::zip(Cursor::new(b), at()).is_ok(),
+        mebibytes: 4,
+    },
+    Target {
+        name: "tar",
+        seeds: tar_files,
+        read: |b| archive::tar(Cursor::new(b), at()).is_ok(),
+        mebibytes: 4,
+    },
+    Target {
+        name: "cifar",
+        seeds: cifar_files,
+        read: |b| cifar::parse(b, at()).is_ok(),
+        mebibytes: 1,
+    },
+    Target {
+        name: "idx",
+        seeds: idx_files,
+        read: |b| idx::Idx::parse(b, at()).is_ok(),
+        mebibytes: 65,
+    },
+    Target {
+        name: "dataset.json",
+        seeds: json_files,
+        read: |b| labels::Table::parse(b, Path::new("dataset.json")).is_ok(),
+        mebibytes: 1,
+    },
+    Target {
+        name: "labels.csv",
+        seeds: csv_files,
+        read: |b| labels::Table::parse(b, Path::new("labels.csv")).is_ok(),
+        mebibytes: 1,
+    },
+    Target {
+        name: "picture-header",
+        seeds: picture_files,
+        read: |b| decode::shape(at(), b).is_ok(),
+        mebibytes: 16,
+    },
+    Target {
+        name: "picture",
+        seeds: picture_files,
+        read: |b| decode::decode(at(), b).is_ok(),
+        mebibytes: 2048,
+    },
 ];
 
 /// What memory there is beside the constant, for each byte of input.
@@ -76,7 +126,10 @@ fn main() {
         std::process::exit(2);
     };
     let seed = arguments.get(2).and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let chosen: Vec<&Target> = TARGETS.iter().filter(|target| name == "all" || target.name == name).collect();
+    let chosen: Vec<&Target> = TARGETS
+        .iter()
+        .filter(|target| name == "all" || target.name == name)
+        .collect();
     if chosen.is_empty() {
         eprintln!("no reader `{name}`: expected one of {}", names.join(", "));
         std::process::exit(2);
@@ -103,7 +156,11 @@ fn fuzz(target: &Target, count: u64, seed: u64) {
         if used > allowed || result.is_err() {
             let path = format!("fuzz-{}-{seed}-{number}.bin", target.name);
             std::fs::write(&path, &input).expect("the working folder can be written");
-            println!("{}: input {number} used {used} bytes of {allowed}, panicked: {}; kept in {path}", target.name, result.is_err());
+            println!(
+                "{}: input {number} used {used} bytes of {allowed}, panicked: {}; kept in {path}",
+                target.name,
+                result.is_err()
+            );
             std::process::exit(1);
         }
         taken += u64::from(result.unwrap_or(false));
@@ -146,7 +203,11 @@ fn damaged(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
             4 => {
                 // Lengths and counts are whole words; these are the ones that tempt.
                 let word = [0, 1, 0x7fff_ffff, 0xffff_ffff, 0x8000_0000, 0xffff][random.below(6)] as u32;
-                let word = if random.below(2) == 0 { word.to_le_bytes() } else { word.to_be_bytes() };
+                let word = if random.below(2) == 0 {
+                    word.to_le_bytes()
+                } else {
+                    word.to_be_bytes()
+                };
                 let end = (place + 4).min(bytes.len());
                 bytes[place..end].copy_from_slice(&word[..end - place]);
             }
@@ -178,7 +239,11 @@ fn npy_files() -> Vec<Vec<u8>> {
         bytes.extend(vec![7; data]);
         bytes
     };
-    vec![file("|u1", "(3, 4, 4)", 48), file("<f4", "(2, 2, 2, 3)", 96), file("<i8", "(5,)", 40)]
+    vec![
+        file("|u1", "(3, 4, 4)", 48),
+        file("<f4", "(2, 2, 2, 3)", 96),
+        file("<i8", "(5,)", 40),
+    ]
 }
 
 fn zip_of(files: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
@@ -194,12 +259,18 @@ fn zip_of(files: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
 fn npz_files() -> Vec<Vec<u8>> {
     let arrays = npy_files();
     let files: [(&str, &[u8]); 2] = [("x.npy", &arrays[0]), ("y.npy", &arrays[2])];
-    vec![zip_of(&files, zip::CompressionMethod::Stored), zip_of(&files, zip::CompressionMethod::Deflated)]
+    vec![
+        zip_of(&files, zip::CompressionMethod::Stored),
+        zip_of(&files, zip::CompressionMethod::Deflated),
+    ]
 }
 
 fn zip_files() -> Vec<Vec<u8>> {
     let files: [(&str, &[u8]); 3] = [("a/1.png", &[5; 300]), ("a/2.png", b"second"), ("dataset.json", b"{}")];
-    vec![zip_of(&files, zip::CompressionMethod::Stored), zip_of(&files, zip::CompressionMethod::Deflated)]
+    vec![
+        zip_of(&files, zip::CompressionMethod::Stored),
+        zip_of(&files, zip::CompressionMethod::Deflated),
+    ]
 }
 
 fn tar_files() -> Vec<Vec<u8>> {
@@ -207,10 +278,16 @@ fn tar_files() -> Vec<Vec<u8>> {
         let mut builder = tar::Builder::new(Vec::new());
         let long = format!("{}/0001.png", "folder".repeat(30));
         for (name, size) in [("0000.png", 700), ("0000.cls", 1), (long.as_str(), 40)] {
-            let mut header = if gnu { tar::Header::new_gnu() } else { tar::Header::new_ustar() };
+            let mut header = if gnu {
+                tar::Header::new_gnu()
+            } else {
+                tar::Header::new_ustar()
+            };
             header.set_size(size);
             header.set_mode(0o644);
-            builder.append_data(&mut header, name, &vec![9; size as usize][..]).expect("memory can be written");
+            builder
+                .append_data(&mut header, name, &vec![9; size as usize][..])
+                .expect("memory can be written");
         }
         builder.into_inner().expect("memory can be written")
     };
@@ -238,13 +315,18 @@ fn json_files() -> Vec<Vec<u8>> {
 }
 
 fn csv_files() -> Vec<Vec<u8>> {
-    let texts = ["file,label,caption\na.png,1,\"one, two\"\nb.png,0,\n", "label,file_name\ncat,x/y.png\n"];
+    let texts = [
+        "file,label,caption\na.png,1,\"one, two\"\nb.png,0,\n",
+        "label,file_name\ncat,x/y.png\n",
+    ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
 fn picture_files() -> Vec<Vec<u8>> {
     use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
-    let picture = image::RgbImage::from_fn(16, 12, |x, y| image::Rgb([(x * 15) as u8, (y * 20) as u8, (x * y) as u8]));
+    let picture = image::RgbImage::from_fn(16, 12, |x, y| {
+        image::Rgb([(x * 15) as u8, (y * 20) as u8, (x * y) as u8])
+    });
     let picture = image::DynamicImage::from(picture);
     let mut files: Vec<Vec<u8>> = [Png, Jpeg, WebP, Bmp, Gif, Tiff, Pnm]
         .into_iter()

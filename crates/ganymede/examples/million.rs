@@ -31,7 +31,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     (0..shards).into_par_iter().try_for_each(|shard| make(folder, shard))?;
     say("made", start, &[("pictures", (shards * PICTURES_A_SHARD) as f64)]);
 
-    let spec = folder.join(format!("shard-{{0000..{:04}}}.tar", shards - 1)).display().to_string();
+    let spec = folder
+        .join(format!("shard-{{0000..{:04}}}.tar", shards - 1))
+        .display()
+        .to_string();
     for opening in ["first opening", "second opening"] {
         let start = Instant::now();
         let data = open(&spec, &Want::default())?;
@@ -57,7 +60,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let rate = ((step - first) * BATCH as u64) as f64 / start.elapsed().as_secs_f64();
         let part = f64::from(part);
-        say("prefetched", start, &[("part", part), ("pictures_per_second", rate.round())]);
+        say(
+            "prefetched",
+            start,
+            &[("part", part), ("pictures_per_second", rate.round())],
+        );
     }
     Ok(())
 }
@@ -77,10 +84,14 @@ fn make(folder: &Path, shard: u64) -> std::io::Result<()> {
             let turn = (number % 977) as f32 * 0.01 + c as f32;
             127.0 + 100.0 * (x * turn.cos() * 0.3 + y * turn.sin() * 0.3 + number as f32 * 1e-3).sin()
         };
-        let pixels: Vec<u8> = (0..SIDE * SIDE).flat_map(|i| [0, 1, 2].map(|c| wave(i, c) as u8)).collect();
+        let pixels: Vec<u8> = (0..SIDE * SIDE)
+            .flat_map(|i| [0, 1, 2].map(|c| wave(i, c) as u8))
+            .collect();
         let mut png = Vec::new();
         let encoder = PngEncoder::new(&mut png);
-        encoder.write_image(&pixels, SIDE, SIDE, ExtendedColorType::Rgb8).map_err(std::io::Error::other)?;
+        encoder
+            .write_image(&pixels, SIDE, SIDE, ExtendedColorType::Rgb8)
+            .map_err(std::io::Error::other)?;
         let mut put = |end: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_ustar();
             header.set_size(bytes.len() as u64);
@@ -95,7 +106,10 @@ fn make(folder: &Path, shard: u64) -> std::io::Result<()> {
 }
 
 fn say(what: &str, start: Instant, figures: &[(&str, f64)]) {
-    let figures: String = figures.iter().map(|(name, value)| format!(", \"{name}\": {value}")).collect();
+    let figures: String = figures
+        .iter()
+        .map(|(name, value)| format!(", \"{name}\": {value}"))
+        .collect();
     println!(
         "{{\"what\": \"{what}\", \"seconds\": {:.2}, \"resident_mib\": {}, \"most_resident_mib\": {}{figures}}}",
         start.elapsed().as_secs_f64(),
@@ -107,6 +121,8 @@ fn say(what: &str, start: Instant, figures: &[(&str, f64)]) {
 /// A line of what Linux says about this process, in MiB; 0 elsewhere.
 fn memory(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB"));
+    let value = status
+        .lines()
+        .find_map(|text| text.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB"));
     value.and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0) >> 10
 }

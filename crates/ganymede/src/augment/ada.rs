@@ -5,8 +5,8 @@
 //! The pipeline is that of appendix B with the constants of its code: pixel blitting, geometry, colour. Simplification:
 //! geometry samples bilinearly, where the paper's code samples twice as densely through a wavelet filter. Its filtering in
 //! frequency bands and corruptions, which the paper finds harmful or of no use, are left out.
-use super::sampling::{extents, flip, line, sample, translate};
 use super::Draw;
+use super::sampling::{extents, flip, line, sample, translate};
 use crate::nn::{Parameter, Scope};
 use gany_engine::{Tensor, concat, select};
 use std::f64::consts::{LN_2, PI, TAU};
@@ -121,7 +121,9 @@ impl Chance<'_> {
 fn blit(x: &Tensor, chance: &Chance) -> Tensor {
     let [n, h, w, _] = extents(x);
     let x = flip(x, &chance.maybe((chance.uniform() * 2.0).floor(), 0.0));
-    let turns = chance.maybe((chance.uniform() * 4.0).floor(), 0.0).reshape(&[n, 1, 1, 1]);
+    let turns = chance
+        .maybe((chance.uniform() * 4.0).floor(), 0.0)
+        .reshape(&[n, 1, 1, 1]);
     let half = x.flip(1).flip(2);
     let is = |quarters: f64| turns.equals(&(turns.zeros_like() + quarters));
     let x = if h == w {
@@ -220,11 +222,17 @@ mod tests {
     fn applied(x: &Tensor, p: f64, seed: u64) -> Tensor {
         let (key, stream) = (Key::new(DType::F64, seed, 0), Cell::new(0));
         let next = || stream.replace(stream.get() + 1);
-        apply(x, &full(p), &|shape| key.uniform(next(), shape), &|shape| key.normal(next(), shape))
+        apply(x, &full(p), &|shape| key.uniform(next(), shape), &|shape| {
+            key.normal(next(), shape)
+        })
     }
 
     fn furthest(a: &Tensor, b: &Tensor) -> f64 {
-        a.to_f64().iter().zip(b.to_f64()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        a.to_f64()
+            .iter()
+            .zip(b.to_f64())
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max)
     }
 
     #[test]
@@ -235,8 +243,19 @@ mod tests {
             assert!(furthest(&applied(&x, 1.0, 1), &x) > 0.1, "{shape:?}");
         }
         // Alpha keeps its values; only where they lie may change.
-        let x = concat(&[pictures(&[1, 4, 4, 3]), Tensor::full(DType::F64, &[1, 4, 4, 1], 0.25)], 3);
-        let colours = colour(&x, &Chance { count: 1, p: &full(1.0), uniform: &|s| Tensor::full(DType::F64, s, 0.7), normal: &|s| Tensor::full(DType::F64, s, 1.0) });
+        let x = concat(
+            &[pictures(&[1, 4, 4, 3]), Tensor::full(DType::F64, &[1, 4, 4, 1], 0.25)],
+            3,
+        );
+        let colours = colour(
+            &x,
+            &Chance {
+                count: 1,
+                p: &full(1.0),
+                uniform: &|s| Tensor::full(DType::F64, s, 0.7),
+                normal: &|s| Tensor::full(DType::F64, s, 1.0),
+            },
+        );
         assert_eq!(colours.slice(3, 3, 4).to_f64(), [0.25; 16]);
     }
 
@@ -254,7 +273,8 @@ mod tests {
             };
             colour(&x, &chance).to_f64()
         };
-        let near = |a: Vec<f64>, b: [f64; 3]| assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9), "{a:?} {b:?}");
+        let near =
+            |a: Vec<f64>, b: [f64; 3]| assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9), "{a:?} {b:?}");
         // Uniform 0.5 inverts luma and leaves hue; normal 0 leaves the rest. The mean is 0.2: it becomes -0.2.
         near(with(0.5, 0.0), [0.1, -0.5, -0.2]);
         // Uniform 5/6 also turns hue by 120 degrees: every channel takes the value of the one before it.
@@ -313,14 +333,23 @@ mod tests {
             let slope = (grad(&loss(&x), &[&x])[0].clone() * &direction).sum().to_f64()[0];
             let at = |t: f64| loss(&(&x + &direction * t)).to_f64()[0];
             let difference = (at(1e-4) - at(-1e-4)) / 2e-4;
-            assert!((slope - difference).abs() < 1e-6 * slope.abs().max(1.0), "{slope} {difference}");
+            assert!(
+                (slope - difference).abs() < 1e-6 * slope.abs().max(1.0),
+                "{slope} {difference}"
+            );
         }
     }
 
     #[test]
     fn p_follows_the_sign_of_the_logits_every_fourth_batch() {
         let scope = Scope::new(DType::F64, 0);
-        let ada = Ada::new(&scope.at("ada"), Config { pictures: 400.0, ..Config::default() });
+        let ada = Ada::new(
+            &scope.at("ada"),
+            Config {
+                pictures: 400.0,
+                ..Config::default()
+            },
+        );
         let logits = |positive: usize| {
             let values: Vec<f64> = (0..10).map(|i| if i < positive { 2.0 } else { -0.5 }).collect();
             Tensor::from_f64(&[10], &values)
@@ -331,8 +360,16 @@ mod tests {
             ada.observe(&logits(positive));
             seen.push((ada.p().to_f64()[0] * 1e9).round() / 1e9);
         }
-        assert_eq!(seen, [0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.2]);
+        assert_eq!(
+            seen,
+            [
+                0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.2
+            ]
+        );
         ada.observe(&logits(0));
-        assert!(ada.p().to_f64()[0] > 0.0, "never below 0 and only at the end of a period");
+        assert!(
+            ada.p().to_f64()[0] > 0.0,
+            "never below 0 and only at the end of a period"
+        );
     }
 }

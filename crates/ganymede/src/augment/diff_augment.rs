@@ -1,7 +1,7 @@
 //! Differentiable augmentation (Zhao, Liu, Lin, Zhu and Han, "Differentiable Augmentation for Data-Efficient GAN Training",
 //! NeurIPS 2020): colour, translation and cutout, with the constants of the paper's code.
-use super::sampling::{extents, line, translate};
 use super::Draw;
+use super::sampling::{extents, line, translate};
 use gany_engine::Tensor;
 
 /// Which kinds of change are made, in this order.
@@ -108,7 +108,13 @@ mod tests {
     fn colours_by_hand() {
         // One picture of two pixels, (0, 0.3, 0.6) and (-0.2, 0.1, 0.4).
         let x = Tensor::from_f64(&[1, 1, 2, 3], &[0.0, 0.3, 0.6, -0.2, 0.1, 0.4]);
-        let is = |y: Tensor, expected: [f64; 6]| assert!(close(&y, &Tensor::from_f64(&[1, 1, 2, 3], &expected)), "{:?}", y.to_f64());
+        let is = |y: Tensor, expected: [f64; 6]| {
+            assert!(
+                close(&y, &Tensor::from_f64(&[1, 1, 2, 3], &expected)),
+                "{:?}",
+                y.to_f64()
+            )
+        };
         is(brightness(&x, &numbers(&[0.5])), [0.5, 0.8, 1.1, 0.3, 0.6, 0.9]);
         // Means of the pixels: 0.3 and 0.1.
         is(saturation(&x, &numbers(&[2.0])), [-0.3, 0.3, 0.9, -0.5, 0.1, 0.7]);
@@ -152,6 +158,9 @@ mod tests {
         let slope = (grad(&loss(&x), &[&x])[0].clone() * &direction).sum().to_f64()[0];
         let at = |t: f64| loss(&(&x + &direction * t)).to_f64()[0];
         let difference = (at(1e-4) - at(-1e-4)) / 2e-4;
-        assert!((slope - difference).abs() < 1e-6 * slope.abs().max(1.0), "{slope} {difference}");
+        assert!(
+            (slope - difference).abs() < 1e-6 * slope.abs().max(1.0),
+            "{slope} {difference}"
+        );
     }
 }

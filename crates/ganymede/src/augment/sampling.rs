@@ -46,7 +46,10 @@ fn shift_rows(x: &Tensor, by: &Tensor) -> Tensor {
 /// Where the batch has more pixels than a float counts, 2^24.
 pub(super) fn sample(x: &Tensor, rows: &Tensor, columns: &Tensor) -> Tensor {
     let [n, h, w, c] = extents(x);
-    assert!(n * h * w <= 1 << 24, "augment: {n} pictures of {h}x{w} are more than 2^24 pixels");
+    assert!(
+        n * h * w <= 1 << 24,
+        "augment: {n} pictures of {h}x{w} are more than 2^24 pixels"
+    );
     let table = x.reshape(&[n * h * w, c]);
     let first = line(x, n, &[n, 1, 1]) * (h * w) as f64;
     let (rows, columns) = (mirrored(rows, h), mirrored(columns, w));
@@ -89,7 +92,10 @@ mod tests {
     use gany_engine::{DType, grad};
 
     fn picture() -> Tensor {
-        Tensor::from_f64(&[2, 2, 3, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0])
+        Tensor::from_f64(
+            &[2, 2, 3, 1],
+            &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0],
+        )
     }
 
     fn numbers(values: &[f64]) -> Tensor {
@@ -111,7 +117,10 @@ mod tests {
     #[test]
     fn crops_lie_inside() {
         let last = crop(&picture(), [1, 2], &|shape| Tensor::full(DType::F64, shape, 0.999));
-        assert_eq!((last.shape(), last.to_f64()), (&[2, 1, 2, 1][..], vec![5.0, 6.0, 11.0, 12.0]));
+        assert_eq!(
+            (last.shape(), last.to_f64()),
+            (&[2, 1, 2, 1][..], vec![5.0, 6.0, 11.0, 12.0])
+        );
         let first = crop(&picture(), [1, 2], &|shape| Tensor::full(DType::F64, shape, 0.0));
         assert_eq!(first.to_f64(), [1.0, 2.0, 7.0, 8.0]);
     }

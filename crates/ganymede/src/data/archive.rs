@@ -81,7 +81,10 @@ pub fn tar(mut reader: impl Read + Seek, path: &Path) -> Result<Vec<Member>> {
         let entry = entry.map_err(unreadable)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
         check_name(&name, path)?;
-        if !matches!(entry.header().entry_type(), ::tar::EntryType::Regular | ::tar::EntryType::Continuous) {
+        if !matches!(
+            entry.header().entry_type(),
+            ::tar::EntryType::Regular | ::tar::EntryType::Continuous
+        ) {
             continue;
         }
         let (start, length) = (entry.raw_file_position(), entry.size());
@@ -174,23 +177,42 @@ mod tests {
         let bytes = zipped(&[("a/one.txt", b"first", STORED), ("two", b"second", STORED)]);
         let members = zip(Cursor::new(&bytes), Path::new("z")).unwrap();
         let content = |m: &Member| bytes[m.start as usize..][..m.packed as usize].to_vec();
-        assert_eq!(members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a/one.txt", "two"]);
-        assert_eq!(members.iter().map(content).collect::<Vec<_>>(), [b"first".to_vec(), b"second".to_vec()]);
+        assert_eq!(
+            members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
+            ["a/one.txt", "two"]
+        );
+        assert_eq!(
+            members.iter().map(content).collect::<Vec<_>>(),
+            [b"first".to_vec(), b"second".to_vec()]
+        );
 
         let bytes = tarred(&[("./a/one.txt", b"first"), ("two", b"second")]);
         let members = tar(Cursor::new(&bytes), Path::new("t")).unwrap();
         let content = |m: &Member| bytes[m.start as usize..][..m.packed as usize].to_vec();
-        assert_eq!(members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a/one.txt", "two"]);
-        assert_eq!(members.iter().map(content).collect::<Vec<_>>(), [b"first".to_vec(), b"second".to_vec()]);
+        assert_eq!(
+            members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
+            ["a/one.txt", "two"]
+        );
+        assert_eq!(
+            members.iter().map(content).collect::<Vec<_>>(),
+            [b"first".to_vec(), b"second".to_vec()]
+        );
     }
 
     #[test]
     fn paths_that_climb_are_refused() {
         for name in ["../secret", "a/../../secret", "/etc/passwd", "a\\..\\..\\b"] {
             let shown = name.replace('\\', "/");
-            let expected = format!("bad archive: path inside: expected one that stays inside the archive, got `{shown}`: x");
-            assert_eq!(message(tar(Cursor::new(tarred(&[(name, b"")])), Path::new("x"))), expected);
-            assert_eq!(message(zip(Cursor::new(zipped(&[(name, b"", STORED)])), Path::new("x"))), expected);
+            let expected =
+                format!("bad archive: path inside: expected one that stays inside the archive, got `{shown}`: x");
+            assert_eq!(
+                message(tar(Cursor::new(tarred(&[(name, b"")])), Path::new("x"))),
+                expected
+            );
+            assert_eq!(
+                message(zip(Cursor::new(zipped(&[(name, b"", STORED)])), Path::new("x"))),
+                expected
+            );
         }
     }
 
@@ -218,6 +240,9 @@ mod tests {
             message(zip(Cursor::new(&bytes), Path::new("x"))),
             "bad archive: places of files: expected one place a file, got `a` and `b` in one place: x"
         );
-        assert!(message(zip(Cursor::new(b"no archive"), Path::new("x"))).starts_with("bad archive: archive: expected a readable ZIP"));
+        assert!(
+            message(zip(Cursor::new(b"no archive"), Path::new("x")))
+                .starts_with("bad archive: archive: expected a readable ZIP")
+        );
     }
 }

@@ -78,7 +78,11 @@ impl Catalogue {
 
     fn found(mut listing: Listing, files: &[&Path], stamp: String) -> Result<Self> {
         let digest = digest(&listing.root, files)?;
-        let probes: Vec<_> = listing.items.par_iter().map(|item| decode::probe(&listing, item)).collect();
+        let probes: Vec<_> = listing
+            .items
+            .par_iter()
+            .map(|item| decode::probe(&listing, item))
+            .collect();
         let total = listing.items.len() as u64;
         let (mut broken, mut numbers, mut sizes) = (Vec::new(), HashSet::new(), Vec::new());
         for (number, probe) in probes.into_iter().enumerate() {
@@ -139,7 +143,8 @@ impl Catalogue {
         self.about.broken.extend(failures.iter().map(named));
         self.about.broken.sort();
         check_broken(&self.listing.root, &self.about.broken, self.about.total)?;
-        self.listing.drop(&failures.into_iter().map(|(number, _)| number).collect());
+        self.listing
+            .drop(&failures.into_iter().map(|(number, _)| number).collect());
         Ok(())
     }
 
@@ -147,7 +152,11 @@ impl Catalogue {
     pub(crate) fn notes(&self) -> Vec<String> {
         let (mut notes, broken) = (self.listing.notes.clone(), &self.about.broken);
         if !broken.is_empty() {
-            let named: Vec<String> = broken.iter().take(5).map(|(name, why)| format!("`{name}` ({why})")).collect();
+            let named: Vec<String> = broken
+                .iter()
+                .take(5)
+                .map(|(name, why)| format!("`{name}` ({why})"))
+                .collect();
             let more = if broken.len() > 5 { ", ..." } else { "" };
             let named = named.join(", ");
             notes.push(format!("{} broken pictures were skipped: {named}{more}.", broken.len()));
@@ -157,7 +166,13 @@ impl Catalogue {
 
     /// Writes it down, whole or not at all.
     fn keep(&self, path: &Path) -> std::io::Result<()> {
-        let numbers: Vec<u8> = self.listing.items.iter().flat_map(columns).flat_map(u64::to_le_bytes).collect();
+        let numbers: Vec<u8> = self
+            .listing
+            .items
+            .iter()
+            .flat_map(columns)
+            .flat_map(u64::to_le_bytes)
+            .collect();
         let shape = vec![self.listing.items.len(), COLUMNS];
         let words = self.listing.words.as_bytes();
         let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).map_err(std::io::Error::other);
@@ -183,7 +198,12 @@ impl Catalogue {
 fn kept_at(root: &Path) -> Option<PathBuf> {
     let root = std::path::absolute(root).ok()?;
     let name = sha256_hex(&[root.as_os_str().as_encoded_bytes()]);
-    Some(get::cache_folder().ok()?.join("catalogues").join(format!("{}.safetensors", &name[..32])))
+    Some(
+        get::cache_folder()
+            .ok()?
+            .join("catalogues")
+            .join(format!("{}.safetensors", &name[..32])),
+    )
 }
 
 fn load(path: &Path, stamp: &str, root: &Path, holders: &[PathBuf]) -> Option<Catalogue> {
@@ -195,7 +215,15 @@ fn load(path: &Path, stamp: &str, root: &Path, holders: &[PathBuf]) -> Option<Ca
     }
     let tensors = SafeTensors::deserialize(&bytes).ok()?;
     let words = String::from_utf8(tensors.tensor("words").ok()?.data().to_vec()).ok()?;
-    let numbers: Vec<u64> = tensors.tensor("items").ok()?.data().as_chunks().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
+    let numbers: Vec<u64> = tensors
+        .tensor("items")
+        .ok()?
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| u64::from_le_bytes(*b))
+        .collect();
     let classes = about.classes.as_ref().map_or(1, Vec::len);
     let items: Option<Vec<Item>> = numbers.as_chunks().0.iter().map(item).collect();
     let items = items.filter(|items| {
@@ -223,12 +251,39 @@ fn columns(item: &Item) -> [u64; COLUMNS] {
     let Item { name, caption, .. } = item;
     let words = [name.start, name.length.into(), caption.start, caption.length.into()];
     let [a, b, c, d] = words;
-    [a, b, c, d, item.holder.into(), item.label.into(), kind, start, packed.into(), length.into()]
+    [
+        a,
+        b,
+        c,
+        d,
+        item.holder.into(),
+        item.label.into(),
+        kind,
+        start,
+        packed.into(),
+        length.into(),
+    ]
 }
 
 fn item(columns: &[u64; COLUMNS]) -> Option<Item> {
-    let [name, name_length, caption, caption_length, holder, label, kind, start, packed, length] = *columns;
-    let span = |start, length: u64| Some(Span { start, length: length.try_into().ok()? });
+    let [
+        name,
+        name_length,
+        caption,
+        caption_length,
+        holder,
+        label,
+        kind,
+        start,
+        packed,
+        length,
+    ] = *columns;
+    let span = |start, length: u64| {
+        Some(Span {
+            start,
+            length: length.try_into().ok()?,
+        })
+    };
     let (packed, length) = (packed.try_into().ok()?, length.try_into().ok()?);
     Some(Item {
         name: span(name, name_length)?,
@@ -250,7 +305,10 @@ fn stamp(files: &[&Path]) -> Result<(String, u64)> {
         .par_iter()
         .map(|path| {
             let metadata = path.metadata().map_err(|source| DataError::reading(path, source))?;
-            let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            let modified = metadata
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             Ok((metadata.len(), modified.map_or(0, |since| since.as_nanos())))
         })
         .collect();
@@ -273,7 +331,10 @@ fn digest(root: &Path, files: &[&Path]) -> Result<String> {
     let mut hasher = Sha256::new();
     for (path, content) in files.iter().zip(contents) {
         let (length, content) = content?;
-        let relative = path.strip_prefix(root).ok().filter(|relative| !relative.as_os_str().is_empty());
+        let relative = path
+            .strip_prefix(root)
+            .ok()
+            .filter(|relative| !relative.as_os_str().is_empty());
         // A set that is one file, or a pattern of them, is the same set under another path.
         let relative = relative.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
         hasher.update(relative.to_string_lossy().replace('\\', "/"));

@@ -159,7 +159,10 @@ fn look_at_examples(data: &dyn Dataset, count: u64, report: &mut Report) -> Resu
                 content: Sha256::digest(&pixels).into(),
                 fingerprint: Fingerprint::of(&pixels, size),
             });
-            names.push(data.example_name(index).map_or_else(|| format!("example {index}"), Into::into));
+            names.push(
+                data.example_name(index)
+                    .map_or_else(|| format!("example {index}"), Into::into),
+            );
         }
     }
     report.classes = named(data.classes().unwrap_or_default(), &counts);
@@ -346,10 +349,7 @@ mod tests {
                 why: "empty file".into()
             }]
         );
-        assert_eq!(
-            report.repeated,
-            [(at("a/3.png"), at("a/1.png"))]
-        );
+        assert_eq!(report.repeated, [(at("a/3.png"), at("a/1.png"))]);
         assert!(!report.is_sound());
     }
 

@@ -101,7 +101,12 @@ pub fn open(name: &str, files: &[PathBuf], want: &Want) -> Result<Pictures> {
     };
     let named = ["batches.meta.txt", "fine_label_names.txt"].iter().find_map(|name| {
         let text = fs::read_to_string(files.first()?.with_file_name(name)).ok()?;
-        let names: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
+        let names: Vec<String> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(Into::into)
+            .collect();
         (names.len() == usize::from(set.classes())).then_some(names)
     });
     let classes = named.unwrap_or_else(|| match set {
@@ -141,7 +146,11 @@ fn add(bytes: &[u8], set: Set, path: &Path, pixels: &mut Vec<u8>, labels: &mut V
         let (label, planes) = record.split_at(set.labels());
         let label = label[set.labels() - 1];
         if label >= set.classes() {
-            return Err(bad("label", format!("a class below {}", set.classes()), label.to_string()));
+            return Err(bad(
+                "label",
+                format!("a class below {}", set.classes()),
+                label.to_string(),
+            ));
         }
         labels.push(label.into());
         pixels.extend((0..PLANE).flat_map(|pixel| [planes[pixel], planes[PLANE + pixel], planes[2 * PLANE + pixel]]));
@@ -170,7 +179,10 @@ mod tests {
         let data = open("c", &train, &Want::default()).unwrap();
         assert_eq!((data.len(), data.classes().unwrap()[9].as_str()), (Some(2), "truck"));
         let (x, label) = data.example(0).unwrap();
-        assert_eq!((&x[..3], &x[3069..], label), (&[-1.0, 1.0, -0.6][..], &[-1.0, 1.0, -0.6][..], 9));
+        assert_eq!(
+            (&x[..3], &x[3069..], label),
+            (&[-1.0, 1.0, -0.6][..], &[-1.0, 1.0, -0.6][..], 9)
+        );
         assert_eq!(files(folder.path(), Some("test")).unwrap().len(), 1);
 
         let hundred = folder.path().join("train.bin");

@@ -173,6 +173,14 @@ pub enum DataError {
         /// What was asked for.
         got: String,
     },
+    /// Data that can be fetched and not yet be trained on.
+    #[error("cannot read `{name}`: expected pictures or points, got {what}")]
+    NoReader {
+        /// The data set.
+        name: String,
+        /// What it consists of.
+        what: &'static str,
+    },
     /// A picture shape was wanted of data that are not pictures.
     #[error("`{name}` holds points, not pictures: expected no picture size or channels")]
     NotPictures {
@@ -294,6 +302,7 @@ impl DataError {
             Self::NoPairs { .. } | Self::NoNames { .. } => {
                 "give partners the same path in both folders; `unpaired:A,B` needs no partners".into()
             }
+            Self::NoReader { .. } => "it is only unpacked so far; no system asks for it yet".into(),
             Self::NotArchive { .. } => "write `set.zip`, or `set-%06d.tar` for shards".into(),
             Self::NotTwo { .. } => "write it as `paired:A,B` or `unpaired:A,B`".into(),
             Self::MixedSizes { .. } => "give a size, such as `--size 64` or `--size 96x128`".into(),

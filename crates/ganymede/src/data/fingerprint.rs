@@ -37,7 +37,9 @@ impl Fingerprint {
         };
         let mut thumbnail = [0; ROWS * COLUMNS];
         Shaper::with(|s| s.shape(pixels, size, &mut thumbnail, target, &want));
-        let bits = thumbnail.chunks(COLUMNS).flat_map(|row| row.windows(2).map(|pair| u64::from(pair[0] > pair[1])));
+        let bits = thumbnail
+            .chunks(COLUMNS)
+            .flat_map(|row| row.windows(2).map(|pair| u64::from(pair[0] > pair[1])));
         let hash = bits.fold(0, |hash, bit| hash << 1 | bit);
         Self { hash, thumbnail }
     }
@@ -57,7 +59,10 @@ pub(crate) fn near(fingerprints: &[Fingerprint]) -> Vec<(usize, usize, u32)> {
     let mut seen: HashMap<(u32, u16), Vec<usize>> = HashMap::new();
     for (number, fingerprint) in fingerprints.iter().enumerate() {
         let keys = (0..QUARTERS).map(|quarter| (quarter, (fingerprint.hash >> (16 * quarter)) as u16));
-        let earlier = keys.clone().filter_map(|key| seen.get(&key)).flat_map(|alike| alike.iter().rev().take(MOST_COMPARED));
+        let earlier = keys
+            .clone()
+            .filter_map(|key| seen.get(&key))
+            .flat_map(|alike| alike.iter().rev().take(MOST_COMPARED));
         let near = earlier.filter_map(|&other| Some((fingerprints[other].near(fingerprint)?, other)));
         if let Some((bits, first)) = near.min() {
             found.push((number, first, bits));
@@ -100,7 +105,11 @@ mod tests {
     #[test]
     fn brighter_and_noisier_copies_are_near_and_others_are_not() {
         let first = noise(1, 64, 72);
-        let copy: Vec<u8> = first.iter().enumerate().map(|(i, v)| v.saturating_add((i % 3) as u8)).collect();
+        let copy: Vec<u8> = first
+            .iter()
+            .enumerate()
+            .map(|(i, v)| v.saturating_add((i % 3) as u8))
+            .collect();
         let prints = [first, noise(2, 64, 72), copy].map(|pixels| Fingerprint::of(&pixels, SIZE));
         let found = near(&prints);
         assert_eq!(found.len(), 1);

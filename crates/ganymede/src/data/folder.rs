@@ -31,8 +31,14 @@ use super::{Dataset, collection, decode};
 /// [`DataError::MixedSizes`], [`DataError::ImpossibleShape`], [`DataError::BadFile`] for labels, and
 /// [`DataError::TooManyBroken`] over 10%.
 pub fn open(folder: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
+    let name = folder.display();
+    let name = split.map_or(name.to_string(), |split| format!("{name}:{split}"));
+    open_as(name, folder, split, want)
+}
+
+/// As [`open`], under another name.
+pub(crate) fn open_as(name: String, folder: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
     let listing = list(folder, split)?;
-    let name = split.map_or(folder.display().to_string(), |split| format!("{}:{split}", folder.display()));
     let (root, holders, sides) = (listing.root.clone(), listing.holders.clone(), listing.sides.clone());
     let catalogue = Catalogue::of(&root, &holders, &sides, || Ok(listing))?;
     collection::open(name, catalogue, want)
@@ -53,18 +59,33 @@ pub(crate) fn is_split(name: &str, split: &str) -> bool {
 /// Lists the pictures of a folder, or of one of its splits.
 pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
     let whole = walk(folder)?;
-    let tops: BTreeSet<&str> = whole.items.iter().filter_map(|item| labels::top(whole.name(item))).collect();
-    let named = |wanted: &str| tops.iter().find(|top| is_split(&top.to_lowercase(), wanted)).map(|top| top.to_string());
+    let tops: BTreeSet<&str> = whole
+        .items
+        .iter()
+        .filter_map(|item| labels::top(whole.name(item)))
+        .collect();
+    let named = |wanted: &str| {
+        tops.iter()
+            .find(|top| is_split(&top.to_lowercase(), wanted))
+            .map(|top| top.to_string())
+    };
     let train = named("train");
     let chosen = match split {
         Some(split) if train.is_some() && named(split).is_some() => named(split),
         Some(split) => {
-            let has: Vec<_> = SPLITS.iter().filter(|(split, _)| train.is_some() && named(split).is_some()).collect();
+            let has: Vec<_> = SPLITS
+                .iter()
+                .filter(|(split, _)| train.is_some() && named(split).is_some())
+                .collect();
             let has: Vec<_> = has.iter().map(|(split, _)| format!("`{split}`")).collect();
             return Err(DataError::UnknownSplit {
                 name: folder.display().to_string(),
                 split: split.into(),
-                has: if has.is_empty() { "no split".into() } else { has.join(" or ") },
+                has: if has.is_empty() {
+                    "no split".into()
+                } else {
+                    has.join(" or ")
+                },
             });
         }
         None => train,
@@ -73,7 +94,9 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
         Some(chosen) => {
             let mut inner = walk(&folder.join(&chosen))?;
             if split.is_none() {
-                inner.notes.push(format!("The sub-folder `{chosen}` is used; the others are not."));
+                inner
+                    .notes
+                    .push(format!("The sub-folder `{chosen}` is used; the others are not."));
             }
             inner
         }
@@ -99,7 +122,9 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
 
 /// The pictures of a folder at any depth, in the order of their paths.
 fn walk(folder: &Path) -> Result<Listing> {
-    let root = folder.canonicalize().map_err(|source| DataError::reading(folder, source))?;
+    let root = folder
+        .canonicalize()
+        .map_err(|source| DataError::reading(folder, source))?;
     let (mut listing, mut links) = (Listing::of(folder), 0);
     let mut files: Vec<(String, PathBuf)> = Vec::new();
     let mut seen = HashSet::from([root.clone()]);
@@ -135,7 +160,9 @@ fn walk(folder: &Path) -> Result<Listing> {
     }
     files.sort();
     listing.sides.sort();
-    files.into_iter().for_each(|(relative, path)| listing.add_file(path, &relative));
+    files
+        .into_iter()
+        .for_each(|(relative, path)| listing.add_file(path, &relative));
     if links > 0 {
         let note = format!("{links} links that lead out of the folder were not followed.");
         listing.notes.push(note);

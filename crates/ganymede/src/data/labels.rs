@@ -115,13 +115,23 @@ impl Table {
             classes: Option<Vec<String>>,
         }
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| {
-            bad(path, "content", "`{\"labels\": [[\"file\", class], ..]}`".into(), error.to_string())
+            bad(
+                path,
+                "content",
+                "`{\"labels\": [[\"file\", class], ..]}`".into(),
+                error.to_string(),
+            )
         })?;
         let mut said = HashMap::new();
         for (file, label) in raw.labels.into_iter().flatten() {
             let Some(label) = plain(&label) else {
                 let expected = "a class number or name".into();
-                return Err(bad(path, "label", expected, format!("{} for `{file}`", short(&label.to_string()))));
+                return Err(bad(
+                    path,
+                    "label",
+                    expected,
+                    format!("{} for `{file}`", short(&label.to_string())),
+                ));
             };
             let label = Some(label);
             said.insert(file.replace('\\', "/"), Said { label, caption: None });
@@ -136,7 +146,11 @@ impl Table {
         let unreadable = |error: csv::Error| bad(path, "content", "comma-separated values".into(), error.to_string());
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
         let header = reader.headers().map_err(unreadable)?.clone();
-        let column = |names: &[&str]| header.iter().position(|title| names.contains(&title.to_lowercase().as_str()));
+        let column = |names: &[&str]| {
+            header
+                .iter()
+                .position(|title| names.contains(&title.to_lowercase().as_str()))
+        };
         let Some(file) = column(&["file", "file_name", "filename", "path", "image"]) else {
             let got = short(&header.iter().collect::<Vec<_>>().join(","));
             return Err(bad(path, "header", "a column `file`".into(), format!("`{got}`")));
@@ -163,7 +177,9 @@ impl Table {
 /// Gives every picture of the list its class and caption, from a table if there is one, else from files beside the
 /// pictures, else from the folders they lie in.
 pub(crate) fn give(listing: &mut Listing, table: Option<(Table, &Path)>, beside: &HashMap<String, Said>) -> Result<()> {
-    let from = table.as_ref().map_or_else(|| listing.root.clone(), |(_, path)| path.to_path_buf());
+    let from = table
+        .as_ref()
+        .map_or_else(|| listing.root.clone(), |(_, path)| path.to_path_buf());
     let said: Vec<Option<Said>> = match &table {
         Some((table, _)) => {
             let of = |item| table.said.get(listing.name(item)).cloned();
@@ -177,12 +193,18 @@ pub(crate) fn give(listing: &mut Listing, table: Option<(Table, &Path)>, beside:
     };
     let labelled = said.iter().flatten().filter(|said| said.label.is_some()).count();
     if labelled > 0 && labelled < said.len() {
-        let first = said.iter().position(|said| said.as_ref().is_none_or(|said| said.label.is_none()));
+        let first = said
+            .iter()
+            .position(|said| said.as_ref().is_none_or(|said| said.label.is_none()));
         let name = first.map_or("", |first| listing.name(&listing.items[first]));
         let got = format!("{labelled}, none for `{name}`");
         return Err(bad(&from, "labels", format!("{}, one a picture", said.len()), got));
     }
-    for (number, caption) in said.iter().enumerate().filter_map(|(i, said)| Some((i, said.as_ref()?.caption.as_ref()?))) {
+    for (number, caption) in said
+        .iter()
+        .enumerate()
+        .filter_map(|(i, said)| Some((i, said.as_ref()?.caption.as_ref()?)))
+    {
         listing.items[number].caption = listing.say(caption);
     }
     if labelled == 0 {
@@ -216,7 +238,14 @@ fn numbered(labels: &[&str], known: Option<Vec<String>>, from: &Path) -> Result<
     });
     let places: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let number = |label: &&str| {
-        let unknown = || bad(from, "label", "one of its `classes`".into(), format!("`{}`", short(label)));
+        let unknown = || {
+            bad(
+                from,
+                "label",
+                "one of its `classes`".into(),
+                format!("`{}`", short(label)),
+            )
+        };
         places.get(label).copied().ok_or_else(unknown)
     };
     let numbers = labels.iter().map(number).collect::<Result<_>>()?;
@@ -225,7 +254,11 @@ fn numbered(labels: &[&str], known: Option<Vec<String>>, from: &Path) -> Result<
 
 /// The top folders are the classes, if all pictures lie in two or more of them.
 fn give_by_folder(listing: &mut Listing) -> Result<()> {
-    let tops: BTreeSet<&str> = listing.items.iter().filter_map(|item| top(listing.name(item))).collect();
+    let tops: BTreeSet<&str> = listing
+        .items
+        .iter()
+        .filter_map(|item| top(listing.name(item)))
+        .collect();
     let at_root = listing.items.iter().any(|item| top(listing.name(item)).is_none());
     if at_root || tops.len() < 2 {
         if at_root && !tops.is_empty() {
@@ -286,8 +319,16 @@ mod tests {
         let names = ["00000/b.png", "00000/a.png"];
         let text = r#"{"labels": [["00000\\a.png", 0], ["00000/b.png", 2]]}"#;
         let mut given = listing(&names);
-        give(&mut given, Some((table("dataset.json", text).unwrap(), Path::new("t"))), &HashMap::new()).unwrap();
-        assert_eq!((labels(&given), given.classes.unwrap()), (vec![2, 0], vec!["0".into(), "1".into(), "2".to_string()]));
+        give(
+            &mut given,
+            Some((table("dataset.json", text).unwrap(), Path::new("t"))),
+            &HashMap::new(),
+        )
+        .unwrap();
+        assert_eq!(
+            (labels(&given), given.classes.unwrap()),
+            (vec![2, 0], vec!["0".into(), "1".into(), "2".to_string()])
+        );
 
         let mut given = listing(&names);
         let none = table("dataset.json", r#"{"labels": null}"#).unwrap();
@@ -305,7 +346,11 @@ mod tests {
             error.to_string(),
             "bad labels: label: expected a class number or name, got [0.5,1] for `a`: dataset.json"
         );
-        let many = table("dataset.json", r#"{"labels": [["00000/a.png", 1], ["00000/b.png", 4000000000]]}"#).unwrap();
+        let many = table(
+            "dataset.json",
+            r#"{"labels": [["00000/a.png", 1], ["00000/b.png", 4000000000]]}"#,
+        )
+        .unwrap();
         let error = give(&mut listing(&names), Some((many, Path::new("t"))), &HashMap::new()).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -317,7 +362,12 @@ mod tests {
     fn a_table_in_any_order_of_columns() {
         let text = "caption,file,label\n\"a small, red one\",a.png,zebra\nblue,b.png,ant\n";
         let mut given = listing(&["a.png", "b.png"]);
-        give(&mut given, Some((table("labels.csv", text).unwrap(), Path::new("t"))), &HashMap::new()).unwrap();
+        give(
+            &mut given,
+            Some((table("labels.csv", text).unwrap(), Path::new("t"))),
+            &HashMap::new(),
+        )
+        .unwrap();
         assert_eq!(labels(&given), [1, 0]);
         assert_eq!(given.classes.as_deref().unwrap(), ["ant", "zebra"]);
         assert_eq!(given.words(given.items[0].caption), "a small, red one");
@@ -335,7 +385,12 @@ mod tests {
         add("x/0.cls", "1\n").unwrap();
         add("x/0.txt", " a cat ").unwrap();
         add("x/1.json", r#"{"label": 0, "caption": "a dog", "width": 3}"#).unwrap();
-        assert!(add("x/2.json", "{").unwrap_err().to_string().starts_with("bad labels: content: expected JSON, got "));
+        assert!(
+            add("x/2.json", "{")
+                .unwrap_err()
+                .to_string()
+                .starts_with("bad labels: content: expected JSON, got ")
+        );
         let mut given = listing(&["x/0.png", "x/1.seg.png"]);
         give(&mut given, None, &beside.said).unwrap();
         assert_eq!(labels(&given), [1, 0]);

@@ -42,10 +42,10 @@ mod svg;
 pub mod toys;
 
 pub use check::{Report, check};
-pub use pack::pack;
 pub use error::{DataError, Result};
 pub use get::get;
 pub use open::open;
+pub use pack::pack;
 pub use pictures::Pictures;
 pub use prefetch::Prefetcher;
 pub use shaping::{Fit, Want};
@@ -308,7 +308,11 @@ impl Batch {
         Self {
             x: vec![0.0; count * shape.floats()],
             y: vec![0.0; count],
-            parts: data.parts().iter().map(|part| vec![0.0; count * part.floats()]).collect(),
+            parts: data
+                .parts()
+                .iter()
+                .map(|part| vec![0.0; count * part.floats()])
+                .collect(),
             shape,
         }
     }

@@ -102,14 +102,29 @@ impl<'a> Array<'a> {
         let major = *bytes.get(6).ok_or_else(short)?;
         let (start, length) = match major {
             1 => (10, bytes.get(8..10).map(|b| u16::from_le_bytes([b[0], b[1]]) as usize)),
-            2 | 3 => (12, bytes.get(8..12).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize)),
+            2 | 3 => (
+                12,
+                bytes
+                    .get(8..12)
+                    .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize),
+            ),
             _ => return Err(bad(path, "version", "1, 2 or 3", major.to_string())),
         };
-        let header = bytes.get(start..).zip(length).and_then(|(rest, length)| rest.get(..length));
+        let header = bytes
+            .get(start..)
+            .zip(length)
+            .and_then(|(rest, length)| rest.get(..length));
         let header = header.ok_or_else(short)?;
         let text = String::from_utf8_lossy(header).into_owned();
         let data = start + header.len();
-        let wrong = |what, expected| bad(path, what, expected, format!("`{}`", text.trim().chars().take(100).collect::<String>()));
+        let wrong = |what, expected| {
+            bad(
+                path,
+                what,
+                expected,
+                format!("`{}`", text.trim().chars().take(100).collect::<String>()),
+            )
+        };
         let descr = value(&text, "descr").and_then(|rest| quoted(rest));
         let number = descr.and_then(Number::parse);
         let number = number.ok_or_else(|| wrong("number type", "u1 to u8, i1 to i8, f4, f8 or b1"))?;
@@ -119,7 +134,9 @@ impl<'a> Array<'a> {
         }
         let shape = value(&text, "shape").and_then(tuple);
         let shape = shape.ok_or_else(|| wrong("shape", "a tuple of at most 8 whole numbers"))?;
-        let count = shape.iter().try_fold(number.bytes, |product, &extent| product.checked_mul(extent));
+        let count = shape
+            .iter()
+            .try_fold(number.bytes, |product, &extent| product.checked_mul(extent));
         let got = bytes.len() - data;
         if count != Some(got) {
             let expected = count.map_or("a size that exists".into(), |count| count.to_string());
@@ -134,14 +151,19 @@ impl<'a> Array<'a> {
 
     /// Its numbers, row by row.
     pub fn numbers(&self) -> impl Iterator<Item = f64> {
-        self.bytes.chunks_exact(self.number.bytes).map(|bytes| self.number.read(bytes))
+        self.bytes
+            .chunks_exact(self.number.bytes)
+            .map(|bytes| self.number.read(bytes))
     }
 
     /// Class numbers, if it is one line of whole numbers from 0.
     fn classes(&self) -> Option<Vec<u32>> {
         let is_line = self.shape.len() == 1 || (self.shape.len() == 2 && self.shape[1] == 1);
         let class = |number: f64| (number >= 0.0 && number < 1e6 && number.fract() == 0.0).then_some(number as u32);
-        self.numbers().map(class).collect::<Option<Vec<u32>>>().filter(|_| is_line)
+        self.numbers()
+            .map(class)
+            .collect::<Option<Vec<u32>>>()
+            .filter(|_| is_line)
     }
 
     /// As pictures: their size, their values as bytes (number, row, column, channel), and how the array was understood.
@@ -183,7 +205,10 @@ impl<'a> Array<'a> {
                 picture.copy_from_slice(&turned);
             }
         }
-        let note = format!("The array {:?} is read as ({layout}), its values from {from} (black) to {to} (white).", self.shape);
+        let note = format!(
+            "The array {:?} is read as ({layout}), its values from {from} (black) to {to} (white).",
+            self.shape
+        );
         let size = Size {
             height,
             width,
@@ -218,7 +243,9 @@ impl<'a> Array<'a> {
 
 /// What follows a key of the header, which is a Python dictionary.
 fn value<'t>(header: &'t str, key: &str) -> Option<&'t str> {
-    let at = [format!("'{key}'"), format!("\"{key}\"")].iter().find_map(|quoted| Some(header.find(quoted)? + quoted.len()))?;
+    let at = [format!("'{key}'"), format!("\"{key}\"")]
+        .iter()
+        .find_map(|quoted| Some(header.find(quoted)? + quoted.len()))?;
     Some(header[at..].trim_start().strip_prefix(':')?.trim_start())
 }
 
@@ -248,15 +275,22 @@ pub fn open(name: &str, path: &Path, want: &Want) -> Result<Pictures> {
     let reading = |source| DataError::reading(path, source);
     let bytes = fs::read(path).map_err(reading)?;
     if bytes.starts_with(MAGIC) {
-        let labels = labels_beside(path).map(|path| Ok((fs::read(&path).map_err(|e| DataError::reading(&path, e))?, path)));
+        let labels =
+            labels_beside(path).map(|path| Ok((fs::read(&path).map_err(|e| DataError::reading(&path, e))?, path)));
         let labels = labels.transpose()?;
-        let labels = labels.map(|(bytes, path)| Ok((Array::parse(bytes, &path)?, path))).transpose()?;
+        let labels = labels
+            .map(|(bytes, path)| Ok((Array::parse(bytes, &path)?, path)))
+            .transpose()?;
         return assemble(name, (&Array::parse(bytes, path)?, path), labels.as_ref(), want);
     }
     let arrays = unpack(&bytes, path)?;
     let pictures = arrays.iter().find(|(array, _)| (3..=4).contains(&array.shape.len()));
     let Some((pictures, pictures_path)) = pictures else {
-        let got = arrays.iter().map(|(array, _)| format!("{:?}", array.shape)).collect::<Vec<_>>().join(", ");
+        let got = arrays
+            .iter()
+            .map(|(array, _)| format!("{:?}", array.shape))
+            .collect::<Vec<_>>()
+            .join(", ");
         return Err(bad(path, "arrays", "one of 3 or 4 dimensions", got));
     };
     let belongs = |array: &Array| array.shape.first() == pictures.shape.first() && array.classes().is_some();
@@ -290,7 +324,9 @@ fn inflate(bytes: &[u8], member: &Member, path: &Path) -> Result<Vec<u8>> {
         return Ok(packed.to_vec());
     }
     let mut inflated = Vec::new();
-    let done = DeflateDecoder::new(packed).take(member.length).read_to_end(&mut inflated);
+    let done = DeflateDecoder::new(packed)
+        .take(member.length)
+        .read_to_end(&mut inflated);
     done.map_err(|error| bad(path, "packed bytes", "a whole deflate stream", error.to_string()))?;
     Ok(inflated)
 }
@@ -303,12 +339,26 @@ pub(crate) fn is_npz(members: &[Member]) -> bool {
 /// The labels of `train_images.npy` are in `train_labels.npy`, those of `x.npy` in `y.npy`.
 fn labels_beside(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let other = [("images", "labels"), ("x_", "y_"), ("X_", "y_"), ("x.", "y."), ("X.", "y.")];
-    let names = other.iter().filter(|(from, _)| name.contains(from)).map(|(from, to)| name.replacen(from, to, 1));
+    let other = [
+        ("images", "labels"),
+        ("x_", "y_"),
+        ("X_", "y_"),
+        ("x.", "y."),
+        ("X.", "y."),
+    ];
+    let names = other
+        .iter()
+        .filter(|(from, _)| name.contains(from))
+        .map(|(from, to)| name.replacen(from, to, 1));
     names.map(|name| path.with_file_name(name)).find(|path| path.is_file())
 }
 
-fn assemble(name: &str, (images, path): (&Array, &Path), labels: Option<&(Array, PathBuf)>, want: &Want) -> Result<Pictures> {
+fn assemble(
+    name: &str,
+    (images, path): (&Array, &Path),
+    labels: Option<&(Array, PathBuf)>,
+    want: &Want,
+) -> Result<Pictures> {
     let (size, pixels, note) = images.pictures(path)?;
     let (mut numbers, mut classes) = (Vec::new(), None);
     if let Some((labels, labels_path)) = labels {
@@ -319,7 +369,12 @@ fn assemble(name: &str, (images, path): (&Array, &Path), labels: Option<&(Array,
         })?;
         if numbers.len() != images.shape[0] {
             let expected = format!("{}, one a picture", images.shape[0]);
-            return Err(bad(labels_path, "number of labels", &expected, numbers.len().to_string()));
+            return Err(bad(
+                labels_path,
+                "number of labels",
+                &expected,
+                numbers.len().to_string(),
+            ));
         }
         let most = numbers.iter().copied().max().unwrap_or(0);
         classes = Some((0..=most).map(|class| class.to_string()).collect());
@@ -377,7 +432,10 @@ mod tests {
     fn layouts_and_ranges() {
         let bytes = |descr, shape, data: &[u8]| {
             let bytes = npy(descr, shape, data);
-            let (size, pixels, note) = Array::parse(bytes, Path::new("a")).unwrap().pictures(Path::new("a")).unwrap();
+            let (size, pixels, note) = Array::parse(bytes, Path::new("a"))
+                .unwrap()
+                .pictures(Path::new("a"))
+                .unwrap();
             (size.channels, pixels, note)
         };
         let last: Vec<u8> = (0..12).collect();
@@ -388,7 +446,10 @@ mod tests {
             "The array [2, 1, 2, 3] is read as (number, row, column, channel), its values from 0 (black) to 255 (white)."
         );
         let second = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11];
-        assert_eq!(bytes("|u1", "(2, 3, 1, 8)", &[second, second, second, second].concat()).0, 3);
+        assert_eq!(
+            bytes("|u1", "(2, 3, 1, 8)", &[second, second, second, second].concat()).0,
+            3
+        );
         let (_, pixels, note) = bytes("|u1", "(2, 3, 1, 2)", &second);
         assert_eq!(pixels, last);
         assert!(note.contains("(number, channel, row, column)"), "{note}");
@@ -396,11 +457,18 @@ mod tests {
         let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         assert_eq!(bytes("<f4", "(1, 1, 3)", &floats(&[0.0, 0.5, 1.0])).1, [0, 128, 255]);
         assert_eq!(bytes("<f4", "(1, 1, 3)", &floats(&[-1.0, 0.0, 1.0])).1, [0, 128, 255]);
-        assert_eq!(bytes("<f4", "(1, 1, 3)", &floats(&[0.0, 100.4, 255.0])).1, [0, 100, 255]);
+        assert_eq!(
+            bytes("<f4", "(1, 1, 3)", &floats(&[0.0, 100.4, 255.0])).1,
+            [0, 100, 255]
+        );
         assert_eq!(bytes("<u2", "(1, 1, 2)", &[0, 0x80, 0xff, 0xff]).1, [128, 255]);
         let message = |descr, shape, data: &[u8]| {
             let array = npy(descr, shape, data);
-            Array::parse(array, Path::new("a")).unwrap().pictures(Path::new("a")).unwrap_err().to_string()
+            Array::parse(array, Path::new("a"))
+                .unwrap()
+                .pictures(Path::new("a"))
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(
             message("<f4", "(1, 1, 1)", &floats(&[7e3])),
@@ -432,11 +500,16 @@ mod tests {
         let path = folder.path().join("set.npz");
         let mut writer = ::zip::ZipWriter::new(fs::File::create(&path).unwrap());
         for (name, bytes) in [
-            ("y.npy", npy("<i8", "(2,)", &[1i64.to_le_bytes(), 0i64.to_le_bytes()].concat())),
+            (
+                "y.npy",
+                npy("<i8", "(2,)", &[1i64.to_le_bytes(), 0i64.to_le_bytes()].concat()),
+            ),
             ("x.npy", npy("|u1", "(2, 1, 2)", &[0, 255, 51, 51])),
         ] {
             use std::io::Write;
-            writer.start_file(name, ::zip::write::SimpleFileOptions::default()).unwrap();
+            writer
+                .start_file(name, ::zip::write::SimpleFileOptions::default())
+                .unwrap();
             writer.write_all(&bytes).unwrap();
         }
         writer.finish().unwrap();

@@ -31,7 +31,9 @@ use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some((kind, rest)) = spec.split_once(':') {
         let two = || {
-            let (a, b) = rest.split_once(',').ok_or_else(|| DataError::NotTwo { spec: spec.into() })?;
+            let (a, b) = rest
+                .split_once(',')
+                .ok_or_else(|| DataError::NotTwo { spec: spec.into() })?;
             Ok((open(a, want)?, open(b, want)?))
         };
         let half = |half| {
@@ -125,16 +127,30 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
             return Ok(Kind::Cifar(batches));
         }
         let archives = archives_of(path, split)?;
-        return Ok(if archives.is_empty() { Kind::Folder } else { Kind::Archives(archives) });
+        return Ok(if archives.is_empty() {
+            Kind::Folder
+        } else {
+            Kind::Archives(archives)
+        });
     }
-    if let Some(archives) = path.to_str().filter(|_| !path.exists()).map(shards::expand).transpose()?.flatten() {
+    if let Some(archives) = path
+        .to_str()
+        .filter(|_| !path.exists())
+        .map(shards::expand)
+        .transpose()?
+        .flatten()
+    {
         return splitless(Kind::Archives(archives));
     }
     let start = first_bytes(path)?;
     if start.starts_with(b"PK") {
         let file = File::open(path).map_err(|e| DataError::reading(path, e))?;
         let members = super::archive::zip(std::io::BufReader::new(file), path)?;
-        let kind = if npy::is_npz(&members) { Kind::Arrays } else { Kind::Archives(vec![path.into()]) };
+        let kind = if npy::is_npz(&members) {
+            Kind::Arrays
+        } else {
+            Kind::Archives(vec![path.into()])
+        };
         return splitless(kind);
     }
     if start.starts_with(b"\x93NUMPY") {
@@ -230,6 +246,28 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             Ok(Arc::new(Toy::new(formula)))
         }
         Route::BuiltIn => Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?)),
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } | Route::Folders { .. }
+            if entry.has.is_empty() =>
+        {
+            Err(DataError::NoReader {
+                name: entry.id.into(),
+                what: entry.shape,
+            })
+        }
+        Route::Folders { folders, paired, .. } => {
+            let folder = get::folder_of(entry)?;
+            if !get::has_all(entry, &folder) {
+                return Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder,
+                });
+            }
+            let open = |kept: &str| folder::open_as(name.clone(), &folder.join(kept), None, want);
+            match folders {
+                [a, b] if paired => Ok(Arc::new(Paired::by_name(&name, open(a.name)?, open(b.name)?)?)),
+                _ => open(split.filter(|_| folders.len() > 1).unwrap_or(folders[0].name)),
+            }
+        }
         Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {
             let folder = get::folder_of(entry);
             let whole = |folder: &PathBuf| get::has_all(entry, folder);
@@ -261,7 +299,9 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
 }
 
 fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
-    let name = split.map_or(path.display().to_string(), |split| format!("{}:{split}", path.display()));
+    let name = split.map_or(path.display().to_string(), |split| {
+        format!("{}:{split}", path.display())
+    });
     Ok(match kind(path, split)? {
         Kind::Folder => return folder::open(path, split, want),
         Kind::Archives(archives) => return shards::open(&name, path, &archives, want),
@@ -283,7 +323,11 @@ fn not_idx(start: &[u8]) -> Option<&'static str> {
         (b"%PDF", "a PDF document"),
     ];
     let found = known.iter().find(|(known, _)| start.starts_with(known));
-    let other = if start.is_empty() { "an empty file" } else { "something else" };
+    let other = if start.is_empty() {
+        "an empty file"
+    } else {
+        "something else"
+    };
     Some(found.map_or(other, |(_, what)| what)).filter(|what| !what.is_empty())
 }
 

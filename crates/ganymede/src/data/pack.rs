@@ -86,7 +86,10 @@ pub fn pack(spec: &str, to: &str, how: &Packing) -> Result<Packed> {
     let (mut seen, mut labels) = (HashSet::new(), Vec::new());
     for first in (0..count).step_by(CHUNK as usize) {
         let last = (first + CHUNK).min(count);
-        let chunk: Vec<Result<Ready>> = (first..last).into_par_iter().map(|index| ready(&*data, index)).collect();
+        let chunk: Vec<Result<Ready>> = (first..last)
+            .into_par_iter()
+            .map(|index| ready(&*data, index))
+            .collect();
         for picture in chunk {
             match picture {
                 Err(DataError::BrokenPicture { .. }) => packed.broken += 1,
@@ -117,7 +120,9 @@ fn ready(data: &dyn Dataset, index: u64) -> Result<Ready> {
         channels,
     } = data.shape()
     else {
-        return Err(DataError::NotPictures { name: data.name().into() });
+        return Err(DataError::NotPictures {
+            name: data.name().into(),
+        });
     };
     let colour = [
         ExtendedColorType::L8,
@@ -180,7 +185,11 @@ impl Archives {
         if self.open.is_none() || is_due {
             self.next()?;
         }
-        let unfinished = self.written.last().map(|(unfinished, _)| unfinished.clone()).unwrap_or_default();
+        let unfinished = self
+            .written
+            .last()
+            .map(|(unfinished, _)| unfinished.clone())
+            .unwrap_or_default();
         let name = match self.is_zip {
             true => format!("{:05}/img{number:08}.png", number / 1000),
             false => format!("{number:09}.png"),
@@ -240,7 +249,11 @@ impl Archives {
         let files: Vec<PathBuf> = self.written.drain(..).map(|(_, path)| path).collect();
         let spec = match self.numbered() {
             Some((before, digits, behind)) => {
-                format!("{before}{{{:0digits$}..{:0digits$}}}{behind}", 0, files.len().saturating_sub(1))
+                format!(
+                    "{before}{{{:0digits$}..{:0digits$}}}{behind}",
+                    0,
+                    files.len().saturating_sub(1)
+                )
             }
             None => self.pattern.clone(),
         };
@@ -313,7 +326,11 @@ mod tests {
             let data = open::open(&packed.spec, &Want::default()).unwrap();
             assert_eq!((data.len(), data.shape()), (Some(10_000), source.shape()));
             for index in (0..10_000).step_by(617) {
-                assert_eq!(data.example(index).unwrap(), source.example(index).unwrap(), "{to}, {index}");
+                assert_eq!(
+                    data.example(index).unwrap(),
+                    source.example(index).unwrap(),
+                    "{to}, {index}"
+                );
             }
             let classes = (to == "a.zip").then(|| source.classes().unwrap().to_vec());
             let classes = classes.unwrap_or_else(|| (0..10).map(|class| class.to_string()).collect());
@@ -322,7 +339,14 @@ mod tests {
             // The same bytes whenever it is done, and nothing else is left.
             let before: Vec<Vec<u8>> = packed.files.iter().map(|path| fs::read(path).unwrap()).collect();
             let again = pack("fashion-mnist-10k", &at(to), &packing()).unwrap();
-            assert_eq!(again.files.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), before);
+            assert_eq!(
+                again
+                    .files
+                    .iter()
+                    .map(|path| fs::read(path).unwrap())
+                    .collect::<Vec<_>>(),
+                before
+            );
         }
         assert_eq!(folder.path().read_dir().unwrap().count(), 4);
     }
@@ -331,7 +355,9 @@ mod tests {
     fn repeated_pictures_are_left_out_by_choice() {
         let folder = tempfile::tempdir().unwrap();
         for (name, grey) in [("1.png", 5), ("2.bmp", 5), ("3.png", 6)] {
-            image::GrayImage::from_pixel(4, 4, image::Luma([grey])).save(folder.path().join(name)).unwrap();
+            image::GrayImage::from_pixel(4, 4, image::Luma([grey]))
+                .save(folder.path().join(name))
+                .unwrap();
         }
         let how = Packing {
             drop_repeated: true,

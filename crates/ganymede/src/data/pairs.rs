@@ -84,11 +84,14 @@ impl Paired {
     }
 
     fn pair(&self, index: u64) -> Result<(u64, u64)> {
-        self.pairs.get(index as usize).copied().ok_or_else(|| DataError::NoExample {
-            name: self.name.clone(),
-            index,
-            len: self.pairs.len() as u64,
-        })
+        self.pairs
+            .get(index as usize)
+            .copied()
+            .ok_or_else(|| DataError::NoExample {
+                name: self.name.clone(),
+                index,
+                len: self.pairs.len() as u64,
+            })
     }
 }
 
@@ -116,12 +119,19 @@ fn x_b(shape: Shape) -> Part {
 fn names(data: &dyn Dataset) -> Result<Vec<String>> {
     let name = |index| data.example_name(index).map(Into::into);
     let names: Option<Vec<String>> = (0..data.len().unwrap_or(0)).map(name).collect();
-    names.filter(|names| !names.is_empty()).ok_or_else(|| DataError::NoNames { name: data.name().into() })
+    names
+        .filter(|names| !names.is_empty())
+        .ok_or_else(|| DataError::NoNames {
+            name: data.name().into(),
+        })
 }
 
 /// A name without its extension.
 fn stem(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(stem, extension)| if extension.contains('/') { name } else { stem })
+    name.rsplit_once('.').map_or(
+        name,
+        |(stem, extension)| if extension.contains('/') { name } else { stem },
+    )
 }
 
 impl Dataset for Paired {
@@ -250,7 +260,14 @@ mod tests {
     fn pairs_of_two_folders_go_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
-        for (name, value) in [("a/1.png", 1), ("a/2.png", 2), ("a/4.png", 4), ("b/2.pgm", 102), ("b/1.pgm", 101), ("b/3.pgm", 103)] {
+        for (name, value) in [
+            ("a/1.png", 1),
+            ("a/2.png", 2),
+            ("a/4.png", 4),
+            ("b/2.pgm", 102),
+            ("b/1.pgm", 101),
+            ("b/3.pgm", 103),
+        ] {
             put(folder.path(), name, &[value]);
         }
         let data = open(&format!("paired:{at}/a,{at}/b"), &Want::default()).unwrap();
@@ -280,7 +297,10 @@ mod tests {
         let data = open(&format!("side-by-side:{}", folder.path().display()), &Want::default()).unwrap();
         let mut batch = Batch::of(&*data, 1);
         batch.fill(&*data, 0, 0).unwrap();
-        assert_eq!((bytes(&batch.x), bytes(&batch.parts[0])), (vec![10, 20, 10, 20], vec![30, 40, 30, 40]));
+        assert_eq!(
+            (bytes(&batch.x), bytes(&batch.parts[0])),
+            (vec![10, 20, 10, 20], vec![30, 40, 30, 40])
+        );
         // Halves are cut before they are resized: nothing of one leaks into the other.
         let small = Want {
             size: Some((1, 1)),

@@ -166,7 +166,10 @@ impl Shaper {
         debug_assert_eq!((from.len(), to.len()), (size.bytes(), target.bytes()));
         if let Some(half) = want.half {
             let cut = cut(from, size, half);
-            let whole = Want { half: None, ..want.clone() };
+            let whole = Want {
+                half: None,
+                ..want.clone()
+            };
             return self.shape(&cut, want.taken(size), to, target, &whole);
         }
         if size == target {
@@ -232,7 +235,10 @@ fn cut(from: &[u8], size: Size, half: Half) -> Vec<u8> {
         Half::Left => 0,
         Half::Right => row - kept,
     };
-    from.chunks_exact(row).flat_map(|row| &row[start..start + kept]).copied().collect()
+    from.chunks_exact(row)
+        .flat_map(|row| &row[start..start + kept])
+        .copied()
+        .collect()
 }
 
 fn scale(resizer: &mut Resizer, from: &[u8], size: Size, to: &mut [u8], target: Size, how: &ResizeOptions) {
@@ -286,7 +292,10 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
 
 /// Floats in [-1, 1] as bytes, the nearest: undoes [`to_floats`] exactly.
 pub(crate) fn to_bytes(floats: &[f32]) -> Vec<u8> {
-    floats.iter().map(|float| ((float + 1.0) * 127.5).round() as u8).collect()
+    floats
+        .iter()
+        .map(|float| ((float + 1.0) * 127.5).round() as u8)
+        .collect()
 }
 
 /// A byte as a float: 0 to -1, 255 to 1.

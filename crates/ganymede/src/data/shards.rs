@@ -81,7 +81,9 @@ pub(crate) fn expand(pattern: &str) -> Result<Option<Vec<PathBuf>>> {
         return Ok(None);
     };
     if first > last || last - first >= MOST_SHARDS {
-        return Err(DataError::BadPattern { pattern: pattern.into() });
+        return Err(DataError::BadPattern {
+            pattern: pattern.into(),
+        });
     }
     let path = |number| PathBuf::from(format!("{before}{number:0digits$}{behind}"));
     Ok(Some((first..=last).map(path).collect()))

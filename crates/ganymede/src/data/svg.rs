@@ -70,7 +70,8 @@ fn parse(bytes: &[u8]) -> Result<Tree, String> {
 mod tests {
     use super::*;
 
-    const HALF_RED: &[u8] = br##"<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 36" width="72" height="36">
+    const HALF_RED: &[u8] =
+        br##"<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 36" width="72" height="36">
         <rect width="36" height="36" fill="#f00"/></svg>"##;
 
     #[test]

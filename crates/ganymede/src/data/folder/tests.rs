@@ -3,8 +3,8 @@ use std::fs;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
-use crate::data::{Shape, order};
 use crate::data::{Batch, Field};
+use crate::data::{Shape, order};
 
 /// A picture whose colour tells its number.
 fn picture(width: u32, height: u32, number: u8) -> DynamicImage {

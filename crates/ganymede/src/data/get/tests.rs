@@ -64,7 +64,9 @@ fn a_wheel_is_unpacked() {
     let path = folder.path().join("p.whl");
     let mut wheel = zip::ZipWriter::new(File::create(&path).unwrap());
     for (name, content) in [("package/x", "other"), ("package/data/abc", "abc")] {
-        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel
+            .start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
         io::Write::write_all(&mut wheel, content.as_bytes()).unwrap();
     }
     wheel.finish().unwrap();
@@ -110,6 +112,7 @@ fn a_missing_client_says_what_to_do_by_hand() {
         pip: "no-such-client-d",
         apt_get: "no-such-client-b",
         dpkg_deb: "no-such-client-c",
+        patience: Duration::from_secs(9),
     };
     for (id, client) in [
         ("mnist", "no-such-client-a"),

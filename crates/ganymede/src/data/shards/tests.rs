@@ -8,7 +8,9 @@ use crate::data::{Batch, Field};
 
 fn png(grey: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    GrayImage::from_pixel(3, 2, Luma([grey])).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    GrayImage::from_pixel(3, 2, Luma([grey]))
+        .write_to(&mut bytes, ImageFormat::Png)
+        .unwrap();
     bytes.into_inner()
 }
 
@@ -53,7 +55,10 @@ fn stylegan_zip_stored_or_deflated_in_memory_or_on_demand() {
         ("00000/img1.png", png(20)),
         ("read.me", b"no picture".to_vec()),
     ];
-    for (name, method) in [("a.zip", ::zip::CompressionMethod::Stored), ("b.zip", ::zip::CompressionMethod::Deflated)] {
+    for (name, method) in [
+        ("a.zip", ::zip::CompressionMethod::Stored),
+        ("b.zip", ::zip::CompressionMethod::Deflated),
+    ] {
         let path = folder.path().join(name);
         zipped(&path, method, &files);
         let data = of(&path);
@@ -89,7 +94,10 @@ fn webdataset_shards_with_classes_and_captions() {
                 ]
             })
             .collect();
-        let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let files: Vec<(&str, Vec<u8>)> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+            .collect();
         tarred(&folder.path().join(format!("shard-{shard:03}.tar")), &files);
     }
     let pattern = folder.path().join("shard-{000..001}.tar");
@@ -114,7 +122,10 @@ fn broken_members_are_named_and_skipped() {
     let path = folder.path().join("a.tar");
     let mut files: Vec<(String, Vec<u8>)> = (0..20).map(|i| (format!("{i:02}.png"), png(i))).collect();
     files[7].1 = b"words".to_vec();
-    let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let files: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect();
     tarred(&path, &files);
     let data = of(&path);
     assert_eq!(data.len(), Some(19));
@@ -138,7 +149,14 @@ fn what_is_known_of_a_large_set_is_kept_until_a_file_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.tar");
     let padding = vec![0; 40 << 20];
-    tarred(&path, &[("a/1.png", png(1)), ("b/2.png", png(2)), ("padding.bin", padding.clone())]);
+    tarred(
+        &path,
+        &[
+            ("a/1.png", png(1)),
+            ("b/2.png", png(2)),
+            ("padding.bin", padding.clone()),
+        ],
+    );
     let archives = [path.clone()];
     let mut looks = 0;
     let mut look = || {
@@ -153,7 +171,10 @@ fn what_is_known_of_a_large_set_is_kept_until_a_file_changes() {
     assert_eq!(first.listing.items, again.listing.items);
     assert_eq!(again.listing.name(&again.listing.items[1]), "b/2.png");
     assert_eq!(again.listing.classes.as_deref().unwrap(), ["a", "b"]);
-    tarred(&path, &[("a/1.png", png(1)), ("b/3.png", png(3)), ("padding.bin", padding)]);
+    tarred(
+        &path,
+        &[("a/1.png", png(1)), ("b/3.png", png(3)), ("padding.bin", padding)],
+    );
     let changed = look();
     assert_ne!(changed.about.digest, first.about.digest);
     assert_eq!(changed.listing.name(&changed.listing.items[1]), "b/3.png");
