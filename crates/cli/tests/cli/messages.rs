@@ -13,7 +13,7 @@ fn data_that_are_not_there() {
     );
     place.refuses(
         "train --data fashon-mnist",
-        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, ring, grid, spiral, moons or a path\n\n\
+        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, photos, photos-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons or a path\n\n\
          hint: did you mean `fashion-mnist`?",
     );
     let ran = place.gany("train --data mnist");
@@ -28,7 +28,7 @@ fn data_that_are_not_there() {
     place.refuses(
         "train --data empty",
         "error: no pictures: expected picture files, got 0 other files: empty\n\n\
-         hint: convert other formats first; a folder with one sub-folder a class gives labels",
+         hint: PNG, JPEG, WebP, GIF, BMP, TIFF, PGM and SVG are read; a folder with one sub-folder a class gives labels",
     );
     place.pictures("photos", 1, 16);
     place.refuses(

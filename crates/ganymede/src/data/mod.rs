@@ -13,6 +13,10 @@
 //! # Ok::<(), ganymede::data::DataError>(())
 //! ```
 
+/// What is read, and how it is labelled.
+#[doc = include_str!("../../../../docs/guides/your-own-data.md")]
+pub mod your_own_data {}
+
 pub mod archive;
 pub mod builtin;
 mod catalogue;
@@ -124,14 +128,14 @@ impl std::fmt::Display for Field {
 
 /// A part of an example beside `x` and `y`: a second picture now; boxes, key points, a sound or numbered words likewise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Part {
+pub struct Extra {
     /// What systems ask for it by.
     pub field: Field,
     /// Its extents for one example.
     pub shape: Vec<usize>,
 }
 
-impl Part {
+impl Extra {
     /// How many floats it takes for one example.
     pub fn floats(&self) -> usize {
         self.shape.iter().product()
@@ -172,15 +176,17 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
     }
 
     /// What every example has beside `x` and `y`.
-    fn parts(&self) -> &[Part] {
+    fn extras(&self) -> &[Extra] {
         &[]
     }
 
     /// What every example has.
-    fn has(&self) -> Vec<Field> {
-        let y = self.classes().map(|_| Field::Y);
-        let parts = self.parts().iter().map(|part| part.field);
-        std::iter::once(Field::X).chain(y).chain(parts).collect()
+    fn has(&self) -> &[Field] {
+        if self.classes().is_some() {
+            &[Field::X, Field::Y]
+        } else {
+            &[Field::X]
+        }
     }
 
     /// The modes of a toy distribution, where they are known.
@@ -213,15 +219,15 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
     /// If `x` has another length.
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32>;
 
-    /// Writes part number `part` of [`Dataset::parts`] of example `index` into `to` ([`Part::floats`] long).
+    /// Writes extra number `extra` of [`Dataset::extras`] of example `index` into `to` ([`Extra::floats`] long).
     ///
     /// # Errors
     /// As [`Dataset::read`].
     ///
     /// # Panics
-    /// If there is no such part, or `to` has another length.
-    fn read_part(&self, part: usize, _index: u64, _to: &mut [f32]) -> Result<()> {
-        panic!("`{}` has no part {part}", self.name())
+    /// If there is no such extra, or `to` has another length.
+    fn read_extra(&self, extra: usize, _index: u64, _to: &mut [f32]) -> Result<()> {
+        panic!("`{}` has no extra {extra}", self.name())
     }
 
     /// Example `index` (from 0): its floats and its class number, 0 without labels.
@@ -258,19 +264,19 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
-    /// As [`Dataset::batch`] for part number `part` of the same examples: `count` parts one after the other.
+    /// As [`Dataset::batch`] for extra number `extra` of the same examples: `count` extras one after the other.
     ///
     /// # Errors
     /// As [`Dataset::read`].
     ///
     /// # Panics
-    /// If there is no such part, or `to` has another length.
-    fn batch_part(&self, part: usize, seed: u64, first: u64, count: usize, to: &mut [f32]) -> Result<()> {
-        let floats = self.parts()[part].floats();
+    /// If there is no such extra, or `to` has another length.
+    fn batch_extra(&self, extra: usize, seed: u64, first: u64, count: usize, to: &mut [f32]) -> Result<()> {
+        let floats = self.extras()[extra].floats();
         check_lengths(floats, count, to, &[]);
         for (i, to) in to.chunks_exact_mut(floats).enumerate() {
             let k = first + i as u64;
-            self.read_part(part, self.len().map_or(k, |len| order::nth(seed, len, k)), to)?;
+            self.read_extra(extra, self.len().map_or(k, |len| order::nth(seed, len, k)), to)?;
         }
         Ok(())
     }
@@ -296,8 +302,8 @@ pub struct Batch {
     pub x: Vec<f32>,
     /// Their class numbers, `[count]`; zeros without labels.
     pub y: Vec<f32>,
-    /// The other parts, in the order of [`Dataset::parts`], each `[count, ..]`.
-    pub parts: Vec<Vec<f32>>,
+    /// The other parts of the examples, in the order of [`Dataset::extras`], each `[count, ..]`.
+    pub extras: Vec<Vec<f32>>,
     shape: Shape,
 }
 
@@ -308,10 +314,10 @@ impl Batch {
         Self {
             x: vec![0.0; count * shape.floats()],
             y: vec![0.0; count],
-            parts: data
-                .parts()
+            extras: data
+                .extras()
                 .iter()
-                .map(|part| vec![0.0; count * part.floats()])
+                .map(|extra| vec![0.0; count * extra.floats()])
                 .collect(),
             shape,
         }
@@ -332,7 +338,7 @@ impl Batch {
         self.shape.of_batch(self.count())
     }
 
-    /// Fills it by [`Dataset::batch`] and [`Dataset::batch_part`].
+    /// Fills it by [`Dataset::batch`] and [`Dataset::batch_extra`].
     ///
     /// # Errors
     /// As [`Dataset::read`].
@@ -342,8 +348,8 @@ impl Batch {
     pub fn fill(&mut self, data: &(impl Dataset + ?Sized), seed: u64, first: u64) -> Result<()> {
         let count = self.y.len();
         data.batch(seed, first, count, &mut self.x, &mut self.y)?;
-        let mut parts = self.parts.iter_mut().enumerate();
-        parts.try_for_each(|(part, to)| data.batch_part(part, seed, first, count, to))
+        let mut extras = self.extras.iter_mut().enumerate();
+        extras.try_for_each(|(extra, to)| data.batch_extra(extra, seed, first, count, to))
     }
 }
 

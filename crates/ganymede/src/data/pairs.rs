@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
-use super::{Dataset, Field, Part, Shape, check_lengths, order, sha256_hex};
+use super::{Dataset, Extra, Field, Shape, check_lengths, order, sha256_hex};
 
 /// Examples of two sets that belong together.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub struct Paired {
     b: Arc<dyn Dataset>,
     /// The numbers of the examples of `a` and `b` that belong together.
     pairs: Vec<(u64, u64)>,
-    parts: [Part; 1],
+    extras: [Extra; 1],
+    has: Vec<Field>,
 }
 
 /// Examples of two sets, drawn independently of one another.
@@ -27,7 +28,8 @@ pub struct Unpaired {
     notes: Vec<String>,
     a: Arc<dyn Dataset>,
     b: Arc<dyn Dataset>,
-    parts: [Part; 1],
+    extras: [Extra; 1],
+    has: Vec<Field>,
 }
 
 /// What makes the order of the second set another than that of the first.
@@ -76,7 +78,8 @@ impl Paired {
             name: name.into(),
             digest: sha256_hex(&[b"paired", a.digest().as_bytes(), b.digest().as_bytes()]),
             notes: [a.notes(), b.notes()].concat(),
-            parts: [x_b(b.shape())],
+            extras: [x_b(b.shape())],
+            has: [a.has(), &[Field::XB]].concat(),
             pairs,
             a,
             b,
@@ -102,15 +105,16 @@ impl Unpaired {
             name: name.into(),
             digest: sha256_hex(&[b"unpaired", a.digest().as_bytes(), b.digest().as_bytes()]),
             notes: [a.notes(), b.notes()].concat(),
-            parts: [x_b(b.shape())],
+            extras: [x_b(b.shape())],
+            has: [a.has(), &[Field::XB]].concat(),
             a,
             b,
         }
     }
 }
 
-fn x_b(shape: Shape) -> Part {
-    Part {
+fn x_b(shape: Shape) -> Extra {
+    Extra {
         field: Field::XB,
         shape: shape.of_batch(1)[1..].to_vec(),
     }
@@ -155,8 +159,12 @@ impl Dataset for Paired {
         self.a.classes()
     }
 
-    fn parts(&self) -> &[Part] {
-        &self.parts
+    fn has(&self) -> &[Field] {
+        &self.has
+    }
+
+    fn extras(&self) -> &[Extra] {
+        &self.extras
     }
 
     fn notes(&self) -> &[String] {
@@ -175,7 +183,7 @@ impl Dataset for Paired {
         self.a.read(self.pair(index)?.0, x)
     }
 
-    fn read_part(&self, _: usize, index: u64, to: &mut [f32]) -> Result<()> {
+    fn read_extra(&self, _: usize, index: u64, to: &mut [f32]) -> Result<()> {
         self.b.read(self.pair(index)?.1, to).map(drop)
     }
 }
@@ -201,8 +209,12 @@ impl Dataset for Unpaired {
         self.a.classes()
     }
 
-    fn parts(&self) -> &[Part] {
-        &self.parts
+    fn has(&self) -> &[Field] {
+        &self.has
+    }
+
+    fn extras(&self) -> &[Extra] {
+        &self.extras
     }
 
     fn notes(&self) -> &[String] {
@@ -222,12 +234,12 @@ impl Dataset for Unpaired {
     }
 
     /// The example of the second set of this number, over and over.
-    fn read_part(&self, _: usize, index: u64, to: &mut [f32]) -> Result<()> {
+    fn read_extra(&self, _: usize, index: u64, to: &mut [f32]) -> Result<()> {
         self.b.read(self.b.len().map_or(index, |len| index % len), to).map(drop)
     }
 
-    fn batch_part(&self, part: usize, seed: u64, first: u64, count: usize, to: &mut [f32]) -> Result<()> {
-        let floats = self.parts[part].floats();
+    fn batch_extra(&self, extra: usize, seed: u64, first: u64, count: usize, to: &mut [f32]) -> Result<()> {
+        let floats = self.extras[extra].floats();
         check_lengths(floats, count, to, &[]);
         self.b.batch(order::hash(seed, SECOND_ORDER), first, count, to, &mut [])
     }
@@ -271,14 +283,14 @@ mod tests {
             put(folder.path(), name, &[value]);
         }
         let data = open(&format!("paired:{at}/a,{at}/b"), &Want::default()).unwrap();
-        assert_eq!((data.len(), data.has()), (Some(2), vec![Field::X, Field::XB]));
+        assert_eq!((data.len(), data.has()), (Some(2), &[Field::X, Field::XB][..]));
         assert_eq!(
             data.notes(),
             ["1 pictures of the first set and 1 of the second have no partner and are left out."]
         );
         let mut batch = Batch::of(&*data, 20);
         batch.fill(&*data, 3, 0).unwrap();
-        let (x, x_b) = (bytes(&batch.x), bytes(&batch.parts[0]));
+        let (x, x_b) = (bytes(&batch.x), bytes(&batch.extras[0]));
         assert!(x.iter().zip(&x_b).all(|(a, b)| a + 100 == *b) && x.contains(&1) && x.contains(&2));
 
         put(folder.path(), "c/9.png", &[9]);
@@ -298,7 +310,7 @@ mod tests {
         let mut batch = Batch::of(&*data, 1);
         batch.fill(&*data, 0, 0).unwrap();
         assert_eq!(
-            (bytes(&batch.x), bytes(&batch.parts[0])),
+            (bytes(&batch.x), bytes(&batch.extras[0])),
             (vec![10, 20, 10, 20], vec![30, 40, 30, 40])
         );
         // Halves are cut before they are resized: nothing of one leaks into the other.
@@ -309,7 +321,7 @@ mod tests {
         let data = open(&format!("side-by-side:{}", folder.path().display()), &small).unwrap();
         let mut batch = Batch::of(&*data, 1);
         batch.fill(&*data, 0, 0).unwrap();
-        assert_eq!((bytes(&batch.x), bytes(&batch.parts[0])), (vec![15], vec![35]));
+        assert_eq!((bytes(&batch.x), bytes(&batch.extras[0])), (vec![15], vec![35]));
     }
 
     #[test]
@@ -322,7 +334,7 @@ mod tests {
         let mut batch = Batch::of(&*data, 12);
         batch.fill(&*data, 3, 0).unwrap();
         let mut first: Vec<u8> = bytes(&batch.x).chunks(2).take(6).map(|p| p[0]).collect();
-        let mut second: Vec<u8> = bytes(&batch.parts[0]).chunks(2).take(4).map(|p| p[0]).collect();
+        let mut second: Vec<u8> = bytes(&batch.extras[0]).chunks(2).take(4).map(|p| p[0]).collect();
         assert_ne!(second, [100, 101, 102, 103]);
         first.sort_unstable();
         second.sort_unstable();
@@ -330,6 +342,6 @@ mod tests {
         // A part of a batch is the part of that batch, wherever it begins.
         let mut part = Batch::of(&*data, 5);
         part.fill(&*data, 3, 4).unwrap();
-        assert_eq!(part.parts[0], batch.parts[0][8..18]);
+        assert_eq!(part.extras[0], batch.extras[0][8..18]);
     }
 }
