@@ -18,7 +18,7 @@
 pub mod efficientnet_lite0;
 pub mod inception_v3;
 pub(crate) mod loading;
-mod pooling;
+pub(crate) mod pooling;
 pub mod resize;
 pub mod squeezenet;
 
@@ -126,9 +126,7 @@ impl FeaturesError {
     /// The way out, one sentence without a full stop.
     pub fn hint(&self) -> Option<String> {
         match self {
-            FeaturesError::Unknown { .. } => {
-                Some("`effnet-lite0` needs nothing but `gany data get effnet-lite0`".into())
-            }
+            FeaturesError::Unknown { .. } => Some("`effnet-lite0` needs nothing but `gany data get effnet-lite0`".into()),
             FeaturesError::NotFetched { name, .. } => Some(format!("fetch them once with `gany data get {name}`")),
             FeaturesError::NoWeights { .. } => Some(
                 "give the file `pt_inception-2015-12-05-6726825d.pth` that pytorch-fid and torch-fidelity use".into(),
@@ -245,4 +243,4 @@ impl FeatureNetwork for Network {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

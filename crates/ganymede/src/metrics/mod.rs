@@ -4,6 +4,7 @@ pub mod classifier;
 pub mod coverage;
 pub mod features;
 pub mod frechet;
+pub mod lpips;
 pub mod transport;
 
 pub use classifier::{Classifier, ClassifierError};

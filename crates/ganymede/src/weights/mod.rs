@@ -51,11 +51,10 @@ impl Weights {
     /// [`WeightsError`]: it cannot be read, is of no known kind, is damaged, or asks for more than tensors.
     pub fn read(path: &Path) -> Result<Weights> {
         let file = fs::read(path).map_err(Problem::Unreadable);
-        file.and_then(|file| Weights::parse(file, path))
-            .map_err(|problem| WeightsError {
-                problem,
-                path: path.to_owned(),
-            })
+        file.and_then(|file| Weights::parse(file, path)).map_err(|problem| WeightsError {
+            problem,
+            path: path.to_owned(),
+        })
     }
 
     /// Reads the bytes of a file of weights; `path` is what messages name.
@@ -103,9 +102,7 @@ impl Weights {
         };
         let Some(view) = self.tensors.get(name) else {
             let alike = self.names().map(|other| (strsim::jaro_winkler(name, other), other));
-            let nearest = alike
-                .filter(|(likeness, _)| *likeness > 0.7)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
+            let nearest = alike.filter(|(likeness, _)| *likeness > 0.7).max_by(|a, b| a.0.total_cmp(&b.0));
             return Err(problem(Problem::Missing {
                 name: name.to_owned(),
                 nearest: nearest.map(|(_, other)| other.to_owned()),
@@ -157,9 +154,7 @@ fn safe_tensors(file: &[u8]) -> error::Result<BTreeMap<String, View>> {
             safetensors::Dtype::U8 => DType::U8,
             safetensors::Dtype::BOOL => DType::Bool,
             other => {
-                return Err(Problem::damaged(format!(
-                    "tensor `{name}` has the unusual type {other:?}"
-                )));
+                return Err(Problem::damaged(format!("tensor `{name}` has the unusual type {other:?}")));
             }
         };
         let (start, end) = info.data_offsets;

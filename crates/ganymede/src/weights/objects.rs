@@ -111,11 +111,7 @@ fn children<'a>(tree: &'a Tree, id: Id) -> Vec<(Cow<'a, str>, Id)> {
             held.filter_map(|(id, value)| Some((key(*id)?, *value))).collect()
         }
         Node::List(items) | Node::Tuple(items) => {
-            let held = items
-                .iter()
-                .copied()
-                .enumerate()
-                .filter(|(_, item)| may_hold_tensors(*item));
+            let held = items.iter().copied().enumerate().filter(|(_, item)| may_hold_tensors(*item));
             held.map(|(place, item)| (number(place), item)).collect()
         }
         _ => vec![],

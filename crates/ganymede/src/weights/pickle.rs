@@ -369,7 +369,9 @@ impl<'a> Machine<'a> {
     fn take(&mut self, length: u64) -> Result<Range<usize>> {
         let left = self.file.len() - self.at;
         if length > left as u64 {
-            return Err(Problem::damaged("the pickle ends in the middle of an instruction"));
+            return Err(Problem::damaged(
+                "the pickle ends in the middle of an instruction",
+            ));
         }
         let start = self.at;
         self.at += length as usize;
@@ -697,12 +699,7 @@ mod tests {
             (b"K\x01K\x02\x93.", "by what is no text"),
             (b"cabc", "a name of up to 255 bytes"),
         ] {
-            assert!(
-                message(pickle).contains(expected),
-                "{}: {}",
-                pickle.escape_ascii(),
-                message(pickle)
-            );
+            assert!(message(pickle).contains(expected), "{}: {}", pickle.escape_ascii(), message(pickle));
         }
     }
 

@@ -12,10 +12,7 @@ fn parsed(name: &str) -> std::result::Result<Weights, Problem> {
 }
 
 fn message(file: &[u8]) -> String {
-    Weights::parse(file.to_vec(), "a.pth".as_ref())
-        .err()
-        .unwrap()
-        .to_string()
+    Weights::parse(file.to_vec(), "a.pth".as_ref()).err().unwrap().to_string()
 }
 
 fn dtype(name: &str) -> DType {
@@ -52,10 +49,7 @@ fn files_of_pytorch_numpy_and_safetensors_are_read() {
         for (tensor, expected) in expected {
             let shape: Vec<usize> = serde_json::from_value(expected["shape"].clone()).unwrap();
             let values = weights.f32(tensor, &shape).unwrap();
-            let number = |x: &Value| {
-                x.as_f64()
-                    .map_or_else(|| x.as_str().unwrap().parse().unwrap(), |x| x as f32)
-            };
+            let number = |x: &Value| x.as_f64().map_or_else(|| x.as_str().unwrap().parse().unwrap(), |x| x as f32);
             let numbers: Vec<f32> = expected["data"].as_array().unwrap().iter().map(number).collect();
             assert_eq!(values, numbers, "{name}: {tensor}");
             let kind = dtype(expected["type"].as_str().unwrap());
@@ -92,15 +86,9 @@ fn other_files_are_told_apart() {
 fn what_is_asked_for_must_be_there() {
     let weights = parsed("zip.pth").unwrap();
     let error = |name: &str, shape: &[usize]| weights.f32(name, shape).unwrap_err();
-    assert_eq!(
-        error("transposed", &[4, 6]).to_string(),
-        "tensor `transposed`: expected shape [4, 6], got [6, 4]: zip.pth"
-    );
+    assert_eq!(error("transposed", &[4, 6]).to_string(), "tensor `transposed`: expected shape [4, 6], got [6, 4]: zip.pth");
     let missing = error("model.0.weights", &[2, 3]);
-    assert_eq!(
-        missing.to_string(),
-        "no tensor `model.0.weights` in these weights: zip.pth"
-    );
+    assert_eq!(missing.to_string(), "no tensor `model.0.weights` in these weights: zip.pth");
     assert!(missing.hint().contains("`model.0.weight`"), "{}", missing.hint());
     // SHA-256 of nothing would begin with e3b0c442.
     assert_eq!(weights.digest(), hex(&Sha256::digest(fixture("zip.pth"))));
@@ -116,11 +104,7 @@ fn a_storage_that_is_cut_short_is_damage() {
     let count = zip.windows(4).position(|four| four == b"q\x0bK\x06").map(|at| at + 3);
     if let Some(at) = count {
         zip[at] = 200;
-        assert!(
-            message(&zip).contains("shorter than its tensors say"),
-            "{}",
-            message(&zip)
-        );
+        assert!(message(&zip).contains("shorter than its tensors say"), "{}", message(&zip));
     }
 }
 
@@ -142,14 +126,7 @@ fn shared_containers_do_not_multiply() {
 
 /// Files to change a little.
 fn valid() -> impl Strategy<Value = Vec<u8>> {
-    prop::sample::select(vec![
-        "zip.pth",
-        "legacy.pth",
-        "plain.safetensors",
-        "arrays-2.pkl",
-        "arrays-5.pkl",
-    ])
-    .prop_map(fixture)
+    prop::sample::select(vec!["zip.pth", "legacy.pth", "plain.safetensors", "arrays-2.pkl", "arrays-5.pkl"]).prop_map(fixture)
 }
 
 /// Reads every tensor of what can be read.

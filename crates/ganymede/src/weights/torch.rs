@@ -48,9 +48,7 @@ pub(super) fn legacy(file: &[u8]) -> Result<BTreeMap<String, View>> {
     for &id in listed {
         let key = keys.text(id).unwrap_or_default();
         let cut_short = || Problem::damaged(format!("storage `{key}` is cut short"));
-        let dtype = dtypes
-            .get(key)
-            .ok_or_else(|| Problem::damaged(format!("storage `{key}` belongs to no tensor")))?;
+        let dtype = dtypes.get(key).ok_or_else(|| Problem::damaged(format!("storage `{key}` belongs to no tensor")))?;
         let (count, rest) = file[at..].split_first_chunk().ok_or_else(cut_short)?;
         let bytes = usize::try_from(i64::from_le_bytes(*count)).ok();
         let bytes = bytes.and_then(|count| count.checked_mul(dtype.bytes()));
@@ -64,9 +62,7 @@ pub(super) fn legacy(file: &[u8]) -> Result<BTreeMap<String, View>> {
 /// The tensors of a ZIP archive: `NAME/data.pkl` and the storages `NAME/data/KEY`, which are not compressed.
 pub(super) fn zip(file: &[u8]) -> Result<BTreeMap<String, View>> {
     let members = members(file)?;
-    let pickle = members
-        .iter()
-        .find(|(name, _)| name.split('/').nth(1) == Some("data.pkl"));
+    let pickle = members.iter().find(|(name, _)| name.split('/').nth(1) == Some("data.pkl"));
     let Some((name, range)) = pickle else {
         return Err(Problem::UnknownKind {
             got: "a ZIP archive without `data.pkl`",
@@ -79,9 +75,7 @@ pub(super) fn zip(file: &[u8]) -> Result<BTreeMap<String, View>> {
     }
     let tree = Tree::read(file, range.clone())?;
     let data = format!("{folder}data/");
-    let storages = members
-        .iter()
-        .filter_map(|(name, range)| Some((name.strip_prefix(&data)?.to_owned(), range.clone())));
+    let storages = members.iter().filter_map(|(name, range)| Some((name.strip_prefix(&data)?.to_owned(), range.clone())));
     objects::tensors(&tree, file, &storages.collect())
 }
 
@@ -99,12 +93,9 @@ fn members(file: &[u8]) -> Result<BTreeMap<String, Range<usize>>> {
         let is_plain = member.compression() == CompressionMethod::Stored && !member.encrypted();
         let start = member.data_start().and_then(|start| usize::try_from(start).ok());
         let length = usize::try_from(member.size()).ok();
-        let range = start
-            .zip(length)
-            .and_then(|(start, length)| Some(start..start.checked_add(length)?));
+        let range = start.zip(length).and_then(|(start, length)| Some(start..start.checked_add(length)?));
         let range = range.filter(|range| is_plain && range.end <= file.len());
-        let range =
-            range.ok_or_else(|| Problem::damaged(format!("`{name}` in the archive is compressed or cut short")))?;
+        let range = range.ok_or_else(|| Problem::damaged(format!("`{name}` in the archive is compressed or cut short")))?;
         members.insert(name, range);
     }
     Ok(members)

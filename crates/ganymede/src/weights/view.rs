@@ -84,9 +84,7 @@ impl View {
             });
         }
         let held = storage.len() / dtype.bytes();
-        let count = shape
-            .iter()
-            .try_fold(1, |count: usize, &extent| count.checked_mul(extent));
+        let count = shape.iter().try_fold(1, |count: usize, &extent| count.checked_mul(extent));
         let last = || {
             let axes = shape.iter().zip(&strides);
             axes.fold(Some(first), |last, (&extent, &stride)| {

@@ -128,9 +128,7 @@ impl Block {
         let depthwise = conv(c_mid, c_mid, [stage.taps; 2]).groups(c_mid).stride(stride);
         let depthwise = depthwise.padding((stage.taps - stride) / 2);
         Ok(Block {
-            expand: (stage.expansion > 1)
-                .then(|| layer(expand, "_expand_conv.weight", "_bn0"))
-                .transpose()?,
+            expand: (stage.expansion > 1).then(|| layer(expand, "_expand_conv.weight", "_bn0")).transpose()?,
             depthwise: layer(depthwise, "_depthwise_conv.weight", "_bn1")?,
             project: layer(conv(c_mid, stage.channels, [1, 1]), "_project_conv.weight", "_bn2")?,
             stride,
@@ -141,10 +139,7 @@ impl Block {
 
 impl Layer for Block {
     fn forward(&self, x: &Tensor) -> Tensor {
-        let mut h = self
-            .expand
-            .as_ref()
-            .map_or(x.clone(), |expand| relu6(&expand.forward(x)));
+        let mut h = self.expand.as_ref().map_or(x.clone(), |expand| relu6(&expand.forward(x)));
         if self.stride == 2 {
             h = far_border(&h);
         }

@@ -107,14 +107,11 @@ impl InceptionV3 {
         let stem = |c_in, rows: &[Row]| branch(&loader, "", c_in, rows);
         Ok(InceptionV3 {
             stem: [
-                stem(
-                    3,
-                    &[
-                        valid("Conv2d_1a_3x3", 32, 2),
-                        valid("Conv2d_2a_3x3", 32, 1),
-                        same("Conv2d_2b_3x3", 64, [3, 3]),
-                    ],
-                )?,
+                stem(3, &[
+                    valid("Conv2d_1a_3x3", 32, 2),
+                    valid("Conv2d_2a_3x3", 32, 1),
+                    same("Conv2d_2b_3x3", 64, [3, 3]),
+                ])?,
                 stem(64, &[one("Conv2d_3b_1x1", 80), valid("Conv2d_4a_3x3", 192, 1)])?,
             ],
             modules: vec![
@@ -155,11 +152,7 @@ fn branch(loader: &Loader, prefix: &str, mut c_in: usize, rows: &[Row]) -> Resul
     for &(name, channels, taps, stride, padding) in rows {
         let config = conv(c_in, channels, taps).stride(stride).padding(padding);
         let name = format!("{prefix}{name}");
-        units.push(Unit(loader.conv_norm(
-            config,
-            &format!("{name}.conv.weight"),
-            &format!("{name}.bn"),
-        )?));
+        units.push(Unit(loader.conv_norm(config, &format!("{name}.conv.weight"), &format!("{name}.bn"))?));
         c_in = channels;
     }
     Ok(Branch(units))
@@ -191,10 +184,7 @@ impl Module {
                 same("branch3x3dbl_3", 96, [3, 3]),
             ])?,
         ];
-        Ok(Module::new(
-            branches,
-            Pool::Average(unit(loader, at, c_in, one("branch_pool", pooled))?),
-        ))
+        Ok(Module::new(branches, Pool::Average(unit(loader, at, c_in, one("branch_pool", pooled))?)))
     }
 
     /// 35 x 35 to 17 x 17 pixels (figure 10).
@@ -230,10 +220,7 @@ impl Module {
                 same("branch7x7dbl_5", 192, wide),
             ])?,
         ];
-        Ok(Module::new(
-            branches,
-            Pool::Average(unit(loader, at, 768, one("branch_pool", 192))?),
-        ))
+        Ok(Module::new(branches, Pool::Average(unit(loader, at, 768, one("branch_pool", 192))?)))
     }
 
     /// 17 x 17 to 8 x 8 pixels.

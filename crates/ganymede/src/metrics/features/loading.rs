@@ -38,7 +38,12 @@ impl Loader<'_> {
 
     /// A convolution without bias and the batch normalisation behind it, as one convolution with a bias:
     /// `(x w - mean) s + shift = x (w s) + (shift - mean s)` with `s = gain / sqrt(variance + epsilon)`.
-    pub(crate) fn conv_norm(&self, config: ConvConfig<2>, weight: &str, norm: Norm) -> Result<Conv, WeightsError> {
+    pub(crate) fn conv_norm(
+        &self,
+        config: ConvConfig<2>,
+        weight: &str,
+        norm: Norm,
+    ) -> Result<Conv, WeightsError> {
         let conv = config.init(Init::Zeros).bias(true).declare(&Scope::new(DType::F32, 0));
         let shape = conv.weight.shape().to_vec();
         let channels = shape[3];

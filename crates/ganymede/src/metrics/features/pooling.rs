@@ -69,9 +69,6 @@ mod tests {
         // 0 1 2 / 3 4 5 / 6 7 8: corners are means of four, edges of six.
         let means = pooled(3, average_pool);
         let expected = [2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0];
-        assert!(
-            means.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
-            "{means:?}"
-        );
+        assert!(means.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{means:?}");
     }
 }

@@ -52,9 +52,7 @@ impl Resizing {
         let byte = |x: f32| ((x + 1.0) * 127.5).round().clamp(0.0, 255.0);
         self.from.clear();
         match channels {
-            1 => self
-                .from
-                .extend(picture.iter().map(|&grey| F32x3::new([byte(grey); 3]))),
+            1 => self.from.extend(picture.iter().map(|&grey| F32x3::new([byte(grey); 3]))),
             _ => {
                 let (pixels, _) = picture.as_chunks::<3>();
                 self.from.extend(pixels.iter().map(|pixel| F32x3::new(pixel.map(byte))));
@@ -68,9 +66,7 @@ impl Resizing {
         match how {
             Resize::BicubicAntialiased => {
                 self.bicubic([height, width], side);
-                to.iter_mut()
-                    .zip(&self.to)
-                    .for_each(|(to, from)| *to = from.0.map(|x| x.clamp(0.0, 255.0)));
+                to.iter_mut().zip(&self.to).for_each(|(to, from)| *to = from.0.map(|x| x.clamp(0.0, 255.0)));
             }
             Resize::BilinearTensorFlow1 => bilinear(&self.from, [height, width], to, side),
         }
@@ -78,13 +74,10 @@ impl Resizing {
 
     fn bicubic(&mut self, [height, width]: [usize; 2], side: usize) {
         self.to.resize(side * side, F32x3::new([0.0; 3]));
-        let from =
-            TypedImageRef::new(width as u32, height as u32, &self.from).expect("as many pixels as the picture has");
+        let from = TypedImageRef::new(width as u32, height as u32, &self.from).expect("as many pixels as the picture has");
         let to = TypedImage::from_pixels_slice(side as u32, side as u32, &mut self.to);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
-        let resized = self
-            .resizer
-            .resize_typed(&from, &mut to.expect("as many pixels as asked for"), &options);
+        let resized = self.resizer.resize_typed(&from, &mut to.expect("as many pixels as asked for"), &options);
         resized.expect("both pictures have one pixel type");
     }
 }
@@ -130,17 +123,11 @@ mod tests {
             let shape: [usize; 3] = serde_json::from_value(case["shape"].clone()).unwrap();
             let side = case["side"].as_u64().unwrap() as usize;
             let picture: Vec<f32> = floats(&case["bytes"]).iter().map(|byte| byte / 127.5 - 1.0).collect();
-            for (how, name) in [
-                (Resize::BicubicAntialiased, "pillow"),
-                (Resize::BilinearTensorFlow1, "tensorflow_1"),
-            ] {
+            for (how, name) in [(Resize::BicubicAntialiased, "pillow"), (Resize::BilinearTensorFlow1, "tensorflow_1")] {
                 let mut got = vec![0.0; side * side * 3];
                 Resizing::default().apply(how, &picture, shape, &mut got, side);
                 for (i, (got, expected)) in got.iter().zip(floats(&case[name])).enumerate() {
-                    assert!(
-                        (got - expected).abs() <= 5e-5,
-                        "{name} {shape:?} to {side}: number {i} is {got}, expected {expected}"
-                    );
+                    assert!((got - expected).abs() <= 5e-5, "{name} {shape:?} to {side}: number {i} is {got}, expected {expected}");
                 }
             }
         }

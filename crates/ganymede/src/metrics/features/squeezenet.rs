@@ -10,7 +10,7 @@ use super::loading::{Layout, Loader};
 use super::pooling::{Border, max_pool};
 use super::resize::Resize;
 use super::{About, Network};
-use crate::nn::{Conv, Layer, conv};
+use crate::nn::{Conv, ConvConfig, Layer, conv};
 use crate::weights::{Weights, WeightsError};
 use gany_engine::{Tensor, concat};
 
@@ -47,7 +47,7 @@ struct Fire {
 /// # Errors
 /// [`WeightsError`] where a tensor is missing or of another shape.
 pub fn open(weights: &Weights) -> Result<Network, WeightsError> {
-    let network = SqueezeNet::caffe(weights)?;
+    let network = SqueezeNet::caffe(weights, Border::Valid)?;
     let about = About {
         name: "squeezenet",
         digest: weights.digest().to_owned(),
@@ -63,8 +63,8 @@ pub(crate) fn caffe_input(x: &Tensor) -> Tensor {
 }
 
 impl SqueezeNet {
-    /// From a pickle of `{layer: [weight, bias]}`.
-    pub(crate) fn caffe(weights: &Weights) -> Result<Self, WeightsError> {
+    /// From a pickle of `{layer: [weight, bias]}`, pooling as its maker or as torchvision does at borders.
+    pub(crate) fn caffe(weights: &Weights, border: Border) -> Result<Self, WeightsError> {
         let loader = Loader {
             weights,
             layout: Layout::TensorFlow,
@@ -75,7 +75,7 @@ impl SqueezeNet {
             |config| layer(config, "conv1"),
             |config, module, part| layer(config, &format!("fire{module}/{part}")),
             |config| layer(config, "conv10"),
-            Border::Valid,
+            border,
         )
     }
 
@@ -91,21 +91,16 @@ impl SqueezeNet {
         let place = |module: usize| [3, 4, 6, 7, 9, 10, 11, 12][module - 2];
         SqueezeNet::load(
             |config| layer(config, "features.0"),
-            |config, module, part| {
-                layer(
-                    config,
-                    &format!("features.{}.{}", place(module), part.replace("squeeze1x1", "squeeze")),
-                )
-            },
+            |config, module, part| layer(config, &format!("features.{}.{}", place(module), part.replace("squeeze1x1", "squeeze"))),
             |config| layer(config, "classifier.1"),
             Border::Ceil,
         )
     }
 
     fn load(
-        first: impl Fn(crate::nn::ConvConfig<2>) -> Result<Conv, WeightsError>,
-        part: impl Fn(crate::nn::ConvConfig<2>, usize, &str) -> Result<Conv, WeightsError>,
-        classifier: impl Fn(crate::nn::ConvConfig<2>) -> Result<Conv, WeightsError>,
+        first: impl Fn(ConvConfig<2>) -> Result<Conv, WeightsError>,
+        part: impl Fn(ConvConfig<2>, usize, &str) -> Result<Conv, WeightsError>,
+        classifier: impl Fn(ConvConfig<2>) -> Result<Conv, WeightsError>,
         border: Border,
     ) -> Result<Self, WeightsError> {
         let fire = |(i, &[c_in, narrow, wide]): (usize, &[usize; 3])| {
@@ -117,11 +112,7 @@ impl SqueezeNet {
         };
         Ok(SqueezeNet {
             first: first(conv(3, 64, [3, 3]).stride(2))?,
-            fires: FIRES
-                .iter()
-                .enumerate()
-                .map(fire)
-                .collect::<Result<_, WeightsError>>()?,
+            fires: FIRES.iter().enumerate().map(fire).collect::<Result<_, WeightsError>>()?,
             classifier: classifier(conv(512, 1000, [1, 1]))?,
             border,
         })
@@ -137,19 +128,10 @@ impl SqueezeNet {
     /// What LPIPS compares: after the first convolution, before each pooling and after each of the last three modules;
     /// `[n, h, w, c]` of 64, 128, 256, 384, 384, 512 and 512 channels, each smaller or as large as the one before.
     pub(crate) fn activations(&self, x: &Tensor) -> Vec<Tensor> {
-        let fire = |x: &Tensor, fires: std::ops::Range<usize>| {
-            self.fires[fires].iter().fold(x.clone(), |x, fire| fire.forward(&x))
-        };
+        let fire = |x: &Tensor, fires: std::ops::Range<usize>| self.fires[fires].iter().fold(x.clone(), |x, fire| fire.forward(&x));
         let pool = |x: &Tensor| max_pool(x, 2, self.border);
         let mut taken = vec![self.first.forward(x).relu()];
-        for (fires, is_pooled) in [
-            (0..2, true),
-            (2..4, true),
-            (4..5, true),
-            (5..6, false),
-            (6..7, false),
-            (7..8, false),
-        ] {
+        for (fires, is_pooled) in [(0..2, true), (2..4, true), (4..5, true), (5..6, false), (6..7, false), (7..8, false)] {
             let last = taken.last().expect("the first");
             let last = if is_pooled { pool(last) } else { last.clone() };
             taken.push(fire(&last, fires));
@@ -161,9 +143,6 @@ impl SqueezeNet {
 impl Layer for Fire {
     fn forward(&self, x: &Tensor) -> Tensor {
         let x = self.squeeze.forward(x).relu();
-        concat(
-            &[self.expand_1x1.forward(&x).relu(), self.expand_3x3.forward(&x).relu()],
-            3,
-        )
+        concat(&[self.expand_1x1.forward(&x).relu(), self.expand_3x3.forward(&x).relu()], 3)
     }
 }
