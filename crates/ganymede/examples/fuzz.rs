@@ -202,7 +202,7 @@ fn damaged(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
             3 if !bytes.is_empty() => bytes[place] ^= 1 << random.below(8),
             4 => {
                 // Lengths and counts are whole words; these are the ones that tempt.
-                let word = [0, 1, 0x7fff_ffff, 0xffff_ffff, 0x8000_0000, 0xffff][random.below(6)] as u32;
+                let word = [0, 1, 0x7fff_ffff, 0xffff_ffff, 0x8000_0000, 0xffff_u32][random.below(6)];
                 let word = if random.below(2) == 0 {
                     word.to_le_bytes()
                 } else {

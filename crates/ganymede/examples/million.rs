@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ganymede::data::{Batch, Dataset, Prefetcher, Want, open};
+use ganymede::data::{Batch, Prefetcher, Want, open};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;

@@ -21,6 +21,9 @@ use super::{Dataset, collection};
 /// More files than this are taken for a mistake in a pattern.
 const MOST_SHARDS: u64 = 1_000_000;
 
+/// Archives whose directories are in memory together.
+const ARCHIVES_AT_ONCE: usize = 16;
+
 /// Opens the pictures of archives as one set, in the order of the archives, shaped as wanted; what holds for a folder's
 /// pictures holds here (see [`folder::open`](super::folder::open)).
 ///
@@ -33,13 +36,15 @@ pub fn open(name: &str, root: &Path, archives: &[PathBuf], want: &Want) -> Resul
 
 /// Lists the pictures of archives.
 pub(crate) fn list(root: &Path, archives: &[PathBuf]) -> Result<Listing> {
-    let members: Vec<Result<Vec<Member>>> = archives.par_iter().map(|path| members(path)).collect();
     let mut listing = Listing::of(root);
     let mut beside = Beside::default();
-    for (path, members) in archives.iter().zip(members) {
-        let found = listing.add_archive(path.clone(), &members?)?;
-        beside.said.extend(found.said);
-        beside.table = beside.table.or(found.table);
+    for some in archives.chunks(ARCHIVES_AT_ONCE) {
+        let members: Vec<Result<Vec<Member>>> = some.par_iter().map(|path| members(path)).collect();
+        for (path, members) in some.iter().zip(members) {
+            let found = listing.add_archive(path.clone(), &members?)?;
+            beside.said.extend(found.said);
+            beside.table = beside.table.or(found.table);
+        }
     }
     if listing.items.is_empty() {
         return Err(DataError::NoPictures {

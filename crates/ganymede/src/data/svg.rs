@@ -15,7 +15,7 @@ const CHANNELS: usize = 4;
 pub(crate) fn is_svg(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(1 << 10)];
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
-    start.starts_with(b"<svg") || (start.starts_with(b"<") && start.windows(5).any(|word| word == b"<svg "))
+    start.starts_with(b"<svg") || (start.starts_with(b"<") && start.windows(4).any(|word| word == b"<svg"))
 }
 
 /// The size that a drawing gives itself, rounded up to whole pixels.

