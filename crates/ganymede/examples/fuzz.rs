@@ -1,8 +1,9 @@
 //! Feeds damaged files to the readers of what strangers may have made: `fuzz NAME COUNT [SEED]`, or `fuzz` for the names.
 //!
 //! Every input is one of a few sound files with a few of its bytes changed, cut out, repeated or taken from another, or noise. A
-//! reader may refuse it; it must not panic, and it must not set aside memory that the input's length does not justify. What
-//! a decoder of a picture claims is refused by its header, so its bound is that of the largest picture that is decoded.
+//! reader may refuse it; it must not panic, and it must not set aside memory that the input's length does not justify. Decoders of
+//! pictures have bounds of their own: that of TIFF sets aside up to 256 MiB on a header's word, a whole decode the largest
+//! picture that is taken.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Cursor, Write};
@@ -76,7 +77,7 @@ const TARGETS: &[Target] = &[
         name: "picture-header",
         seeds: picture_files,
         read: |b| decode::shape(at(), b).is_ok(),
-        mebibytes: 16,
+        mebibytes: 300,
     },
     Target {
         name: "picture",

@@ -238,7 +238,8 @@ fn pictures_are_packed_and_shown() {
     // The pictures of both classes are the same, so two are repeated.
     let packed: Value = serde_json::from_str(&place.does("data pack photos once.zip --drop-repeated --json")).unwrap();
     assert_eq!((&packed["pictures"], &packed["repeated"]), (&json!(3), &json!(2)));
-    let report: Value = serde_json::from_str(&place.does("data check shards-{000..002}.tar --sheet sheet.png --json")).unwrap();
+    let report: Value =
+        serde_json::from_str(&place.does("data check shards-{000..002}.tar --sheet sheet.png --json")).unwrap();
     assert_eq!(report["count"], 5);
     assert_eq!(report["classes"][0]["count"], 3);
     assert_eq!(report["repeated"].as_array().unwrap().len(), 2);

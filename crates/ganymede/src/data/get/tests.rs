@@ -243,7 +243,8 @@ fn a_client_that_does_not_finish_is_ended() {
 fn folders_of_a_package_are_kept_checked_and_labelled() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let table = r#"[{"image": "a.png", "category": "Animals", "name": "ANT", "skin_variations": {"x": {"image": "a-x.png"}}}]"#;
+    let table =
+        r#"[{"image": "a.png", "category": "Animals", "name": "ANT", "skin_variations": {"x": {"image": "a-x.png"}}}]"#;
     let package = tgz(
         at,
         &[
