@@ -159,7 +159,7 @@ impl<'a> Array<'a> {
     /// Class numbers, if it is one line of whole numbers from 0.
     fn classes(&self) -> Option<Vec<u32>> {
         let is_line = self.shape.len() == 1 || (self.shape.len() == 2 && self.shape[1] == 1);
-        let class = |number: f64| (number >= 0.0 && number < 1e6 && number.fract() == 0.0).then_some(number as u32);
+        let class = |number: f64| ((0.0..1e6).contains(&number) && number.fract() == 0.0).then_some(number as u32);
         self.numbers()
             .map(class)
             .collect::<Option<Vec<u32>>>()

