@@ -530,7 +530,7 @@ pub const ENTRIES: &[Entry] = &[
             "portraits of several sizes, sprites mostly 72x72",
         ],
         X_Y,
-        &[("portraits", 238), ("sprites", 5_782)],
+        &[("portraits", 238), ("sprites", 5_780)],
         "wesnoth-1.16-data",
         &[
             PackageFolder {
@@ -545,9 +545,9 @@ pub const ENTRIES: &[Entry] = &[
                 name: "sprites",
                 inside: "usr/share/games/wesnoth/1.16/data/core/images/units/",
                 end: ".png",
-                without: &[],
-                files: 5782,
-                sha256: "6045b475dd75ca63adc0b3bc112a63794a6624ff0b851b7f4b4a0d3ab8914799",
+                without: &["random-dice", "unknown-unit"],
+                files: 5780,
+                sha256: "964a4ef7087bc7db57b75b6cd02c0f461717f0ee761861ed11211e475bb4c589",
             },
         ],
     ),
