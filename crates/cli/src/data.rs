@@ -2,18 +2,23 @@
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, WARNING, grouped, print, print_json};
 use clap::Subcommand;
+use ganymede::data::pack::{Packed, Packing};
 use ganymede::data::registry::{ENTRIES, Entry, Route, SUPPLIES, find_supply};
-use ganymede::data::{Report, Shape, check, get};
+use ganymede::data::{Report, Shape, Want, check, get, pack};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// List data sets, fetch one, or check pictures before training
+/// List data sets, fetch one, check or pack pictures before training
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   gany data list
   gany data get mnist         fetch it, check it, keep it for `--data mnist`
-  gany data check photos/     sizes, classes, broken and repeated files")]
+  gany data check photos/     sizes, classes, broken, repeated and nearly repeated files
+  gany data check photos/ --sheet sheet.png
+  gany data pack photos/ photos.zip --size 64
+  gany data pack photos/ photos-%06d.tar --size 96x64 --drop-repeated")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -36,6 +41,27 @@ enum What {
     Check {
         /// A data set's name, or a path as `gany train --data` takes it
         data: String,
+        /// Also write a PNG of a hundred pictures, evenly spread over the set
+        #[arg(long, value_name = "FILE")]
+        sheet: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Pack pictures of one size into a ZIP as StyleGAN has it, or into TAR shards as WebDataset has them
+    Pack {
+        /// A data set's name, or a path as `gany train --data` takes it
+        data: String,
+        /// NAME.zip, NAME.tar, or NAME-%06d.tar for shards
+        to: String,
+        #[command(flatten)]
+        pictures: crate::pictures::Args,
+        /// Leave out pictures whose pixels came before
+        #[arg(long)]
+        drop_repeated: bool,
+        /// Most pictures in a shard
+        #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+        shard: u64,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -63,8 +89,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
                 fetched.licence
             ));
         }
-        What::Check { data, json } => {
+        What::Check { data, sheet, json } => {
             let report = check(&data)?;
+            if let Some(path) = &sheet {
+                ganymede::data::check::sheet(&data, path)?;
+            }
             if json {
                 print_json(&report)
             } else {
@@ -74,8 +103,43 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(Failure::EXIT_CODE));
             }
         }
+        What::Pack {
+            data,
+            to,
+            pictures,
+            drop_repeated,
+            shard,
+            json,
+        } => {
+            let how = Packing {
+                want: pictures.want(Want::default()),
+                drop_repeated,
+                pictures_a_shard: shard,
+            };
+            let packed = pack(&data, &to, &how)?;
+            if json {
+                print_json(&packed)
+            } else {
+                print(&packed_told(&packed))
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn packed_told(packed: &Packed) -> String {
+    let left_out = [(packed.repeated, "repeated"), (packed.broken, "broken")];
+    let left_out: String = left_out
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, why)| format!(", {} {why} left out", grouped(*count)))
+        .collect();
+    format!(
+        "packed {} pictures{left_out}: {}\n{DIM}try{DIM:#} {COMMAND}gany train --data {}{COMMAND:#}",
+        grouped(packed.pictures),
+        packed.spec,
+        crate::output::quoted(&packed.spec),
+    )
 }
 
 fn eprintln_softly(text: &str) {
@@ -88,8 +152,8 @@ fn source(entry: &Entry) -> &'static str {
     match entry.route {
         Route::BuiltIn => "built in",
         Route::Formula(_) => "computed",
-        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } if is_here(entry) => "here",
-        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => "to fetch",
+        _ if is_here(entry) => "here",
+        _ => "to fetch",
     }
 }
 
@@ -213,9 +277,14 @@ fn told(report: &Report) -> String {
         let pairs = report.repeated.iter();
         text += &named(
             "repeated",
-            pairs
-                .map(|(later, first)| format!("{} is {}", later.display(), first.display()))
-                .collect(),
+            pairs.map(|(later, first)| format!("{later} is {first}")).collect(),
+        );
+    }
+    if !report.near.is_empty() {
+        let pairs = report.near.iter();
+        text += &named(
+            "nearly repeated",
+            pairs.map(|(later, first)| format!("{later} is like {first}")).collect(),
         );
     }
     if report.is_sound() {

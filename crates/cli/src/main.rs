@@ -11,6 +11,7 @@ mod failure;
 mod models;
 mod output;
 mod picture;
+mod pictures;
 mod progress;
 mod sample;
 mod signals;

@@ -6,7 +6,7 @@ use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use crate::signals::{self, STOP};
 use clap::ValueEnum;
-use ganymede::data::{Dataset, Fit, Shape, Want};
+use ganymede::data::{Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
@@ -39,15 +39,8 @@ pub(crate) struct Args {
     /// [default: fashion-mnist]
     #[arg(long, value_name = "NAME|PATH")]
     data: Option<String>,
-    /// Size of the pictures: a square's side, or WIDTHxHEIGHT [default: as they are]
-    #[arg(long, value_parser = size, value_name = "SIDE|WIDTHxHEIGHT")]
-    size: Option<(usize, usize)>,
-    /// 1 grey, 3 colours, 4 colours and transparency [default: as they are]
-    #[arg(long, value_parser = ["1", "3", "4"], hide_possible_values = true, value_name = "1|3|4")]
-    channels: Option<String>,
-    /// How pictures of another aspect are made to fit [default: center-crop]
-    #[arg(long, value_enum)]
-    fit: Option<FitName>,
+    #[command(flatten)]
+    pictures: crate::pictures::Args,
     /// How long to train, in minutes [default: 3]
     #[arg(long, value_parser = minutes, allow_negative_numbers = true, conflicts_with = "steps")]
     minutes: Option<f64>,
@@ -135,16 +128,6 @@ pub(crate) fn slowness(precision: Precision) -> Option<String> {
             isa.name()
         )
     })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FitName {
-    /// Cut off what stands over
-    CenterCrop,
-    /// Distort
-    Stretch,
-    /// Add borders
-    Pad,
 }
 
 /// What `gany train` alone does: pictures that can be recognised within three minutes on two cores. The paper's width
@@ -237,7 +220,7 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         system,
         changes,
         data,
-        want: want(args, Want::default()),
+        want: args.pictures.want(Want::default()),
         seed: args.seed.unwrap_or(0),
         precision: args.precision.map_or(Precision::F32, PrecisionName::on_this_machine),
         length: length(args).unwrap_or(Length::Seconds(MAIN_MINUTES * 60.0)),
@@ -281,7 +264,7 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     }
     order.changes.extend(wanted_changes(args));
     order.data = args.data.clone().unwrap_or(order.data);
-    order.want = want(args, order.want);
+    order.want = args.pictures.want(order.want);
     order.seed = args.seed.unwrap_or(order.seed);
     order.precision = match args.precision {
         // What was taken when the run began stays, whatever machine it goes on on.
@@ -296,14 +279,8 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
 
 /// Whether the order is to be another one than the run's; the library says which changes it refuses.
 fn asks_for_changes(args: &Args) -> bool {
-    let any = [
-        args.system.is_some(),
-        args.data.is_some(),
-        args.size.is_some(),
-        args.channels.is_some(),
-    ];
+    let any = [args.system.is_some(), args.data.is_some(), args.pictures.is_given()];
     let other = [
-        args.fit.is_some(),
         args.precision.is_some_and(|name| name != PrecisionName::Auto),
         args.seed.is_some(),
         args.checkpoint_every.is_some(),
@@ -369,22 +346,6 @@ fn wanted_changes(args: &Args) -> impl Iterator<Item = (String, String)> {
     args.changes.iter().cloned().chain(batch)
 }
 
-fn want(args: &Args, otherwise: Want) -> Want {
-    Want {
-        size: args.size.or(otherwise.size),
-        channels: args
-            .channels
-            .as_ref()
-            .map_or(otherwise.channels, |text| text.parse().ok()),
-        fit: args.fit.map_or(otherwise.fit, |fit| match fit {
-            FitName::CenterCrop => Fit::CenterCrop,
-            FitName::Stretch => Fit::Stretch,
-            FitName::Pad => Fit::Pad,
-        }),
-        ..otherwise
-    }
-}
-
 fn length(args: &Args) -> Option<Length> {
     let seconds = args.minutes.map(|minutes| Length::Seconds(minutes * 60.0));
     args.steps.map(Length::Steps).or(seconds)
@@ -395,16 +356,6 @@ fn command() -> Vec<String> {
     std::iter::once("gany".to_owned())
         .chain(std::env::args().skip(1))
         .collect()
-}
-
-/// `64` or `WIDTHxHEIGHT`, as height and width.
-pub(crate) fn size(text: &str) -> Result<(usize, usize), String> {
-    let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
-    let sides = match text.split_once(['x', 'X']) {
-        Some((width, height)) => side(height).zip(side(width)),
-        None => side(text).map(|side| (side, side)),
-    };
-    sides.ok_or_else(|| "expected a side such as `64`, or width and height such as `96x128`".into())
 }
 
 /// A number of threads.
@@ -530,15 +481,6 @@ fn summary(training: &Training, progress: &Progress, ending: Ending) -> serde_js
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_width_by_height() {
-        assert_eq!(size("64"), Ok((64, 64)));
-        assert_eq!(size("96x128"), Ok((128, 96)));
-        for wrong in ["", "0", "64x", "x64", "-3", "64*64", "0x5"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn folders_are_named_after_system_and_data() {

@@ -7,6 +7,7 @@
 #[doc = include_str!("../../../docs/adding-a-model.md")]
 pub mod adding_a_model {}
 
+pub mod augment;
 pub mod data;
 pub mod games;
 pub mod metrics;

@@ -15,7 +15,7 @@ pub(crate) struct Network {
     /// The system
     pub(crate) system: String,
     /// Size of the pictures: a square's side, or WIDTHxHEIGHT
-    #[arg(long, default_value = "64", value_parser = crate::train::size, value_name = "SIDE|WIDTHxHEIGHT")]
+    #[arg(long, default_value = "64", value_parser = crate::pictures::size, value_name = "SIDE|WIDTHxHEIGHT")]
     pub(crate) size: (usize, usize),
     /// Channels of the outermost layers, or units of dense ones
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]

@@ -13,7 +13,7 @@ fn data_that_are_not_there() {
     );
     place.refuses(
         "train --data fashon-mnist",
-        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, ring, grid, spiral, moons or a path\n\n\
+        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, photos, photos-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons or a path\n\n\
          hint: did you mean `fashion-mnist`?",
     );
     let ran = place.gany("train --data mnist");
@@ -27,13 +27,13 @@ fn data_that_are_not_there() {
     std::fs::create_dir(place.path("empty")).unwrap();
     place.refuses(
         "train --data empty",
-        "error: no pictures: expected PNG, JPEG or WebP files, got 0 other files: empty\n\n\
-         hint: convert other formats first; a folder with one sub-folder a class gives labels",
+        "error: no pictures: expected picture files, got 0 other files: empty\n\n\
+         hint: PNG, JPEG, WebP, GIF, BMP, TIFF, PGM and SVG are read; a folder with one sub-folder a class gives labels",
     );
     place.pictures("photos", 1, 16);
     place.refuses(
         "train --data photos/000.png",
-        "error: not a data file: expected a folder of pictures or an IDX file, got a single picture: photos/000.png\n\n\
+        "error: not a data file: expected a folder, archive or array of pictures, got a single picture: photos/000.png\n\n\
          hint: give the folder that holds the pictures, or `points:FILE` for points",
     );
     // Nothing was begun.
@@ -75,7 +75,7 @@ fn broken_pictures_are_skipped_and_named_unless_they_are_many() {
     assert_eq!(
         note,
         "warning: 3 broken pictures were skipped: `cut.png` (unexpected end of file), `empty.png` (empty file), \
-         `text.png` (not a PNG, JPEG or WebP file)."
+         `text.png` (not a picture of a known format)."
     );
     place.pictures("few", 8, 16);
     place.write("few/empty.png", []);

@@ -1,6 +1,6 @@
 //! What the verbs do when all is well.
 use crate::place::Place;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read;
 
 #[test]
@@ -222,6 +222,33 @@ fn data_are_listed_and_checked() {
     place.refuses(
         "data get ring",
         "error: nothing to fetch for `ring`: it is computed\n\nhint: use it at once: `gany train --data ring`",
+    );
+}
+
+#[test]
+fn pictures_are_packed_and_shown() {
+    let place = Place::new();
+    place.pictures("photos/cats", 3, 16);
+    place.pictures("photos/dogs", 2, 16);
+    let packed = place.does("data pack photos shards-%03d.tar --size 8 --shard 2 --background black");
+    assert_eq!(
+        packed.trim_end(),
+        "packed 5 pictures: shards-{000..002}.tar\ntry gany train --data 'shards-{000..002}.tar'"
+    );
+    // The pictures of both classes are the same, so two are repeated.
+    let packed: Value = serde_json::from_str(&place.does("data pack photos once.zip --drop-repeated --json")).unwrap();
+    assert_eq!((&packed["pictures"], &packed["repeated"]), (&json!(3), &json!(2)));
+    let report: Value =
+        serde_json::from_str(&place.does("data check shards-{000..002}.tar --sheet sheet.png --json")).unwrap();
+    assert_eq!(report["count"], 5);
+    assert_eq!(report["classes"][0]["count"], 3);
+    assert_eq!(report["repeated"].as_array().unwrap().len(), 2);
+    let sheet = image::open(place.path("sheet.png")).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (640, 64));
+    place.refuses(
+        "data pack photos photos.rar",
+        "error: cannot pack: expected a path that ends in .zip or .tar: photos.rar\n\n\
+         hint: write `set.zip`, or `set-%06d.tar` for shards",
     );
 }
 

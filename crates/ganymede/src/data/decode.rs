@@ -1,7 +1,6 @@
 //! One picture file to bytes, distrusting it: limits from the header first, then a whole decode or an error.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -9,7 +8,10 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::error::{DataError, Result};
+use super::listing::{Item, Listing};
 use super::shaping::Size;
+#[cfg(feature = "svg")]
+use super::svg;
 
 /// Longest side of a picture file that is decoded, in pixels.
 const MAX_FILE_SIDE: u32 = 32_768;
@@ -17,65 +19,66 @@ const MAX_FILE_SIDE: u32 = 32_768;
 const MAX_FILE_PIXELS: u64 = 100_000_000;
 /// Largest picture file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 512 << 20;
-/// What is read of a file to know its header and its part of a folder's digest, in bytes.
-pub(crate) const PREFIX_BYTES: u64 = 256 << 10;
-
-/// What is known of a picture file without decoding it.
-#[derive(Debug)]
-pub(crate) struct Probe {
-    /// Size after turning the picture upright.
-    pub(crate) size: Size,
-}
+/// What is read of a file to know its header, in bytes; the whole of it where that does not reach.
+const PREFIX_BYTES: u64 = 64 << 10;
 
 /// The file extensions that are taken for pictures, in lower case.
-pub(crate) const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+const EXTENSIONS: [&str; 14] = [
+    "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm", "jfif", "svg",
+];
 
-/// The first [`PREFIX_BYTES`] of a file and its length.
-pub(crate) fn prefix(path: &Path) -> Result<(Vec<u8>, u64)> {
-    let read = || {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        let mut bytes = Vec::with_capacity(length.min(PREFIX_BYTES) as usize);
-        file.take(PREFIX_BYTES).read_to_end(&mut bytes)?;
-        Ok((bytes, length))
-    };
-    read().map_err(|source| DataError::reading(path, source))
+/// Whether a file of this name is taken for a picture.
+pub(crate) fn is_picture(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// Reads the header of a picture from its first bytes, or from the whole file where those do not reach.
-pub(crate) fn probe(path: &Path, prefix: &[u8], length: u64) -> Result<Probe> {
-    check_length(path, length)?;
-    let header = match header(prefix) {
-        Err(_) if (prefix.len() as u64) < length => header(&read(path)?),
+/// The shape of a picture of a list, upright, from its header.
+pub(crate) fn probe(listing: &Listing, item: &Item) -> Result<Size> {
+    let length = listing.length(item)?;
+    check_length(length).map_err(|why| broken(&listing.path(item), why))?;
+    let prefix = listing.read(item, PREFIX_BYTES)?;
+    let header = match header(&prefix) {
+        Err(_) if (prefix.len() as u64) < length => header(&listing.read(item, MAX_FILE_BYTES)?),
         header => header,
     };
-    header.map(|size| Probe { size }).map_err(|why| broken(path, why))
+    header.map_err(|why| broken(&listing.path(item), why))
 }
 
-/// The bytes of a picture file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let reading = |source| DataError::reading(path, source);
-    check_length(path, path.metadata().map_err(reading)?.len())?;
-    std::fs::read(path).map_err(reading)
+/// Decodes a picture of a list, upright; drawings are drawn to cover this height and width in pixels.
+pub(crate) fn picture(listing: &Listing, item: &Item, cover: Option<(usize, usize)>) -> Result<(Size, Vec<u8>)> {
+    let length = listing.length(item)?;
+    check_length(length).map_err(|why| broken(&listing.path(item), why))?;
+    let bytes = listing.read(item, MAX_FILE_BYTES)?;
+    guarded(|| pixels(&bytes, cover)).map_err(|why| broken(&listing.path(item), why))
 }
 
-/// Decodes a picture file's bytes, upright; 16-bit values are rounded to 8.
-pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<(Size, Vec<u8>)> {
-    check_length(path, bytes.len() as u64)?;
-    // A decoder that panics on a hostile file must not end the run.
-    catch_unwind(AssertUnwindSafe(|| pixels(bytes)))
-        .unwrap_or_else(|_| Err("the decoder gave up".into()))
-        .map_err(|why| broken(path, why))
+/// Decodes a picture file's bytes, upright; 16-bit values are rounded to 8. `path` is only named in errors.
+///
+/// Height, width and channels in pixels, and the values row by row.
+///
+/// # Errors
+/// [`DataError::BrokenPicture`].
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<([usize; 3], Vec<u8>)> {
+    check_length(bytes.len() as u64).map_err(|why| broken(path, why))?;
+    let (size, pixels) = guarded(|| pixels(bytes, None)).map_err(|why| broken(path, why))?;
+    Ok(([size.height, size.width, size.channels], pixels))
 }
 
-fn check_length(path: &Path, length: u64) -> Result<()> {
+/// Height, width and channels of a picture file, upright, from its first bytes; `path` is only named in errors.
+///
+/// # Errors
+/// [`DataError::BrokenPicture`], also for a header that claims more than is ever decoded.
+pub fn shape(path: &Path, bytes: &[u8]) -> Result<[usize; 3]> {
+    let size = header(bytes).map_err(|why| broken(path, why))?;
+    Ok([size.height, size.width, size.channels])
+}
+
+fn check_length(length: u64) -> Why<()> {
     match length {
-        0 => Err(broken(path, "empty file".into())),
+        0 => Err("empty file".into()),
         1..=MAX_FILE_BYTES => Ok(()),
-        _ => Err(broken(
-            path,
-            format!("file of {} MiB, at most 512 are read", length >> 20),
-        )),
+        _ => Err(format!("file of {} MiB, at most 512 are read", length >> 20)),
     }
 }
 
@@ -88,23 +91,21 @@ fn broken(path: &Path, why: String) -> DataError {
 
 type Why<T> = std::result::Result<T, String>;
 
+/// A decoder that panics on a hostile file must not end the run.
+fn guarded<T>(work: impl FnOnce() -> Why<T>) -> Why<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the decoder gave up".into()))
+}
+
 fn decoder(bytes: &[u8]) -> Why<(impl ImageDecoder, Orientation, Size)> {
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(reason)?;
     if reader.format().is_none() {
-        return Err("not a PNG, JPEG or WebP file".into());
+        return Err("not a picture of a known format".into());
     }
     let mut decoder = reader.into_decoder().map_err(reason)?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(format!("a picture of {width}x{height} pixels"));
-    }
-    if width.max(height) > MAX_FILE_SIDE || u64::from(width) * u64::from(height) > MAX_FILE_PIXELS {
-        return Err(format!(
-            "{width}x{height} pixels, at most {MAX_FILE_SIDE} a side and 100 million are decoded"
-        ));
-    }
+    check_sides(width.into(), height.into())?;
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(1 << 30);
     decoder.set_limits(limits).map_err(reason)?;
@@ -131,11 +132,33 @@ fn decoder(bytes: &[u8]) -> Why<(impl ImageDecoder, Orientation, Size)> {
     ))
 }
 
-fn header(bytes: &[u8]) -> Why<Size> {
-    catch_unwind(|| decoder(bytes).map(|(_, _, size)| size)).unwrap_or_else(|_| Err("the decoder gave up".into()))
+/// Refuses sides, in pixels, that no picture is decoded to.
+pub(crate) fn check_sides(width: u64, height: u64) -> Why<()> {
+    if width == 0 || height == 0 {
+        return Err(format!("a picture of {width}x{height} pixels"));
+    }
+    if width.max(height) > MAX_FILE_SIDE.into() || width * height > MAX_FILE_PIXELS {
+        return Err(format!(
+            "{width}x{height} pixels, at most {MAX_FILE_SIDE} a side and 100 million are decoded"
+        ));
+    }
+    Ok(())
 }
 
-fn pixels(bytes: &[u8]) -> Why<(Size, Vec<u8>)> {
+fn header(bytes: &[u8]) -> Why<Size> {
+    #[cfg(feature = "svg")]
+    if svg::is_svg(bytes) {
+        return guarded(|| svg::size(bytes));
+    }
+    guarded(|| decoder(bytes).map(|(_, _, size)| size))
+}
+
+#[cfg_attr(not(feature = "svg"), expect(unused_variables))]
+fn pixels(bytes: &[u8], cover: Option<(usize, usize)>) -> Why<(Size, Vec<u8>)> {
+    #[cfg(feature = "svg")]
+    if svg::is_svg(bytes) {
+        return svg::pixels(bytes, cover);
+    }
     let (decoder, orientation, size) = decoder(bytes)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(reason)?;
     if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_ends(bytes) {
@@ -158,7 +181,7 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
 }
 
 /// A decoder's message in this house's style: lower case first.
-fn reason(error: impl std::fmt::Display) -> String {
+pub(crate) fn reason(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_ascii_lowercase());

@@ -76,12 +76,62 @@ pub enum DataError {
         len: u64,
     },
     /// A folder without a single picture.
-    #[error("no pictures: expected PNG, JPEG or WebP files, got {others} other files: {}", path.display())]
+    #[error("no pictures: expected picture files, got {others} other files: {}", path.display())]
     NoPictures {
         /// The folder.
         path: PathBuf,
         /// How many files of other kinds it holds.
         others: u64,
+    },
+    /// A file that breaks its format, or says what cannot be.
+    #[error("bad {kind}: {what}: expected {expected}, got {got}: {}", path.display())]
+    BadFile {
+        /// What kind of file it is, such as `archive`.
+        kind: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The field that is wrong.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// A pattern of file names that means no files.
+    #[error("bad pattern: expected a first number up to the last, at most a million files, got `{pattern}`")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Two sets without a pair of examples of one name.
+    #[error("no pairs: expected files of one name, got `{first_a}` in `{a}` and `{first_b}` in `{b}`")]
+    NoPairs {
+        /// The first set.
+        a: String,
+        /// The name of its first example.
+        first_a: String,
+        /// The second set.
+        b: String,
+        /// The name of its first example.
+        first_b: String,
+    },
+    /// Data whose examples have no names where names are needed.
+    #[error("cannot pair `{name}`: expected pictures in files, got examples without names")]
+    NoNames {
+        /// The data set.
+        name: String,
+    },
+    /// A path that says no kind of archive.
+    #[error("cannot pack: expected a path that ends in .zip or .tar: {}", path.display())]
+    NotArchive {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Two sets were to be named.
+    #[error("cannot read `{spec}`: expected two data sets with a comma between them")]
+    NotTwo {
+        /// What was written.
+        spec: String,
     },
     /// One picture that cannot be decoded.
     #[error("broken picture: {why}: {}", path.display())]
@@ -123,14 +173,22 @@ pub enum DataError {
         /// What was asked for.
         got: String,
     },
+    /// Data that can be fetched and not yet be trained on.
+    #[error("cannot read `{name}`: expected pictures or points, got {what}")]
+    NoReader {
+        /// The data set.
+        name: String,
+        /// What it consists of.
+        what: &'static str,
+    },
     /// A picture shape was wanted of data that are not pictures.
     #[error("`{name}` holds points, not pictures: expected no picture size or channels")]
     NotPictures {
         /// The data set.
         name: String,
     },
-    /// A file that is neither a folder, an IDX file nor points.
-    #[error("not a data file: expected a folder of pictures or an IDX file, got {got}: {}", path.display())]
+    /// A file that is no data of a known kind.
+    #[error("not a data file: expected a folder, archive or array of pictures, got {got}: {}", path.display())]
     NotData {
         /// The file.
         path: PathBuf,
@@ -234,11 +292,19 @@ impl DataError {
                 format!("use it at once: `gany train --data {name}`")
             }
             Self::NoPictures { .. } => {
-                "convert other formats first; a folder with one sub-folder a class gives labels".into()
+                "PNG, JPEG, WebP, GIF, BMP, TIFF, PGM and SVG are read; a folder with one sub-folder a class gives labels".into()
             }
             Self::BrokenPicture { .. } | Self::TooManyBroken { .. } => {
                 "`gany data check FOLDER` names every broken file; remove or replace them".into()
             }
+            Self::BadFile { .. } => "the file may be cut short, damaged or of another kind; get it again".into(),
+            Self::BadPattern { .. } => "write it as `shard-{000..099}.tar`".into(),
+            Self::NoPairs { .. } | Self::NoNames { .. } => {
+                "give partners the same path in both folders; `unpaired:A,B` needs no partners".into()
+            }
+            Self::NoReader { .. } => "it is only unpacked so far; no system asks for it yet".into(),
+            Self::NotArchive { .. } => "write `set.zip`, or `set-%06d.tar` for shards".into(),
+            Self::NotTwo { .. } => "write it as `paired:A,B` or `unpaired:A,B`".into(),
             Self::MixedSizes { .. } => "give a size, such as `--size 64` or `--size 96x128`".into(),
             Self::ImpossibleShape { .. } => {
                 "give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels".into()
@@ -374,7 +440,7 @@ mod tests {
                     path: path(),
                     others: 3,
                 },
-                "no pictures: expected PNG, JPEG or WebP files, got 3 other files: a/b\nhint: convert other formats first; a folder with one sub-folder a class gives labels",
+                "no pictures: expected picture files, got 3 other files: a/b\nhint: PNG, JPEG, WebP, GIF, BMP, TIFF, PGM and SVG are read; a folder with one sub-folder a class gives labels",
             ),
             (
                 DataError::BrokenPicture {
@@ -417,7 +483,7 @@ mod tests {
                     path: path(),
                     got: "a PDF document".into(),
                 },
-                "not a data file: expected a folder of pictures or an IDX file, got a PDF document: a/b\nhint: give the folder that holds the pictures, or `points:FILE` for points",
+                "not a data file: expected a folder, archive or array of pictures, got a PDF document: a/b\nhint: give the folder that holds the pictures, or `points:FILE` for points",
             ),
             (
                 DataError::Idx {

