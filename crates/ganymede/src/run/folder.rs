@@ -308,7 +308,9 @@ impl RunFolder {
     /// [`RunError::Io`], [`RunError::Json`].
     pub fn read_figures(&self) -> Result<Option<RunFigures>> {
         let path = self.figures_file();
-        path.exists().then(|| read_json(&path, "figures")).transpose()
+        path.exists()
+            .then(|| parse_json(&read(&path)?, "figures", &path))
+            .transpose()
     }
 
     /// Writes the resolved settings, one key a line.
