@@ -22,6 +22,7 @@ pub mod get;
 pub mod idx;
 pub mod open;
 pub mod order;
+pub mod part;
 pub mod pictures;
 pub mod prefetch;
 pub mod registry;

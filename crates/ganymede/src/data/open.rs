@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
+use super::part::{self, Part};
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::Want;
 use super::toys::{Points, Toy};
@@ -13,6 +14,7 @@ use super::{Dataset, builtin, decode, folder, get, idx};
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
 /// - `points:FILE`, see [`Points`]
+/// - `first:N:SPEC`, the first N examples of any of these
 /// - an IDX images file, plain or gzip; its labels file is found beside it
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a folder with IDX files named as MNIST's are, with a split if wanted: `folder:test`
@@ -24,6 +26,9 @@ use super::{Dataset, builtin, decode, folder, get, idx};
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some(path) = spec.strip_prefix("points:") {
         return points_only(spec, want).and_then(|()| Ok(Arc::new(Points::open(Path::new(path))?) as _));
+    }
+    if let Some((count, whole)) = part::parse(spec) {
+        return Ok(Arc::new(Part::new(open(whole, want)?, 0..count, spec)?));
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),

@@ -35,6 +35,7 @@ pub mod grid;
 pub mod report;
 pub mod sampling;
 pub mod training;
+pub mod watching;
 
 pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};
@@ -44,3 +45,4 @@ pub use grid::{Pictures, Stamp, grid_png, png_of_one, scatter_png};
 pub use report::write_report;
 pub use sampling::Sampler;
 pub use training::{Ending, Length, Order, TrainError, Training};
+pub use watching::{Examination, examine};

@@ -224,6 +224,24 @@ impl Story {
                     story.samples.insert(*step, path.clone());
                 }
                 Event::Warning { step, message } => story.warnings.push((Some(*step), message.clone())),
+                Event::Alarm {
+                    step,
+                    name,
+                    meaning,
+                    cure,
+                    ..
+                } => story.warnings.push((Some(*step), format!("{name}: {meaning}. To try: {cure}."))),
+                Event::Healed {
+                    step,
+                    alarm,
+                    raised_at,
+                    settings,
+                } => {
+                    let changed: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                    let changed = changed.join(", ");
+                    let message = format!("healed of {alarm}, raised at step {raised_at}: goes on with {changed}");
+                    story.warnings.push((Some(*step), message));
+                }
                 Event::Stopped { .. } | Event::Finished { .. } => story.end = Some(event.clone()),
                 Event::Checkpoint { .. } => {}
             }

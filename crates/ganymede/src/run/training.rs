@@ -6,8 +6,10 @@ use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_ut
 use super::grid::{Pictures, Stamp, grid_png, scatter_png};
 use super::report::write_report;
 use super::sampling::{classes_in_turn, points};
+use super::watching::{Watching, event_of, system_settings};
 use crate::data::prefetch::Prefetcher;
 use crate::data::{self, DataError, Dataset, Shape, Want};
+use crate::doctor::{self, Diagnosis};
 use crate::games::{NonFinite, Play, latent_vectors};
 use crate::models::{self, Built, ConfigError, Entry, Given};
 use gany_engine::Precision;
@@ -144,7 +146,13 @@ pub struct Training {
     step: u64,
     seconds: f64,
     last_checkpoint: Option<(u64, PathBuf)>,
+    watching: Option<Watching>,
+    is_watched: bool,
+    is_healed: bool,
 }
+
+/// How often a run is healed at most: what three cures do not help needs a person.
+const MOST_HEALS: usize = 3;
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +214,9 @@ impl Training {
             step: 0,
             seconds: 0.0,
             last_checkpoint: None,
+            watching: None,
+            is_watched: true,
+            is_healed: false,
         })
     }
 
@@ -255,6 +266,9 @@ impl Training {
             step,
             seconds,
             last_checkpoint,
+            watching: None,
+            is_watched: true,
+            is_healed: false,
         })
     }
 
@@ -266,6 +280,22 @@ impl Training {
         let settings = RunFolder::open(path)?.read_settings()?;
         let length = length.or_else(|| Length::of(&settings)).unwrap_or(Length::Steps(0));
         order_from(&settings, length, command)
+    }
+
+    /// Whether the doctor looks at the run and raises alarms, as it does unless told otherwise. Not a bit of the training
+    /// depends on it.
+    #[must_use]
+    pub fn watched(mut self, is_watched: bool) -> Training {
+        self.is_watched = is_watched;
+        self
+    }
+
+    /// Whether an alarm sends the run back to the last checkpoint before the trouble, or to its beginning, to go on with
+    /// the settings of the cure; three times at most. It does not unless told so.
+    #[must_use]
+    pub fn healed(mut self, is_healed: bool) -> Training {
+        self.is_healed = is_healed;
+        self
     }
 
     /// The run's folder.
@@ -328,6 +358,7 @@ impl Training {
         if self.step == 0 {
             self.write_sample(watch)?;
         }
+        self.begin_to_watch()?;
         let ending = loop {
             let is_done = match self.order.length {
                 Length::Steps(steps) => self.step >= steps,
@@ -344,12 +375,20 @@ impl Training {
             self.fill(prefetcher.next(n)?);
             self.play.step(n);
             self.seconds += start.elapsed().as_secs_f64();
-            let scalars = self.play.reports(n);
+            let mut scalars = self.play.reports(n);
             if scalars.values().any(|value| !value.is_finite()) {
-                return Err(self.explain(n, &mut prefetcher)?);
+                let (error, diagnosis) = self.explain(n, &mut prefetcher)?;
+                if self.heal(&diagnosis, watch)? {
+                    continue;
+                }
+                return Err(self.end_with(error, &diagnosis, watch)?);
             }
             self.step += 1;
             let step = self.step;
+            let alarms = match &mut self.watching {
+                Some(doctor) if doctor::is_looked_at(step) => doctor.look(&mut self.play, step, &mut scalars),
+                _ => vec![],
+            };
             if is_logged(step) || last_look.elapsed() > Duration::from_millis(100) {
                 let event = Event::Step {
                     step,
@@ -362,6 +401,14 @@ impl Training {
                 }
                 watch(&event);
                 last_look = Instant::now();
+            }
+            for diagnosis in &alarms {
+                self.say(event_of(diagnosis), watch)?;
+            }
+            if let Some(diagnosis) = alarms.first()
+                && self.heal(diagnosis, watch)?
+            {
+                continue;
             }
             if is_sampled(step, self.order.sample_every) {
                 self.write_sample(watch)?;
@@ -512,7 +559,11 @@ impl Training {
 
     /// Finds out where the first bad number came from. A step is a pure function, so the run is simply done again from
     /// the last good state, looking at every result.
-    fn explain(&mut self, bad_step: u64, prefetcher: &mut Prefetcher) -> Result<TrainError, TrainError> {
+    fn explain(
+        &mut self,
+        bad_step: u64,
+        prefetcher: &mut Prefetcher,
+    ) -> Result<(TrainError, Diagnosis), TrainError> {
         let checkpoint = self.last_checkpoint.clone();
         let first = match &checkpoint {
             Some((step, path)) => {
@@ -542,23 +593,87 @@ impl Training {
             )
         };
         let (step, NonFinite { player, operation }) = found.unwrap_or_else(unknown);
+        let settings = system_settings(&self.folder.read_settings()?);
+        let diagnosis = doctor::not_a_number(&settings, step + 1, &player, &operation);
         let error = TrainError::NonFinite {
             step: step + 1,
             player,
             operation,
             checkpoint: checkpoint.map(|(_, path)| path),
         };
-        self.events.append(&Event::Stopped {
-            step: bad_step,
-            reason: error.to_string(),
-        })?;
+        Ok((error, diagnosis))
+    }
+
+    /// Ends the run with an error that training itself made.
+    fn end_with(
+        &mut self,
+        error: TrainError,
+        diagnosis: &Diagnosis,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<TrainError, TrainError> {
+        self.say(event_of(diagnosis), watch)?;
+        let reason = error.to_string();
+        let step = self.step;
+        self.events.append(&Event::Stopped { step, reason })?;
         write_report(&self.folder)?;
         Ok(error)
+    }
+
+    /// Calls the doctor, who reads what was measured so far.
+    fn begin_to_watch(&mut self) -> Result<(), TrainError> {
+        if self.is_watched && self.watching.is_none() {
+            let settings = system_settings(&self.folder.read_settings()?);
+            let events = read_events(&self.folder.events_file())?.events;
+            self.watching = Watching::begin(&self.order, settings, &*self.data, &self.play, &events)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to before the trouble and on with the cure, where that is wanted, and there are settings that do it; says
+    /// whether it did.
+    fn heal(&mut self, diagnosis: &Diagnosis, watch: &mut dyn FnMut(&Event)) -> Result<bool, TrainError> {
+        let cure = &diagnosis.finding.cure.settings;
+        let events = read_events(&self.folder.events_file())?.events;
+        let heals = events.iter().filter(|event| matches!(event, Event::Healed { .. })).count();
+        if !self.is_healed || cure.is_empty() || heals >= MOST_HEALS {
+            return Ok(false);
+        }
+        let is_finite = diagnosis.alarm != doctor::NOT_A_NUMBER;
+        let before = self.watching.as_ref().filter(|_| is_finite).map(Watching::before_the_trouble);
+        let saved = checkpoint::list(&self.folder)?
+            .into_iter()
+            .rfind(|(step, _)| before.is_none_or(|before| *step <= before));
+        self.order.changes.extend(cure.iter().cloned());
+        let (mut settings, _, play, _) = set_up(self.entry, &self.order)?;
+        settings.extend([self.order.length.setting()]);
+        (self.play, self.step, self.seconds) = (play, 0, 0.0);
+        if let Some((step, path)) = &saved {
+            let checkpoint = checkpoint::load(path)?;
+            restore(&mut self.play, &checkpoint, path)?;
+            self.seconds = checkpoint.meta.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+            self.step = *step;
+        }
+        self.last_checkpoint = saved;
+        self.events = EventWriter::resume(&self.folder, self.step)?;
+        self.folder.write_settings(&settings)?;
+        let event = Event::Healed {
+            step: self.step,
+            alarm: diagnosis.alarm.to_owned(),
+            raised_at: diagnosis.step,
+            settings: cure.iter().cloned().collect(),
+        };
+        self.say(event, watch)?;
+        self.watching = None;
+        self.begin_to_watch()?;
+        Ok(true)
     }
 }
 
 /// Everything that follows from an order: resolved settings, data, the system in its initial state, the batch.
-fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
+pub(super) fn set_up(
+    entry: &'static Entry,
+    order: &Order,
+) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
     let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
     let data = data::open(&order.data, &order.want)?;
     let given = Given {

@@ -95,6 +95,10 @@ impl System for Gan {
         }
     }
 
+    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.discriminator.forward(x))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }

@@ -1,0 +1,129 @@
+//! Signals on their way through the networks and back: initialisation, size of the updates, gradients that explode or vanish.
+use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
+
+/// Signals that no layer can work with, before anything was learned.
+pub(super) const INITIALISATION: Alarm = Alarm {
+    name: "bad-initialisation",
+    meaning: "the first weights shrink or blow up what passes through the network, so its first gradients say nothing",
+    threshold: "after the first step the deepest rectifiers have less than 1/1000 or more than 30 times the size of the \
+                input; usual initialisations keep between 1/50 and 3",
+    examine: |case| {
+        let (_, first) = case.looks().first()?;
+        // A critic's weights are held small on purpose.
+        let signals = ["generator", "discriminator"].map(|player| Some((player, *first.get(&format!("signal.{player}"))?)));
+        let strangeness = |signal: f64| signal.max(1e-30).ln().abs();
+        let (player, signal) = signals
+            .into_iter()
+            .flatten()
+            .max_by(|a, b| strangeness(a.1).total_cmp(&strangeness(b.1)))?;
+        let mut settings = case.changed("initial_gain", "1.0");
+        if settings.is_empty() {
+            settings = case.scaled(&format!("{player}.learning_rate"), 0.1);
+        }
+        Some(Finding {
+            fires: !(1e-3..=30.0).contains(&signal),
+            player: player.to_owned(),
+            evidence: vec![("size of the deepest signals over that of the input".into(), signal)],
+            cure: Cure::new("draw the first weights so that signals keep their size", settings),
+        })
+    },
+};
+
+/// Steps that are too long for the weights they move.
+pub(super) const LEARNING_RATE: Alarm = Alarm {
+    name: "learning-rate",
+    meaning: "every update moves the weights by a large part of their own size, so that nothing learned lasts",
+    threshold: "three looks in a row at updates longer than 5 % of the weights; a tenth of that is usual and one in a \
+                thousand the rule of thumb",
+    examine: |case| {
+        let of = |player: &'static str| Some((player, case.latest(&format!("update.{player}"), 3)?));
+        let players = ["generator", case.judge()].map(of).into_iter().flatten();
+        let (player, updates) = players.max_by(|a, b| smallest(&a.1).total_cmp(&smallest(&b.1)))?;
+        // Down to 1 %, by a round factor.
+        let factor = [0.1, 0.03, 0.01]
+            .into_iter()
+            .find(|factor| median(&updates) * factor <= 0.01)
+            .unwrap_or(0.001);
+        Some(Finding {
+            fires: smallest(&updates) > 0.05,
+            player: player.to_owned(),
+            evidence: vec![("length of the update over that of the weights".into(), median(&updates))],
+            cure: Cure::new(
+                format!("lower the learning rate of the {player}"),
+                case.scaled(&format!("{player}.learning_rate"), factor),
+            ),
+        })
+    },
+};
+
+/// A gradient that grows and grows.
+pub(super) const EXPLODING: Alarm = Alarm {
+    name: "exploding-gradient",
+    meaning: "the generator's gradient has grown out of all proportion: its opponent has become infinitely steep",
+    threshold: "three looks in a row at more than 100 times the median of the first five; players that keep each other \
+                in check stay within a factor of ten",
+    examine: |case| {
+        let lengths = case.values("gradient.generator");
+        let latest = case.latest("gradient.generator", 8)?[5..].to_vec();
+        let usual = median(&lengths[..5]);
+        Some(Finding {
+            fires: smallest(&latest) > 100.0 * usual,
+            player: "generator".to_owned(),
+            evidence: vec![
+                ("length of the generator's gradient".into(), median(&latest)),
+                ("at first".into(), usual),
+            ],
+            cure: bound_the_judge(case),
+        })
+    },
+};
+
+/// Nothing left to learn from.
+pub(super) const VANISHING: Alarm = Alarm {
+    name: "vanishing-gradient",
+    meaning: "the generator's gradient is next to nothing while its samples are easily told: it no longer learns",
+    threshold: "three looks in a row at less than 1 % of the largest gradient so far, with all fakes found out; a \
+                generator that learns keeps a tenth",
+    examine: |case| {
+        let latest = case.latest("gradient.generator", 3)?;
+        let largest = largest(&case.values("gradient.generator"));
+        let right = case.latest("judged.right", 3);
+        let is_found_out = right.as_ref().is_none_or(|right| smallest(right) > 0.95);
+        let mut evidence = vec![
+            ("length of the generator's gradient".into(), median(&latest)),
+            ("at its largest".into(), largest),
+        ];
+        evidence.extend(right.map(|right| ("share that the discriminator judges right".into(), median(&right))));
+        let mut settings = case.changed("objective", "non-saturating");
+        if settings.is_empty() || case.settings.get("objective").is_some_and(|objective| objective != "minimax") {
+            settings = case.scaled(&format!("{}.learning_rate", case.judge()), 0.25);
+        }
+        Some(Finding {
+            fires: self::largest(&latest) < 0.01 * largest && is_found_out,
+            player: "generator".to_owned(),
+            evidence,
+            cure: Cure::new(
+                "let the generator learn from a discriminator that is sure of itself, or keep it from becoming so",
+                settings,
+            ),
+        })
+    },
+};
+
+/// What keeps a judge from becoming infinitely steep.
+pub(super) fn bound_the_judge(case: &Case) -> Cure {
+    let bounded = [
+        ("hold the critic's weights", case.scaled("clip", 0.01 / case.number("clip").unwrap_or(0.01))),
+        ("hold the critic's slope", case.changed("penalty_weight", "10.0")),
+    ];
+    let (advice, settings) = bounded
+        .into_iter()
+        .find(|(_, settings)| !settings.is_empty() && !settings.iter().all(|(key, value)| {
+            case.number(key).is_some_and(|now| value.parse() == Ok(now))
+        }))
+        .unwrap_or_else(|| {
+            let judge = case.judge();
+            ("slow the judge down", case.scaled(&format!("{judge}.learning_rate"), 0.25))
+        });
+    Cure::new(advice, settings)
+}

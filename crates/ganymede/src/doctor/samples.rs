@@ -1,0 +1,92 @@
+//! Samples beside the data: too few kinds of them, copies, and samples that go round in circles.
+use super::{Alarm, Cure, Finding, largest, median, smallest};
+
+/// Steps before which samples are few and alike in every training.
+const FIRST_STEPS: u64 = 300;
+
+/// Too few kinds of samples.
+pub(super) const MODE_COLLAPSE: Alarm = Alarm {
+    name: "mode-collapse",
+    meaning: "samples are all alike, or of few of the kinds that the data have: the generator has found what passes, and \
+              makes only that",
+    threshold: "five looks in a row, not before step 300, at samples less than half as far apart as examples of the data \
+                are, or at less than half of the modes that are known",
+    examine: |case| {
+        let spread = case.latest("samples.spread", 5).filter(|_| case.step() >= FIRST_STEPS)?;
+        let modes = case.latest("samples.modes", 5);
+        let mut evidence = vec![("distance between samples over that between examples".into(), median(&spread))];
+        evidence.extend(
+            modes
+                .as_ref()
+                .map(|modes| ("share of the modes".into(), median(modes))),
+        );
+        let mut settings = case.scaled("generator.learning_rate", 0.25);
+        let rates = ["generator", "discriminator"].map(|player| case.number(&format!("{player}.learning_rate")));
+        if let [Some(generator), Some(discriminator)] = rates
+            && generator > discriminator
+        {
+            settings = case.scaled("generator.learning_rate", 0.5 * discriminator / generator);
+        }
+        Some(Finding {
+            fires: largest(&spread) < 0.5 || modes.is_some_and(|modes| largest(&modes) < 0.5),
+            player: "generator".to_owned(),
+            evidence,
+            cure: Cure::new(
+                "slow the generator down, so that the discriminator learns to tell its one trick",
+                settings,
+            ),
+        })
+    },
+};
+
+/// Copies of training examples.
+pub(super) const MEMORISATION: Alarm = Alarm {
+    name: "memorisation",
+    meaning: "samples are copies of training examples: nothing was learned but them",
+    threshold: "five looks in a row, not before step 300, with samples less than half as far from the nearest training \
+                example as examples are from one another, without having collapsed",
+    examine: |case| {
+        let nearest = case.latest("samples.nearest", 5).filter(|_| case.step() >= FIRST_STEPS)?;
+        let spread = case.latest("samples.spread", 5)?;
+        Some(Finding {
+            fires: largest(&nearest) < 0.5 && smallest(&spread) > 0.5,
+            player: "generator".to_owned(),
+            evidence: vec![(
+                "distance to the nearest training example over that between examples".into(),
+                median(&nearest),
+            )],
+            cure: Cure::new("gather more examples, or stop earlier", vec![]),
+        })
+    },
+};
+
+/// Movement without progress.
+pub(super) const OSCILLATION: Alarm = Alarm {
+    name: "oscillation",
+    meaning: "samples come near the data and leave again, over and over: the players chase each other in circles",
+    threshold: "twelve looks in a row, not before step 300, over which the distance to the data swings by as much as its \
+                mean and is no less in their second half than in the first",
+    examine: |case| {
+        let distance = case.latest("samples.distance", 12).filter(|_| case.step() >= FIRST_STEPS)?;
+        let (first, second) = distance.split_at(6);
+        let mean = distance.iter().sum::<f64>() / distance.len() as f64;
+        let swing = (largest(&distance) - smallest(&distance)) / mean.max(1e-12);
+        let progress = median(first) - median(second);
+        Some(Finding {
+            fires: mean > 0.02 && swing > 1.0 && progress <= 0.0,
+            player: "generator".to_owned(),
+            evidence: vec![
+                ("distance of samples to the data".into(), mean),
+                ("its swing over its mean".into(), swing),
+            ],
+            cure: Cure::new(
+                "smaller steps damp the circles",
+                [
+                    case.scaled("generator.learning_rate", 0.25),
+                    case.scaled(&format!("{}.learning_rate", case.judge()), 0.25),
+                ]
+                .concat(),
+            ),
+        })
+    },
+};
