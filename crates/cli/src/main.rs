@@ -5,6 +5,7 @@
 mod bench;
 mod classifier;
 mod data;
+mod doctor;
 mod failure;
 mod models;
 mod output;
@@ -40,6 +41,7 @@ Examples:
 enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Doctor(doctor::Args),
     Models(models::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
+            Some(Verb::Doctor(args)) => doctor::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),

@@ -1,8 +1,10 @@
-//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, or for `precision` what bf16 costs.
+//! `cargo xtask evidence NAME`: trains a system and measures what its page claims, for `precision` what bf16
+//! costs, for `failures` which alarms are raised.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod cgan;
 mod dcgan;
+mod failures;
 mod gan;
 mod judge;
 mod precision;
@@ -27,6 +29,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
+    ("failures", failures::evidence),
 ];
 
 fn main() -> ExitCode {

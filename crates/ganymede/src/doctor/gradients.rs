@@ -5,12 +5,16 @@ use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
 pub(super) const INITIALISATION: Alarm = Alarm {
     name: "bad-initialisation",
     meaning: "the first weights shrink or blow up what passes through the network, so its first gradients say nothing",
-    threshold: "after the first step the deepest rectifiers have less than 1/1000 or more than 30 times the size of the \
-                input; usual initialisations keep between 1/50 and 3",
+    threshold: "after the first step the deepest rectifiers have less than 1/100 or more than 10 times the size of the \
+                input; usual initialisations keep between 1/6 and 1",
     examine: |case| {
         let (_, first) = case.looks().first()?;
-        // A critic's weights are held small on purpose.
-        let signals = ["generator", "discriminator"].map(|player| Some((player, *first.get(&format!("signal.{player}"))?)));
+        // A critic's weights are held small on purpose; and after a step as long as the weights, it is the step that shows.
+        let signal = |player: &'static str| {
+            let update = first.get(&format!("update.{player}"))?;
+            (*update < LONG).then_some((player, *first.get(&format!("signal.{player}"))?))
+        };
+        let signals = ["generator", "discriminator"].map(signal);
         let strangeness = |signal: f64| signal.max(1e-30).ln().abs();
         let (player, signal) = signals
             .into_iter()
@@ -21,7 +25,7 @@ pub(super) const INITIALISATION: Alarm = Alarm {
             settings = case.scaled(&format!("{player}.learning_rate"), 0.1);
         }
         Some(Finding {
-            fires: !(1e-3..=30.0).contains(&signal),
+            fires: !(1e-2..=10.0).contains(&signal),
             player: player.to_owned(),
             evidence: vec![("size of the deepest signals over that of the input".into(), signal)],
             cure: Cure::new("draw the first weights so that signals keep their size", settings),
@@ -29,25 +33,33 @@ pub(super) const INITIALISATION: Alarm = Alarm {
     },
 };
 
+/// The first update over the weights from which on the update is the trouble, whatever else there is.
+const LONG: f64 = 0.3;
+
 /// Steps that are too long for the weights they move.
 pub(super) const LEARNING_RATE: Alarm = Alarm {
     name: "learning-rate",
     meaning: "every update moves the weights by a large part of their own size, so that nothing learned lasts",
-    threshold: "three looks in a row at updates longer than 5 % of the weights; a tenth of that is usual and one in a \
-                thousand the rule of thumb",
+    threshold: "three looks in a row, not before step 100, at updates longer than 1.5 % of the weights, or a first one of 30 %; healthy players \
+                stay below 1 %, and one in a thousand is the rule of thumb",
     examine: |case| {
-        let of = |player: &'static str| Some((player, case.latest(&format!("update.{player}"), 3)?));
+        let of = |player: &'static str| {
+            let name = format!("update.{player}");
+            let first = *case.values(&name).first()?;
+            match case.latest(&name, 3) {
+                _ if first > LONG => Some((player, first)),
+                latest => Some((player, smallest(&latest.filter(|_| case.step() >= 100)?))),
+            }
+        };
         let players = ["generator", case.judge()].map(of).into_iter().flatten();
-        let (player, updates) = players.max_by(|a, b| smallest(&a.1).total_cmp(&smallest(&b.1)))?;
-        // Down to 1 %, by a round factor.
-        let factor = [0.1, 0.03, 0.01]
-            .into_iter()
-            .find(|factor| median(&updates) * factor <= 0.01)
-            .unwrap_or(0.001);
+        let (player, update) = players.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        // Down to half a percent, by a round factor.
+        let factors = [0.3, 0.1, 0.03, 0.01, 0.003];
+        let factor = factors.into_iter().find(|factor| update * factor <= 0.005).unwrap_or(0.001);
         Some(Finding {
-            fires: smallest(&updates) > 0.05,
+            fires: update > 0.015,
             player: player.to_owned(),
-            evidence: vec![("length of the update over that of the weights".into(), median(&updates))],
+            evidence: vec![("length of the update over that of the weights".into(), update)],
             cure: Cure::new(
                 format!("lower the learning rate of the {player}"),
                 case.scaled(&format!("{player}.learning_rate"), factor),
@@ -60,14 +72,14 @@ pub(super) const LEARNING_RATE: Alarm = Alarm {
 pub(super) const EXPLODING: Alarm = Alarm {
     name: "exploding-gradient",
     meaning: "the generator's gradient has grown out of all proportion: its opponent has become infinitely steep",
-    threshold: "three looks in a row at more than 100 times the median of the first five; players that keep each other \
-                in check stay within a factor of ten",
+    threshold: "three looks in a row at more than 50 times the median of the first five; players that keep each other \
+                in check stay within a factor of 15",
     examine: |case| {
         let lengths = case.values("gradient.generator");
         let latest = case.latest("gradient.generator", 8)?[5..].to_vec();
         let usual = median(&lengths[..5]);
         Some(Finding {
-            fires: smallest(&latest) > 100.0 * usual,
+            fires: smallest(&latest) > 50.0 * usual,
             player: "generator".to_owned(),
             evidence: vec![
                 ("length of the generator's gradient".into(), median(&latest)),

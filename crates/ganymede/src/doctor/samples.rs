@@ -10,9 +10,13 @@ pub(super) const MODE_COLLAPSE: Alarm = Alarm {
     meaning: "samples are all alike, or of few of the kinds that the data have: the generator has found what passes, and \
               makes only that",
     threshold: "five looks in a row, not before step 300, at samples less than half as far apart as examples of the data \
-                are, or at less than half of the modes that are known",
+                are, or at less than half of the modes that are known; without getting better, and passing the judge: a \
+                young generator's samples are alike too, but they spread, and a beaten one's pass nobody",
     examine: |case| {
         let spread = case.latest("samples.spread", 5).filter(|_| case.step() >= FIRST_STEPS)?;
+        let distance = case.latest("samples.distance", 5)?;
+        let is_stuck = distance[4] > 0.9 * distance[0] && spread[4] < 1.1 * spread[0];
+        let passes = case.latest("judged.right", 5).is_none_or(|right| median(&right) < 0.98);
         let modes = case.latest("samples.modes", 5);
         let mut evidence = vec![("distance between samples over that between examples".into(), median(&spread))];
         evidence.extend(
@@ -28,7 +32,7 @@ pub(super) const MODE_COLLAPSE: Alarm = Alarm {
             settings = case.scaled("generator.learning_rate", 0.5 * discriminator / generator);
         }
         Some(Finding {
-            fires: largest(&spread) < 0.5 || modes.is_some_and(|modes| largest(&modes) < 0.5),
+            fires: is_stuck && passes && (largest(&spread) < 0.5 || modes.is_some_and(|modes| largest(&modes) < 0.5)),
             player: "generator".to_owned(),
             evidence,
             cure: Cure::new(
@@ -43,13 +47,13 @@ pub(super) const MODE_COLLAPSE: Alarm = Alarm {
 pub(super) const MEMORISATION: Alarm = Alarm {
     name: "memorisation",
     meaning: "samples are copies of training examples: nothing was learned but them",
-    threshold: "five looks in a row, not before step 300, with samples less than half as far from the nearest training \
-                example as examples are from one another, without having collapsed",
+    threshold: "five looks in a row, not before step 300, with samples less than 60 % as far from the nearest training \
+                example as examples are from one another, without having collapsed; others stay above 80 %",
     examine: |case| {
         let nearest = case.latest("samples.nearest", 5).filter(|_| case.step() >= FIRST_STEPS)?;
         let spread = case.latest("samples.spread", 5)?;
         Some(Finding {
-            fires: largest(&nearest) < 0.5 && smallest(&spread) > 0.5,
+            fires: largest(&nearest) < 0.6 && smallest(&spread) > 0.5,
             player: "generator".to_owned(),
             evidence: vec![(
                 "distance to the nearest training example over that between examples".into(),

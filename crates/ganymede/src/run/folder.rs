@@ -271,9 +271,9 @@ impl RunFolder {
     /// Refuses settings that the run did not begin with.
     ///
     /// # Errors
-    /// [`RunError::SettingsChanged`] with every difference; those of [`RunFolder::read_settings`].
-    pub fn refuse_changed_settings(&self, new: &Settings) -> Result<()> {
-        let differences = differences(&self.read_settings()?, new);
+    /// [`RunError::SettingsChanged`] with every difference.
+    pub fn refuse_changed_settings(&self, began_with: &Settings, new: &Settings) -> Result<()> {
+        let differences = differences(began_with, new);
         if differences.is_empty() {
             return Ok(());
         }
@@ -463,7 +463,7 @@ mod tests {
         ]);
         folder.write_settings(&old).unwrap();
         assert_eq!(folder.read_settings().unwrap(), old);
-        folder.refuse_changed_settings(&old).unwrap();
+        folder.refuse_changed_settings(&folder.read_settings().unwrap(), &old).unwrap();
 
         let new = settings(&[
             ("optimiser.lr", json!(1e-4)),
@@ -478,7 +478,7 @@ mod tests {
             "spectral_norm: not set -> true",
         ];
         assert_eq!(differences(&old, &new), expected);
-        match folder.refuse_changed_settings(&new) {
+        match folder.refuse_changed_settings(&old, &new) {
             Err(RunError::SettingsChanged { differences, .. }) => assert_eq!(differences, expected),
             other => panic!("{other:?}"),
         }

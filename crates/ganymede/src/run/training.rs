@@ -230,7 +230,11 @@ impl Training {
         let folder = RunFolder::open_to_write(path)?;
         let (mut settings, data, mut play, batch) = set_up(entry, &order)?;
         // How long a run goes on is the one thing that may change.
-        let began_with = folder.read_settings()?;
+        let mut began_with = folder.read_settings()?;
+        // A setting that the system has got since then had its default.
+        for (key, default) in entry.defaults() {
+            began_with.entry(format!("settings.{key}")).or_insert(default);
+        }
         let length = |(key, _): &(&String, &Value)| Length::KEYS.contains(&key.as_str());
         settings.extend(
             began_with
@@ -238,7 +242,7 @@ impl Training {
                 .filter(length)
                 .map(|(key, value)| (key.clone(), value.clone())),
         );
-        folder.refuse_changed_settings(&settings)?;
+        folder.refuse_changed_settings(&began_with, &settings)?;
         if Length::of(&settings) != Some(order.length) {
             settings.retain(|key, _| !Length::KEYS.contains(&key.as_str()));
             settings.extend([order.length.setting()]);
