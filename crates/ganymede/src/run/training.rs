@@ -446,6 +446,37 @@ impl Training {
         Ok(ending)
     }
 
+    /// Seconds of training so far.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    pub(super) fn sample_every(&self) -> Option<u64> {
+        self.order.sample_every
+    }
+
+    /// How many checkpoints so many steps save, the last one included.
+    pub(super) fn checkpoints(&self, steps: u64, step_seconds: f64) -> usize {
+        let before = match self.order.checkpoint_every {
+            Some(period) => steps / period.max(1),
+            None => (steps as f64 * step_seconds / 60.0) as u64,
+        };
+        1 + before as usize
+    }
+
+    /// Puts the examples of step `n` where it reads them.
+    pub(super) fn fill_for(&mut self, n: u64) -> Result<(), TrainError> {
+        let mut batch = data::Batch::of(&*self.data, self.batch * self.play.batches());
+        batch.fill(&*self.data, self.order.seed, n * batch.count() as u64)?;
+        self.fill(&batch);
+        Ok(())
+    }
+
+    /// Has the doctor look and forget: how many figures there would be.
+    pub(super) fn look_for_nothing(&mut self) -> usize {
+        self.watching.as_mut().map_or(0, |doctor| doctor.figures(&mut self.play, self.step))
+    }
+
     fn say(&mut self, event: Event, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         self.events.append(&event)?;
         watch(&event);
@@ -511,7 +542,8 @@ impl Training {
         )
     }
 
-    fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+    /// Draws the sample grid of this step, again where it was drawn before.
+    pub(super) fn draw_sample(&mut self) -> Result<PathBuf, TrainError> {
         let stamp = Stamp {
             system: self.entry.card.id.to_owned(),
             seed: self.order.seed,
@@ -552,6 +584,11 @@ impl Training {
                 scatter_png(&points(&real, dimension), &points(&values, dimension), &stamp, &path)?;
             }
         }
+        Ok(path)
+    }
+
+    fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        self.draw_sample()?;
         self.say(
             Event::Sample {
                 step: self.step,
@@ -624,7 +661,7 @@ impl Training {
     }
 
     /// Calls the doctor, who reads what was measured so far.
-    fn begin_to_watch(&mut self) -> Result<(), TrainError> {
+    pub(super) fn begin_to_watch(&mut self) -> Result<(), TrainError> {
         if self.is_watched && self.watching.is_none() {
             let settings = system_settings(&self.folder.read_settings()?);
             let events = read_events(&self.folder.events_file())?.events;
@@ -757,7 +794,7 @@ pub(super) fn restore(play: &mut Play, saved: &Checkpoint, path: &Path) -> Resul
 }
 
 /// Which steps are recorded: all at first, then ever fewer, as a function of the step alone.
-fn is_logged(step: u64) -> bool {
+pub(super) fn is_logged(step: u64) -> bool {
     let period = match step {
         0..=200 => 1,
         201..=20_000 => 10,
@@ -768,7 +805,7 @@ fn is_logged(step: u64) -> bool {
 
 /// After which steps a sample grid is written: a fixed period, or about sixty times whatever the length, as a function of
 /// the step alone.
-fn is_sampled(step: u64, every: Option<u64>) -> bool {
+pub(super) fn is_sampled(step: u64, every: Option<u64>) -> bool {
     if let Some(period) = every {
         return step.is_multiple_of(period.max(1));
     }

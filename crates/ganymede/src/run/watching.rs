@@ -75,6 +75,11 @@ impl Watching {
         new
     }
 
+    /// How many figures a look has.
+    pub(super) fn figures(&mut self, play: &mut Play, step: u64) -> usize {
+        self.probe.look(play, step).figures.len()
+    }
+
     /// The step before the looks that an alarm may rest on.
     pub(super) fn before_the_trouble(&self) -> u64 {
         const LOOKS: usize = 6;
