@@ -32,10 +32,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let Some(path) = args.run.as_ref().filter(|_| !args.failures) else {
         match args.json {
-            true => print_json(&failures::FAILURES.iter().map(|failure| json!({
-                "name": failure.name, "about": failure.about, "alarms": failure.alarms,
-                "broken": failure.command(true), "healthy": failure.command(false),
-            })).collect::<Vec<_>>()),
+            true => print_json(
+                &failures::FAILURES
+                    .iter()
+                    .map(|failure| {
+                        json!({
+                            "name": failure.name, "about": failure.about, "alarms": failure.alarms,
+                            "broken": failure.command(true), "healthy": failure.command(false),
+                        })
+                    })
+                    .collect::<Vec<_>>(),
+            ),
             false => print(&list_of_failures()),
         }
         return Ok(ExitCode::SUCCESS);
@@ -88,7 +95,9 @@ pub(crate) fn told(event: &Event) -> Option<String> {
 }
 
 fn seen<'a>(evidence: impl Iterator<Item = (&'a str, f64)>) -> String {
-    let figures: Vec<String> = evidence.map(|(name, value)| format!("{name} {}", short(value))).collect();
+    let figures: Vec<String> = evidence
+        .map(|(name, value)| format!("{name} {}", short(value)))
+        .collect();
     format!("  {DIM}seen{DIM:#}  {}", figures.join(", "))
 }
 
@@ -103,7 +112,9 @@ fn to_try<'a>(advice: &str, settings: impl Iterator<Item = (&'a str, &'a str)>) 
 /// A figure in three digits.
 fn short(value: f64) -> String {
     if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
-        let digits = 2_i32.saturating_sub(value.abs().max(1e-2).log10().floor() as i32).max(0);
+        let digits = 2_i32
+            .saturating_sub(value.abs().max(1e-2).log10().floor() as i32)
+            .max(0);
         format!("{value:.*}", digits as usize)
     } else {
         format!("{value:.1e}")
@@ -149,7 +160,11 @@ fn in_words(examination: &Examination) -> String {
     }
     let unmeasured: Vec<&str> = examination.unmeasured.iter().map(|alarm| alarm.name).collect();
     if !unmeasured.is_empty() {
-        let _ = writeln!(text, "{DIM}not measured here, or not often enough yet:{DIM:#} {}", unmeasured.join(", "));
+        let _ = writeln!(
+            text,
+            "{DIM}not measured here, or not often enough yet:{DIM:#} {}",
+            unmeasured.join(", ")
+        );
     }
     text
 }
@@ -167,14 +182,28 @@ fn now(diagnosis: &Diagnosis) -> String {
 }
 
 fn figures(finding: &Finding) -> String {
-    let figures = finding.evidence.iter().map(|(name, value)| format!("{name} {}", short(*value)));
+    let figures = finding
+        .evidence
+        .iter()
+        .map(|(name, value)| format!("{name} {}", short(*value)));
     figures.collect::<Vec<_>>().join(", ")
 }
 
 fn as_json(examination: &Examination) -> Value {
-    let evidence = |finding: &Finding| -> Value { finding.evidence.iter().map(|(name, value)| (name.clone(), json!(value))).collect() };
+    let evidence = |finding: &Finding| -> Value {
+        finding
+            .evidence
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect()
+    };
     let settings = |finding: &Finding| -> Value {
-        finding.cure.settings.iter().map(|(key, value)| (key.clone(), json!(value))).collect()
+        finding
+            .cure
+            .settings
+            .iter()
+            .map(|(key, value)| (key.clone(), json!(value)))
+            .collect()
     };
     json!({
         "healthy": examination.is_healthy(),

@@ -256,7 +256,9 @@ fn foretold(forecast: &Forecast) -> String {
         1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     };
-    let memory = forecast.memory_bytes.map(|memory| format!(", {} of memory", bytes(memory)));
+    let memory = forecast
+        .memory_bytes
+        .map(|memory| format!(", {} of memory", bytes(memory)));
     format!(
         "{DIM}forecast:{DIM:#} {} steps in {}{}, {} on disk",
         grouped(forecast.steps),

@@ -1,21 +1,31 @@
 //! `failures`: every failure on purpose and its healthy counterpart, and which alarms they raise.
 use crate::Result;
 use crate::record::{Evidence, picture, root};
-use crate::training::order;
+use crate::training::{Changes, order};
 use ganymede::doctor::failures::{FAILURES, Failure};
 use ganymede::doctor::{NOT_A_NUMBER, alarms};
-use ganymede::run::{Event, TrainError, Training, read_events};
+use ganymede::run::{Event, Order, TrainError, Training, read_events};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 const SEEDS: [u64; 2] = [0, 1];
 
+/// Healthy trainings that no failure is made of: system, data, settings, steps.
+const MORE: [(&str, &str, Changes, u64); 4] = [
+    ("gan", "mnist", &[("batch", "32"), ("width", "128")], 800),
+    ("dcgan", "mnist", &[("batch", "32"), ("width", "16")], 500),
+    ("cgan", "mnist", &[("batch", "32"), ("width", "16")], 500),
+    ("wgan_gp", "fashion-mnist-10k", &[("batch", "32"), ("width", "8")], 300),
+];
+
 /// The alarms of one run, and the step after which each was raised.
 struct Outcome {
-    failure: &'static Failure,
-    is_broken: bool,
+    name: String,
+    /// The failure, where it is one.
+    broken: Option<&'static Failure>,
     seed: u64,
     raised: Vec<(String, u64)>,
 }
@@ -25,8 +35,9 @@ impl Outcome {
         self.raised.iter().any(|(name, _)| name == alarm)
     }
 
-    fn raised_one_of(&self, alarms: &[&str]) -> bool {
-        alarms.iter().any(|alarm| self.raised(alarm))
+    /// The alarms that name what is wrong.
+    fn expected(&self) -> &'static [&'static str] {
+        self.broken.map_or(&[], |failure| failure.alarms)
     }
 }
 
@@ -37,9 +48,9 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let mut healthy: BTreeSet<String> = BTreeSet::new();
     for failure in FAILURES {
         for seed in SEEDS {
-            outcomes.push(train(failure, true, seed)?);
+            outcomes.push(fail(failure, true, seed)?);
             if healthy.insert(format!("{} {seed}", failure.command(false))) {
-                outcomes.push(train(failure, false, seed)?);
+                outcomes.push(fail(failure, false, seed)?);
             }
         }
         evidence.settings(
@@ -47,26 +58,37 @@ pub(crate) fn evidence() -> Result<Evidence> {
             json!({"broken": failure.command(true), "healthy": failure.command(false)}),
         );
     }
+    for (system, data, changes, steps) in MORE {
+        for seed in SEEDS {
+            let name = format!("{system}-{data}");
+            outcomes.push(train(name, None, order(system, data, changes, seed, steps), seed)?);
+        }
+    }
     let rows: Vec<Value> = outcomes
         .iter()
         .map(|outcome| {
-            let raised: Map<String, Value> = outcome.raised.iter().map(|(name, step)| (name.clone(), json!(step))).collect();
+            let raised: Map<String, Value> = outcome
+                .raised
+                .iter()
+                .map(|(name, step)| (name.clone(), json!(step)))
+                .collect();
             json!({
-                "failure": outcome.failure.name,
-                "run": if outcome.is_broken { "broken" } else { "healthy" },
+                "run": outcome.name,
+                "kind": if outcome.broken.is_some() { "broken" } else { "healthy" },
                 "seed": outcome.seed,
-                "expected": if outcome.is_broken { outcome.failure.alarms } else { &[] },
+                "expected": outcome.expected(),
                 "raised_after_step": raised,
             })
         })
         .collect();
     evidence.figure("runs", rows);
-    let (broken, healthy): (Vec<&Outcome>, Vec<&Outcome>) = outcomes.iter().partition(|outcome| outcome.is_broken);
+    let (broken, healthy): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().partition(|outcome| outcome.broken.is_some());
     let names = alarms().iter().map(|alarm| alarm.name).chain([NOT_A_NUMBER]);
     let confusion: Map<String, Value> = names
         .map(|name| {
             let (own, others): (Vec<&Outcome>, Vec<&Outcome>) =
-                broken.iter().partition(|outcome| outcome.failure.alarms.contains(&name));
+                broken.iter().partition(|outcome| outcome.expected().contains(&name));
             let of = |runs: &[&Outcome]| {
                 let fired = runs.iter().filter(|outcome| outcome.raised(name)).count();
                 json!({"fired": fired, "quiet": runs.len() - fired})
@@ -76,7 +98,8 @@ pub(crate) fn evidence() -> Result<Evidence> {
         })
         .collect();
     evidence.figure("confusion", confusion);
-    let named = broken.iter().filter(|outcome| outcome.raised_one_of(outcome.failure.alarms)).count();
+    let is_named = |outcome: &&&Outcome| outcome.expected().iter().any(|alarm| outcome.raised(alarm));
+    let named = broken.iter().filter(is_named).count();
     let quiet = healthy.iter().filter(|outcome| outcome.raised.is_empty()).count();
     evidence.check(
         "broken runs that raise the alarm that names them",
@@ -99,14 +122,35 @@ pub(crate) fn evidence() -> Result<Evidence> {
     Ok(evidence)
 }
 
-/// Trains a failure or its counterpart to its end, or to its death.
-fn train(failure: &'static Failure, is_broken: bool, seed: u64) -> Result<Outcome> {
+/// Trains a failure or its counterpart, and keeps a picture of what came of it.
+fn fail(failure: &'static Failure, is_broken: bool, seed: u64) -> Result<Outcome> {
     let kind = if is_broken { "broken" } else { "healthy" };
-    let path = root().join("target/evidence/failures").join(format!("{}-{kind}-{seed}", failure.name));
+    let changes = failure.changes(is_broken);
+    let order = order(failure.system, failure.data(is_broken), &changes, seed, failure.steps);
+    let name = format!("{}-{kind}", failure.name);
+    let outcome = train(name.clone(), is_broken.then_some(failure), order, seed)?;
+    if seed == SEEDS[0] {
+        let samples = folder(&name, seed).join("samples");
+        let last = fs::read_dir(samples)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .max();
+        if let Some(last) = last {
+            fs::copy(last, picture(&format!("failure-{name}"))?)?;
+        }
+    }
+    Ok(outcome)
+}
+
+fn folder(name: &str, seed: u64) -> PathBuf {
+    root().join("target/evidence/failures").join(format!("{name}-{seed}"))
+}
+
+/// Trains to the end, or to its death, and notes the alarms.
+fn train(name: String, broken: Option<&'static Failure>, order: Order, seed: u64) -> Result<Outcome> {
+    let path = folder(&name, seed);
     if path.exists() {
         fs::remove_dir_all(&path)?;
     }
-    let order = order(failure.system, failure.data(is_broken), &failure.changes(is_broken), seed, failure.steps);
     let mut training = Training::begin(order, &path)?;
     match training.run(&AtomicBool::new(false), &mut |_| {}) {
         Ok(_) | Err(TrainError::NonFinite { .. }) => {}
@@ -120,19 +164,10 @@ fn train(failure: &'static Failure, is_broken: bool, seed: u64) -> Result<Outcom
             _ => None,
         })
         .collect();
-    println!("{}, {kind}, seed {seed}: {raised:?}", failure.name);
-    if seed == SEEDS[0] {
-        let last = events.iter().rev().find_map(|event| match event {
-            Event::Sample { path, .. } => Some(training.folder().path().join(path)),
-            _ => None,
-        });
-        if let Some(last) = last {
-            fs::copy(last, picture(&format!("failure-{}-{kind}", failure.name))?)?;
-        }
-    }
+    println!("{name}, seed {seed}: {raised:?}");
     Ok(Outcome {
-        failure,
-        is_broken,
+        name,
+        broken,
         seed,
         raised,
     })

@@ -120,13 +120,19 @@ mod tests {
         assert_eq!((first.len(), rest.len()), (Some(16), Some(9_984)));
         assert_eq!(first.example(15).unwrap(), whole.example(15).unwrap());
         assert_eq!(rest.example(0).unwrap(), whole.example(16).unwrap());
-        assert_ne!(first.digest(), open("first:17:fashion-mnist-10k", &want).unwrap().digest());
+        assert_ne!(
+            first.digest(),
+            open("first:17:fashion-mnist-10k", &want).unwrap().digest()
+        );
         assert_eq!(
             first.example(16).unwrap_err().to_string(),
             "no example 16 in `first:16:fashion-mnist-10k`: expected a number below 16"
         );
         let error = open("first:10001:fashion-mnist-10k", &want).unwrap_err().to_string();
-        assert_eq!(error, "no example 10000 in `fashion-mnist-10k`: expected a number below 10000");
+        assert_eq!(
+            error,
+            "no example 10000 in `fashion-mnist-10k`: expected a number below 10000"
+        );
     }
 
     #[test]

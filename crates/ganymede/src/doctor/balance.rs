@@ -97,11 +97,18 @@ pub(super) const LIPSCHITZ: Alarm = Alarm {
                 50 where weights are clipped, under which it stays below 1",
     examine: |case| {
         let slope = case.latest("slope.critic", 3)?;
-        let limit = if case.number("penalty_weight").is_some() { 3.0 } else { 50.0 };
+        let limit = if case.number("penalty_weight").is_some() {
+            3.0
+        } else {
+            50.0
+        };
         Some(Finding {
             fires: smallest(&slope) > limit,
             player: "critic".to_owned(),
-            evidence: vec![("mean slope of the critic".into(), median(&slope)), ("bound".into(), limit)],
+            evidence: vec![
+                ("mean slope of the critic".into(), median(&slope)),
+                ("bound".into(), limit),
+            ],
             cure: bound_the_judge(case),
         })
     },
@@ -109,4 +116,113 @@ pub(super) const LIPSCHITZ: Alarm = Alarm {
 
 fn gaps(real: &[f64], fake: &[f64]) -> Vec<f64> {
     real.iter().zip(fake).map(|(real, fake)| real - fake).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Case;
+    use super::super::cases::{fires, gan};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn it_has_won_where_it_is_right_and_sure() {
+        let of = |right: f64, real: f64| {
+            let (right, real) = ([right; 5], [real; 5]);
+            fires(
+                DISCRIMINATOR_WON,
+                &[
+                    ("judged.right", &right),
+                    ("judged.real", &real),
+                    ("judged.fake", &[-6.0; 5]),
+                ],
+            )
+        };
+        assert_eq!(
+            (of(1.0, 7.0), of(1.0, 5.0), of(0.9, 7.0)),
+            (Some(true), Some(false), Some(false))
+        );
+    }
+
+    #[test]
+    fn the_slower_generator_is_brought_up_to_it() {
+        let mut case = gan(&[
+            ("judged.right", &[1.0; 5]),
+            ("judged.real", &[9.0; 5]),
+            ("judged.fake", &[-9.0; 5]),
+        ]);
+        case.settings.insert("generator.learning_rate".into(), json!(1e-6));
+        let cure = DISCRIMINATOR_WON.examine(&case).unwrap().cure;
+        assert_eq!(
+            cure.in_words(),
+            "give the generator time: bring the learning rates together: --set generator.learning_rate=1e-4 --set discriminator.learning_rate=1e-4"
+        );
+    }
+
+    #[test]
+    fn guessing_is_giving_up_only_far_from_the_data() {
+        let of = |right: f64, real: f64, distance: f64| {
+            let (right, real, distance) = ([right; 5], [real; 5], [distance; 5]);
+            let series: [(&str, &[f64]); 4] = [
+                ("judged.right", &right),
+                ("judged.real", &real),
+                ("judged.fake", &[0.0; 5]),
+                ("samples.distance", &distance),
+            ];
+            fires(DISCRIMINATOR_GAVE_UP, &series)
+        };
+        assert_eq!(of(0.5, 0.0, 0.5), Some(true));
+        assert_eq!(of(0.5, 0.0, 0.01), Some(false), "samples are as good as the data");
+        assert_eq!(of(0.5, 1.0, 0.5), Some(false));
+        assert_eq!(of(0.2, -2.0, 0.5), Some(true), "it is fooled");
+    }
+
+    #[test]
+    fn held_out_examples_among_the_fakes_are_overfitting() {
+        let of = |held_out: f64| {
+            let held_out = [held_out; 5];
+            let series: [(&str, &[f64]); 4] = [
+                ("judged.real", &[3.0; 5]),
+                ("judged.held_out", &held_out),
+                ("judged.fake", &[-1.0; 5]),
+                ("overfitting.r_t", &[0.9; 5]),
+            ];
+            OVERFITTING
+                .examine(&gan(&series))
+                .map(|found| (found.fires, found.evidence[0].1))
+        };
+        assert_eq!(of(3.0), Some((false, 0.0)));
+        assert_eq!(of(0.0), Some((true, 0.75)));
+        assert_eq!(
+            fires(OVERFITTING, &[("judged.real", &[3.0; 5])]),
+            None,
+            "nothing is held out"
+        );
+    }
+
+    #[test]
+    fn slopes_are_bounded_as_the_settings_say() {
+        let of = |key: &str, bound: f64, slope: f64| {
+            let mut case = Case::new(
+                [
+                    (key.to_owned(), json!(bound)),
+                    ("critic.learning_rate".to_owned(), json!(1e-4)),
+                ]
+                .into(),
+            );
+            (0..3).for_each(|look| case.see(look, [("slope.critic".to_owned(), slope)].into()));
+            let found = LIPSCHITZ.examine(&case).unwrap();
+            (
+                found.fires,
+                found.cure.settings.first().map(|(key, value)| format!("{key}={value}")),
+            )
+        };
+        assert_eq!(
+            of("penalty_weight", 0.0, 4.0),
+            (true, Some("penalty_weight=10.0".into()))
+        );
+        assert!(!of("penalty_weight", 10.0, 1.1).0);
+        assert_eq!(of("clip", 1e3, 60.0), (true, Some("clip=0.01".into())));
+        assert!(!of("clip", 0.1, 4.0).0);
+    }
 }

@@ -82,8 +82,8 @@ const CRITIC_ON_CLOTHES: Settings = &[
     ("batch", "16"),
     ("width", "128"),
     ("networks", "dense"),
-    ("generator.learning_rate", "3e-4"),
-    ("critic.learning_rate", "3e-4"),
+    ("generator.learning_rate", "4e-4"),
+    ("critic.learning_rate", "4e-4"),
 ];
 
 /// Every failure, those of the course first.
@@ -113,8 +113,8 @@ pub const FAILURES: &[Failure] = &[
         steps: 2_000,
         settings: RING,
         wrong: &[
-            ("generator.learning_rate", "5e-3"),
-            ("discriminator.learning_rate", "1e-4"),
+            ("generator.learning_rate", "1e-3"),
+            ("discriminator.learning_rate", "2e-5"),
         ],
     },
     Failure {
@@ -205,12 +205,12 @@ pub const FAILURES: &[Failure] = &[
     },
     Failure {
         name: "discriminator-overfits",
-        about: "32 pictures where there should be thousands",
+        about: "64 pictures where there should be thousands",
         alarms: &["discriminator-overfits"],
         system: "dcgan",
-        data: "first:32:fashion-mnist-10k",
+        data: "first:64:fashion-mnist-10k",
         healthy_data: CLOTHES,
-        steps: 1_000,
+        steps: 1_500,
         settings: CONVOLUTIONAL,
         wrong: &[],
     },
@@ -221,7 +221,7 @@ pub const FAILURES: &[Failure] = &[
         system: "wgan_gp",
         data: "first:16:fashion-mnist-10k",
         healthy_data: CLOTHES,
-        steps: 2_500,
+        steps: 3_500,
         settings: CRITIC_ON_CLOTHES,
         wrong: &[],
     },

@@ -55,7 +55,10 @@ pub(super) const LEARNING_RATE: Alarm = Alarm {
         let (player, update) = players.max_by(|a, b| a.1.total_cmp(&b.1))?;
         // Down to half a percent, by a round factor.
         let factors = [0.3, 0.1, 0.03, 0.01, 0.003];
-        let factor = factors.into_iter().find(|factor| update * factor <= 0.005).unwrap_or(0.001);
+        let factor = factors
+            .into_iter()
+            .find(|factor| update * factor <= 0.005)
+            .unwrap_or(0.001);
         Some(Finding {
             fires: update > 0.015,
             player: player.to_owned(),
@@ -107,7 +110,12 @@ pub(super) const VANISHING: Alarm = Alarm {
         ];
         evidence.extend(right.map(|right| ("share that the discriminator judges right".into(), median(&right))));
         let mut settings = case.changed("objective", "non-saturating");
-        if settings.is_empty() || case.settings.get("objective").is_some_and(|objective| objective != "minimax") {
+        if settings.is_empty()
+            || case
+                .settings
+                .get("objective")
+                .is_some_and(|objective| objective != "minimax")
+        {
             settings = case.scaled(&format!("{}.learning_rate", case.judge()), 0.25);
         }
         Some(Finding {
@@ -125,17 +133,88 @@ pub(super) const VANISHING: Alarm = Alarm {
 /// What keeps a judge from becoming infinitely steep.
 pub(super) fn bound_the_judge(case: &Case) -> Cure {
     let bounded = [
-        ("hold the critic's weights", case.scaled("clip", 0.01 / case.number("clip").unwrap_or(0.01))),
+        (
+            "hold the critic's weights",
+            case.scaled("clip", 0.01 / case.number("clip").unwrap_or(0.01)),
+        ),
         ("hold the critic's slope", case.changed("penalty_weight", "10.0")),
     ];
     let (advice, settings) = bounded
         .into_iter()
-        .find(|(_, settings)| !settings.is_empty() && !settings.iter().all(|(key, value)| {
-            case.number(key).is_some_and(|now| value.parse() == Ok(now))
-        }))
+        .find(|(_, settings)| {
+            !settings.is_empty()
+                && !settings
+                    .iter()
+                    .all(|(key, value)| case.number(key).is_some_and(|now| value.parse() == Ok(now)))
+        })
         .unwrap_or_else(|| {
             let judge = case.judge();
-            ("slow the judge down", case.scaled(&format!("{judge}.learning_rate"), 0.25))
+            (
+                "slow the judge down",
+                case.scaled(&format!("{judge}.learning_rate"), 0.25),
+            )
         });
     Cure::new(advice, settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{fires, gan};
+    use super::*;
+
+    #[test]
+    fn signals_of_the_first_look_alone_tell_an_initialisation() {
+        let first = |signal: f64, update: f64| {
+            let series: [(&str, &[f64]); 2] = [
+                ("signal.generator", &[signal, 0.5]),
+                ("update.generator", &[update, 0.1]),
+            ];
+            fires(INITIALISATION, &series)
+        };
+        assert_eq!(first(0.2, 0.01), Some(false));
+        assert_eq!(first(0.002, 0.01), Some(true));
+        assert_eq!(first(20.0, 0.01), Some(true));
+        assert_eq!(
+            first(20.0, 0.9),
+            None,
+            "the step was too long, not the weights too large"
+        );
+    }
+
+    #[test]
+    fn long_updates_are_the_learning_rate_s() {
+        let of = |updates: &[f64]| fires(LEARNING_RATE, &[("update.generator", updates)]);
+        assert_eq!(of(&[0.02, 0.03, 0.02]), Some(true));
+        assert_eq!(of(&[0.02, 0.03, 0.01]), Some(false));
+        assert_eq!(of(&[0.005]), None, "too early to tell");
+        assert_eq!(of(&[0.5]), Some(true));
+        let found = LEARNING_RATE
+            .examine(&gan(&[("update.generator", &[0.04; 3])]))
+            .unwrap();
+        // A tenth of it leaves 0.4 %.
+        assert_eq!(found.cure.settings, [("generator.learning_rate".into(), "2e-5".into())]);
+    }
+
+    #[test]
+    fn gradients_explode_against_their_own_beginning() {
+        let of = |late: f64| {
+            let lengths = [1.0, 2.0, 3.0, 2.0, 9.0, late, late, late];
+            fires(EXPLODING, &[("gradient.generator", &lengths)])
+        };
+        assert_eq!((of(100.0), of(101.0)), (Some(false), Some(true)));
+    }
+
+    #[test]
+    fn gradients_vanish_only_before_a_judge_who_is_right() {
+        let of = |late: f64, right: f64| {
+            let (lengths, right) = ([1.0, 0.5, late, late, late], [right; 5]);
+            fires(VANISHING, &[("gradient.generator", &lengths), ("judged.right", &right)])
+        };
+        assert_eq!(of(0.009, 1.0), Some(true));
+        assert_eq!(of(0.02, 1.0), Some(false));
+        assert_eq!(of(0.009, 0.6), Some(false));
+        let case = gan(&[("gradient.generator", &[1.0, 0.0, 0.0, 0.0])]);
+        let cure = VANISHING.examine(&case).unwrap().cure;
+        assert_eq!(cure.settings, [("objective".into(), "non-saturating".into())]);
+    }
 }

@@ -94,7 +94,10 @@ impl Case {
 
     /// A setting multiplied by a factor, as it is set on the command line; nothing where the system has no such setting.
     fn scaled(&self, key: &str, factor: f64) -> Vec<(String, String)> {
-        let scaled = self.number(key).filter(|value| *value > 0.0).map(|value| value * factor);
+        let scaled = self
+            .number(key)
+            .filter(|value| *value > 0.0)
+            .map(|value| value * factor);
         scaled
             .map(|value| (key.to_owned(), in_short(value)))
             .into_iter()
@@ -270,4 +273,97 @@ fn largest(values: &[f64]) -> f64 {
 
 fn smallest(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// Cases made up for tests.
+#[cfg(test)]
+mod cases {
+    use super::*;
+    use serde_json::json;
+
+    /// A case of a `gan` in which figures take these values, look by look from step 50 on, 50 steps apart.
+    pub(super) fn gan(series: &[(&str, &[f64])]) -> Case {
+        let mut case = Case::new(
+            [
+                ("generator.learning_rate".to_owned(), json!(2e-4)),
+                ("discriminator.learning_rate".to_owned(), json!(2e-4)),
+                ("objective".to_owned(), json!("minimax")),
+            ]
+            .into(),
+        );
+        let looks = series.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+        for look in 0..looks {
+            let figures = series
+                .iter()
+                .filter_map(|(name, values)| Some(((*name).to_owned(), *values.get(look)?)));
+            case.see(50 * (look as u64 + 1), figures.collect());
+        }
+        case
+    }
+
+    /// Whether an alarm fires where figures take these values.
+    pub(super) fn fires(alarm: Alarm, series: &[(&str, &[f64])]) -> Option<bool> {
+        alarm.examine(&gan(series)).map(|finding| finding.fires)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_at_steps_that_are_recorded() {
+        let first: Vec<u64> = (0..=400).filter(|step| is_looked_at(*step)).collect();
+        assert_eq!(first, [1, 25, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400]);
+        assert!(!is_looked_at(1_050) && is_looked_at(1_100) && is_looked_at(1_000_000));
+    }
+
+    #[test]
+    fn names_are_unique_and_every_sentence_is_there() {
+        let mut names: Vec<&str> = alarms().iter().map(|alarm| alarm.name).collect();
+        names.push(NOT_A_NUMBER);
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), alarms().len() + 1);
+        assert!(alarms().iter().all(
+            |alarm| !alarm.meaning.ends_with('.') && alarm.threshold.contains("look")
+                || alarm.threshold.contains("step")
+        ));
+    }
+
+    #[test]
+    fn nothing_is_diagnosed_of_nothing() {
+        assert_eq!(diagnose(&Case::default()), []);
+    }
+
+    #[test]
+    fn settings_are_written_in_short() {
+        let numbers = [2e-4 * 0.25, 1e3, 0.05 * 0.1, 12_345.0, 1.0];
+        assert_eq!(numbers.map(in_short), ["5e-5", "1000", "0.005", "1.23e4", "1"]);
+        assert!("1.23e4".parse::<f64>().is_ok());
+    }
+
+    #[test]
+    fn cures_are_changes_of_the_settings_there_are() {
+        let case = cases::gan(&[]);
+        assert_eq!(
+            case.scaled("generator.learning_rate", 0.5),
+            [("generator.learning_rate".to_owned(), "1e-4".to_owned())]
+        );
+        assert_eq!(case.scaled("clip", 0.5), []);
+        assert_eq!(case.changed("objective", "minimax"), []);
+        let cure = Cure::new("change the loss", case.changed("objective", "hinge"));
+        assert_eq!(cure.in_words(), "change the loss: --set objective=hinge");
+        let nan = not_a_number(&case.settings, 7, "generator", "matmul");
+        assert_eq!(nan.finding.cure.settings[0].1, "2e-5");
+    }
+
+    #[test]
+    fn sparse_looks_stand_for_those_between() {
+        let mut case = cases::gan(&[("a", &[1.0, 2.0])]);
+        assert_eq!(case.latest("a", 3), None);
+        case.is_sparse = true;
+        assert_eq!(case.latest("a", 3), Some(vec![1.0, 1.0, 2.0]));
+        assert_eq!(case.latest("b", 3), None);
+    }
 }

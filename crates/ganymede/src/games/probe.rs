@@ -177,10 +177,7 @@ impl Look<'_> {
         let changes = self.play.take_turn(position, &step, learning_rate, &mut state);
         let length = |of: &dyn Fn(&Change) -> Tensor| {
             let squares = changes.iter().map(|change| of(change).square().sum());
-            squares
-                .reduce(|a, b| a + b)
-                .expect("a player has parameters")
-                .sqrt()
+            squares.reduce(|a, b| a + b).expect("a player has parameters").sqrt()
         };
         self.say(format!("gradient.{player}"), length(&|change| change.gradient.clone()));
         let update = length(&|change| &change.after - &change.before);
@@ -270,10 +267,7 @@ impl Look<'_> {
         let between = distances(settled, &training);
         let among = distances(settled, settled).sum() / (count * (count - 1)) as f64;
         self.say("samples.spread", &among / typical);
-        self.say(
-            "samples.distance",
-            (between.mean() * 2.0 - &among - typical) / typical,
-        );
+        self.say("samples.distance", (between.mean() * 2.0 - &among - typical) / typical);
         self.say("samples.drift", (fake - settled).norm(1).mean() / typical);
         if self.specimens.has_end {
             // Each example is nearest to itself, which does not count.

@@ -463,7 +463,9 @@ mod tests {
         ]);
         folder.write_settings(&old).unwrap();
         assert_eq!(folder.read_settings().unwrap(), old);
-        folder.refuse_changed_settings(&folder.read_settings().unwrap(), &old).unwrap();
+        folder
+            .refuse_changed_settings(&folder.read_settings().unwrap(), &old)
+            .unwrap();
 
         let new = settings(&[
             ("optimiser.lr", json!(1e-4)),

@@ -74,7 +74,10 @@ impl Training {
             step_seconds,
             seconds: steps as f64 * step_seconds + overhead,
             memory_bytes: resident_bytes(),
-            disk_bytes: KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64 * state_bytes + grids + lines + report,
+            disk_bytes: KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64 * state_bytes
+                + grids
+                + lines
+                + report,
         })
     }
 

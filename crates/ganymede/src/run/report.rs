@@ -230,7 +230,9 @@ impl Story {
                     meaning,
                     cure,
                     ..
-                } => story.warnings.push((Some(*step), format!("{name}: {meaning}. To try: {cure}."))),
+                } => story
+                    .warnings
+                    .push((Some(*step), format!("{name}: {meaning}. To try: {cure}."))),
                 Event::Healed {
                     step,
                     alarm,

@@ -474,7 +474,9 @@ impl Training {
 
     /// Has the doctor look and forget: how many figures there would be.
     pub(super) fn look_for_nothing(&mut self) -> usize {
-        self.watching.as_mut().map_or(0, |doctor| doctor.figures(&mut self.play, self.step))
+        self.watching
+            .as_mut()
+            .map_or(0, |doctor| doctor.figures(&mut self.play, self.step))
     }
 
     fn say(&mut self, event: Event, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -600,11 +602,7 @@ impl Training {
 
     /// Finds out where the first bad number came from. A step is a pure function, so the run is simply done again from
     /// the last good state, looking at every result.
-    fn explain(
-        &mut self,
-        bad_step: u64,
-        prefetcher: &mut Prefetcher,
-    ) -> Result<(TrainError, Diagnosis), TrainError> {
+    fn explain(&mut self, bad_step: u64, prefetcher: &mut Prefetcher) -> Result<(TrainError, Diagnosis), TrainError> {
         let checkpoint = self.last_checkpoint.clone();
         let first = match &checkpoint {
             Some((step, path)) => {
@@ -675,12 +673,19 @@ impl Training {
     fn heal(&mut self, diagnosis: &Diagnosis, watch: &mut dyn FnMut(&Event)) -> Result<bool, TrainError> {
         let cure = &diagnosis.finding.cure.settings;
         let events = read_events(&self.folder.events_file())?.events;
-        let heals = events.iter().filter(|event| matches!(event, Event::Healed { .. })).count();
+        let heals = events
+            .iter()
+            .filter(|event| matches!(event, Event::Healed { .. }))
+            .count();
         if !self.is_healed || cure.is_empty() || heals >= MOST_HEALS {
             return Ok(false);
         }
         let is_finite = diagnosis.alarm != doctor::NOT_A_NUMBER;
-        let before = self.watching.as_ref().filter(|_| is_finite).map(Watching::before_the_trouble);
+        let before = self
+            .watching
+            .as_ref()
+            .filter(|_| is_finite)
+            .map(Watching::before_the_trouble);
         let saved = checkpoint::list(&self.folder)?
             .into_iter()
             .rfind(|(step, _)| before.is_none_or(|before| *step <= before));

@@ -71,7 +71,8 @@ impl Watching {
         self.case.see(step, figures.clone());
         let mut new = diagnose(&self.case);
         new.retain(|diagnosis| self.raised.insert(diagnosis.alarm.to_owned()));
-        new.iter_mut().for_each(|diagnosis| name_the_layer(diagnosis, &findings));
+        new.iter_mut()
+            .for_each(|diagnosis| name_the_layer(diagnosis, &findings));
         new
     }
 
