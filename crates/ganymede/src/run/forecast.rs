@@ -49,9 +49,7 @@ impl Training {
             play.state_mut(position).as_bytes_mut().copy_from_slice(&bytes);
         }
         let scalars = play.reports(n).len() as u64;
-        self.draw_sample()?;
-        let (sample_seconds, path) = timed(|| self.draw_sample())?;
-        let sample_bytes = fs::metadata(path).map_or(0, |file| file.len());
+        let (sample_seconds, sample_bytes) = self.time_sample()?;
         self.begin_to_watch()?;
         let (look_seconds, figures) = timed(|| Ok(self.look_for_nothing()))?;
 
@@ -66,19 +64,33 @@ impl Training {
         let steps = last - n;
         let overhead = samples as f64 * sample_seconds + looks as f64 * look_seconds;
         let lines = count(&is_logged) * (LINE + SCALAR * scalars) + looks * SCALAR * figures as u64;
-        // The report holds the grids again, as text.
-        let grids = samples * sample_bytes * 7 / 3;
-        let report = PAGE + CURVE * scalars.min(lines / 1_000);
+        // The report holds the grids again, as text; there are three copies of it while it is put together.
+        let report = PAGE + CURVE * scalars.min(lines / 1_000) + samples * sample_bytes * 4 / 3;
+        let checkpoints = KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64;
         Ok(Forecast {
             steps,
             step_seconds,
             seconds: steps as f64 * step_seconds + overhead,
-            memory_bytes: resident_bytes(),
-            disk_bytes: KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64 * state_bytes
-                + grids
-                + lines
-                + report,
+            memory_bytes: resident_bytes().map(|now| now + 3 * report),
+            disk_bytes: checkpoints * state_bytes + samples * sample_bytes + lines + report,
         })
+    }
+
+    /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet.
+    fn time_sample(&mut self) -> Result<(f64, u64), TrainError> {
+        // The first samples are compiled.
+        let count = self.grid_values().len() / self.data().shape().floats();
+        let mut examples = vec![0.0; count * self.data().shape().floats()];
+        self.data().batch(0, 0, count, &mut examples, &mut [])?;
+        let path = self.folder().path().join("forecast.png");
+        let (seconds, ()) = timed(|| {
+            self.grid_values();
+            self.draw_grid(&examples, &path)
+        })?;
+        let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+        // Should it stay, it is in nobody's way.
+        let _ = fs::remove_file(path);
+        Ok((seconds, bytes))
     }
 
     /// The seconds of a step, by the median of some.

@@ -544,15 +544,9 @@ impl Training {
         )
     }
 
-    /// Draws the sample grid of this step, again where it was drawn before.
-    pub(super) fn draw_sample(&mut self) -> Result<PathBuf, TrainError> {
-        let stamp = Stamp {
-            system: self.entry.card.id.to_owned(),
-            seed: self.order.seed,
-            step: self.step,
-        };
-        let path = self.folder.sample_file(self.step);
-        let (classes, columns) = (self.play.system().classes(), self.sample_columns());
+    /// What a sample grid is drawn of: a fixed number of samples, always of the same latent vectors.
+    pub(super) fn grid_values(&mut self) -> Vec<f32> {
+        let classes = self.play.system().classes();
         let count = match (self.data.shape(), classes) {
             (Shape::Point { .. }, _) => 1024,
             (Shape::Picture { .. }, Some(classes)) => classes * 8,
@@ -560,37 +554,44 @@ impl Training {
         };
         let z = latent_vectors(self.order.seed, 0, count, self.play.system().z_dim());
         let y = classes.map(|classes| classes_in_turn(count, classes));
-        let values = self.play.sample(&z, y.as_deref());
+        self.play.sample(&z, y.as_deref())
+    }
+
+    /// Draws samples, or examples, as a run's grids are drawn.
+    pub(super) fn draw_grid(&self, values: &[f32], path: &Path) -> Result<(), TrainError> {
+        let stamp = Stamp {
+            system: self.entry.card.id.to_owned(),
+            seed: self.order.seed,
+            step: self.step,
+        };
+        let count = values.len() / self.data.shape().floats();
         match self.data.shape() {
             Shape::Picture {
                 height,
                 width,
                 channels,
             } => {
-                grid_png(
-                    &Pictures {
-                        values: &values,
-                        count,
-                        height,
-                        width,
-                        channels,
-                    },
-                    columns,
-                    &stamp,
-                    &path,
-                )?;
+                let pictures = Pictures {
+                    values,
+                    count,
+                    height,
+                    width,
+                    channels,
+                };
+                grid_png(&pictures, self.sample_columns(), &stamp, path)?;
             }
             Shape::Point { dimension } => {
                 let mut real = vec![0.0; count * dimension];
                 self.data.batch(self.order.seed, 0, count, &mut real, &mut [])?;
-                scatter_png(&points(&real, dimension), &points(&values, dimension), &stamp, &path)?;
+                scatter_png(&points(&real, dimension), &points(values, dimension), &stamp, path)?;
             }
         }
-        Ok(path)
+        Ok(())
     }
 
     fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        self.draw_sample()?;
+        let values = self.grid_values();
+        self.draw_grid(&values, &self.folder.sample_file(self.step))?;
         self.say(
             Event::Sample {
                 step: self.step,
