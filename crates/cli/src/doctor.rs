@@ -124,7 +124,7 @@ fn short(value: f64) -> String {
 fn in_words(examination: &Examination) -> String {
     let looks = match (examination.looks, examination.is_of_checkpoints) {
         (0, _) => "nothing to look at: the run has no looks of the doctor and no checkpoints".to_owned(),
-        (looks, true) => format!("{looks} checkpoints were looked at, as the run was not watched"),
+        (looks, true) => format!("a look at each of its checkpoints ({looks}), as the run was not watched"),
         (looks, false) => format!("{looks} looks, the last after step {}", grouped(examination.step)),
     };
     let mut text = if examination.looks == 0 && examination.raised.is_empty() {
