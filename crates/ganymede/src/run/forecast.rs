@@ -15,6 +15,10 @@ const SCALAR: u64 = 40;
 /// Bytes of a report without its sample grids and without a run's curves, and of a curve.
 const PAGE: u64 = 60_000;
 const CURVE: u64 = 30_000;
+/// Bytes of sample grids in a report, at most.
+const REPORTED: u64 = 32 << 20;
+/// Steps for which is counted what is due.
+const COUNTED: u64 = 1 << 20;
 
 /// What is left of a training will take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,24 +59,37 @@ impl Training {
 
         let last = match self.length() {
             Length::Steps(steps) => steps.max(n),
-            Length::Seconds(seconds) => n + ((seconds - self.seconds()).max(0.0) / step_seconds).ceil() as u64,
+            Length::Seconds(seconds) => {
+                let left = ((seconds - self.seconds()).max(0.0) / step_seconds).ceil();
+                n.saturating_add(left as u64)
+            }
         };
+        // What is due is counted for so many steps; far beyond, it comes as often as there.
+        let near = last.min(n.saturating_add(COUNTED));
+        let far = last - near;
+        let count = |is_due: &dyn Fn(u64) -> bool| (n + 1..=near).filter(|step| is_due(*step)).count() as u64;
         let sample_every = self.sample_every();
-        let count = |is_due: &dyn Fn(u64) -> bool| (n + 1..=last).filter(|step| is_due(*step)).count() as u64;
-        let samples = 1 + count(&|step| is_sampled(step, sample_every));
-        let looks = count(&is_looked_at);
+        let far_samples = match sample_every {
+            Some(period) => far / period.max(1),
+            None => 32 * u64::from((last / near.max(1)).max(1).ilog2()),
+        };
+        let samples = 1 + count(&|step| is_sampled(step, sample_every)) + far_samples;
+        let looks = count(&is_looked_at) + far / 100;
+        let logged = count(&is_logged) + far / 100;
         let steps = last - n;
         let overhead = samples as f64 * sample_seconds + looks as f64 * look_seconds;
-        let lines = count(&is_logged) * (LINE + SCALAR * scalars) + looks * SCALAR * figures as u64;
+        let lines = logged.saturating_mul(LINE + SCALAR * scalars).saturating_add(looks.saturating_mul(SCALAR * figures as u64));
         // The report holds the grids again, as text; there are three copies of it while it is put together.
-        let report = PAGE + CURVE * scalars.min(lines / 1_000) + samples * sample_bytes * 4 / 3;
+        let report = PAGE + CURVE * scalars.min(lines / 1_000) + samples.saturating_mul(sample_bytes * 4 / 3).min(REPORTED);
         let checkpoints = KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64;
         Ok(Forecast {
             steps,
             step_seconds,
             seconds: steps as f64 * step_seconds + overhead,
             memory_bytes: resident_bytes().map(|now| now + 3 * report),
-            disk_bytes: checkpoints * state_bytes + samples * sample_bytes + lines + report,
+            disk_bytes: (checkpoints * state_bytes + report)
+                .saturating_add(samples.saturating_mul(sample_bytes))
+                .saturating_add(lines),
         })
     }
 

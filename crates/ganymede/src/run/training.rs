@@ -461,7 +461,7 @@ impl Training {
             Some(period) => steps / period.max(1),
             None => (steps as f64 * step_seconds / 60.0) as u64,
         };
-        1 + before as usize
+        before.saturating_add(1) as usize
     }
 
     /// Puts the examples of step `n` where it reads them.
