@@ -8,7 +8,7 @@ pub(super) const INITIALISATION: Alarm = Alarm {
     threshold: "after the first step the deepest rectifiers have less than 1/100 or more than 10 times the size of the \
                 input; usual initialisations keep between 1/6 and 1",
     examine: |case| {
-        let (_, first) = case.looks().first()?;
+        let (_, first) = case.looks().first().filter(|_| !case.is_sparse)?;
         // A critic's weights are held small on purpose; and after a step as long as the weights, it is the step that shows.
         let signal = |player: &'static str| {
             let update = first.get(&format!("update.{player}"))?;
@@ -40,8 +40,8 @@ const LONG: f64 = 0.3;
 pub(super) const LEARNING_RATE: Alarm = Alarm {
     name: "learning-rate",
     meaning: "every update moves the weights by a large part of their own size, so that nothing learned lasts",
-    threshold: "three looks in a row, not before step 100, at updates longer than 1.5 % of the weights, or a first one of 30 %; healthy players \
-                stay below 1 %, and one in a thousand is the rule of thumb",
+    threshold: "three looks in a row, not before step 100, at updates longer than 1.5 % of the weights, or a first one of \
+                30 %; healthy players stay below 1 %, and one in a thousand is the rule of thumb",
     examine: |case| {
         let of = |player: &'static str| {
             let name = format!("update.{player}");
@@ -79,7 +79,7 @@ pub(super) const EXPLODING: Alarm = Alarm {
                 in check stay within a factor of 15",
     examine: |case| {
         let lengths = case.values("gradient.generator");
-        let latest = case.latest("gradient.generator", 8)?[5..].to_vec();
+        let latest = case.latest("gradient.generator", 8).filter(|_| !case.is_sparse)?[5..].to_vec();
         let usual = median(&lengths[..5]);
         Some(Finding {
             fires: smallest(&latest) > 50.0 * usual,

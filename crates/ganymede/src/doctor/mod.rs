@@ -35,7 +35,8 @@ pub fn is_looked_at(step: u64) -> bool {
 pub struct Case {
     /// The system's settings by dotted key.
     pub settings: Settings,
-    /// Whether looks are few and far between, so that what there is has to do for what an alarm asks for in a row.
+    /// Whether looks are few and far between, so that what there is has to do for what an alarm asks for in a row, and nothing
+    /// is known of the beginning.
     pub is_sparse: bool,
     looks: Vec<(u64, Figures)>,
 }

@@ -76,7 +76,7 @@ pub(super) const OSCILLATION: Alarm = Alarm {
     examine: |case| {
         let distance = case
             .latest("samples.distance", 12)
-            .filter(|_| case.step() >= FIRST_STEPS)?;
+            .filter(|_| case.step() >= FIRST_STEPS && !case.is_sparse)?;
         let (first, second) = distance.split_at(6);
         let mean = distance.iter().sum::<f64>() / distance.len() as f64;
         let swing = (largest(&distance) - smallest(&distance)) / mean.max(1e-12);
