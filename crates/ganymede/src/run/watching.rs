@@ -140,7 +140,7 @@ fn specimens(order: &Order, data: &dyn Dataset) -> Result<Option<Specimens>, Dat
     let rest = TRAINING.min(FLOATS / floats as u64).clamp(count, len.max(count));
     let (training, mut y) = read(data, rest)?;
     y.truncate(count as usize);
-    let held_out = held_out(&order.data, &order.want).filter(|other| other.len().is_some_and(|len| len >= count));
+    let held_out = held_out(data, &order.data, &order.want).filter(|other| other.len().is_some_and(|len| len >= count));
     Ok(Some(Specimens {
         training,
         y,
