@@ -97,7 +97,8 @@ pub fn held_out(trained: &dyn Dataset, spec: &str, want: &Want) -> Option<Arc<dy
         }
         None => {
             let name = spec.strip_suffix(":train");
-            let name = name.or_else(|| Some(spec).filter(|name| registry::find(name).is_some_and(|e| e.splits.len() > 1)));
+            let name =
+                name.or_else(|| Some(spec).filter(|name| registry::find(name).is_some_and(|e| e.splits.len() > 1)));
             super::open(&format!("{}:test", name?), want).ok()?
         }
     };

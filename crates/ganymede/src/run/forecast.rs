@@ -78,9 +78,12 @@ impl Training {
         let logged = count(&is_logged) + far / 100;
         let steps = last - n;
         let overhead = samples as f64 * sample_seconds + looks as f64 * look_seconds;
-        let lines = logged.saturating_mul(LINE + SCALAR * scalars).saturating_add(looks.saturating_mul(SCALAR * figures as u64));
+        let lines = logged
+            .saturating_mul(LINE + SCALAR * scalars)
+            .saturating_add(looks.saturating_mul(SCALAR * figures as u64));
         // The report holds the grids again, as text; there are three copies of it while it is put together.
-        let report = PAGE + CURVE * scalars.min(lines / 1_000) + samples.saturating_mul(sample_bytes * 4 / 3).min(REPORTED);
+        let report =
+            PAGE + CURVE * scalars.min(lines / 1_000) + samples.saturating_mul(sample_bytes * 4 / 3).min(REPORTED);
         let checkpoints = KEEP_LAST.min(self.checkpoints(steps, step_seconds)) as u64;
         Ok(Forecast {
             steps,
