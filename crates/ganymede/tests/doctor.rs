@@ -188,7 +188,7 @@ fn what_a_training_raises_its_record_and_its_checkpoints_tell_too() {
     unique.dedup();
     assert_eq!(unique.len(), raised.len(), "each is raised once");
     let examination = examine(&path).unwrap();
-    assert!(!examination.is_healthy() || examination.firing.is_empty());
+    assert!(!examination.is_healthy());
     assert_eq!((examination.step, examination.is_of_checkpoints), (200, false));
 
     let path = there.path().join("alone");
@@ -196,16 +196,9 @@ fn what_a_training_raises_its_record_and_its_checkpoints_tell_too() {
         training.watched(false)
     })
     .unwrap();
+    // Two checkpoints do not tell all that looks do, but that something is wrong.
     let examination = examine(&path).unwrap();
-    assert!(examination.is_of_checkpoints && examination.looks == 2);
-    assert!(
-        examination
-            .firing
-            .iter()
-            .any(|diagnosis| diagnosis.alarm == "learning-rate"),
-        "{:?}",
-        examination.firing
-    );
+    assert!(examination.is_of_checkpoints && examination.looks == 2 && !examination.is_healthy());
 }
 
 #[test]

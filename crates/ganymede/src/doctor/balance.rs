@@ -1,16 +1,20 @@
 //! The two players against each other: who has won, who has given up, and what the judge judges by.
 use super::gradients::bound_the_judge;
-use super::{Alarm, Cure, Finding, largest, median, smallest};
+use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
 
 /// A judge that cannot lose any more.
 pub(super) const DISCRIMINATOR_WON: Alarm = Alarm {
     name: "discriminator-won",
     meaning: "the discriminator tells every sample from the data with certainty, and the generator cannot catch up",
-    threshold: "five looks in a row with all judgements right and logits more than 12 apart: sigmoid(6) leaves 1/400 of \
-                the gradient that an undecided judge gives; healthy gaps are 2 to 8",
+    threshold: "five looks in a row with all judgements right and logits more than 12 apart, while samples do not spread: \
+                beyond 6, a sigmoid leaves 1/400 of the gradient that an undecided judge gives; healthy gaps are 2 to 8",
     examine: |case| {
         let right = case.latest("judged.right", 5)?;
         let gap = gaps(&case.latest("judged.real", 5)?, &case.latest("judged.fake", 5)?);
+        // A generator that still learns may catch up.
+        let is_stuck = case
+            .latest("samples.spread", 5)
+            .is_none_or(|spread| spread[4] < 1.1 * spread[0]);
         let mut settings = case.scaled("discriminator.learning_rate", 0.25);
         let rates = ["generator", "discriminator"].map(|player| case.number(&format!("{player}.learning_rate")));
         if let [Some(generator), Some(discriminator)] = rates
@@ -21,7 +25,7 @@ pub(super) const DISCRIMINATOR_WON: Alarm = Alarm {
             settings.extend(case.scaled("discriminator.learning_rate", 0.5));
         }
         Some(Finding {
-            fires: smallest(&right) > 0.99 && smallest(&gap) > 12.0,
+            fires: is_stuck && smallest(&right) > 0.99 && smallest(&gap) > 12.0,
             player: "discriminator".to_owned(),
             evidence: vec![
                 ("share of right judgements".into(), median(&right)),
@@ -89,6 +93,15 @@ pub(super) const OVERFITTING: Alarm = Alarm {
     },
 };
 
+/// The slope of a critic above which it is out of bounds: with a penalty it is held at 1, with clipped weights below that.
+pub(super) fn steepest(case: &Case) -> f64 {
+    if case.number("penalty_weight").is_some() {
+        3.0
+    } else {
+        50.0
+    }
+}
+
 /// A critic without a bound.
 pub(super) const LIPSCHITZ: Alarm = Alarm {
     name: "lipschitz",
@@ -97,11 +110,7 @@ pub(super) const LIPSCHITZ: Alarm = Alarm {
                 50 where weights are clipped, under which it stays below 1",
     examine: |case| {
         let slope = case.latest("slope.critic", 3)?;
-        let limit = if case.number("penalty_weight").is_some() {
-            3.0
-        } else {
-            50.0
-        };
+        let limit = steepest(case);
         Some(Finding {
             fires: smallest(&slope) > limit,
             player: "critic".to_owned(),
@@ -120,7 +129,6 @@ fn gaps(real: &[f64], fake: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Case;
     use super::super::cases::{fires, gan};
     use super::*;
     use serde_json::json;

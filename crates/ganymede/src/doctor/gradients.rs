@@ -1,4 +1,5 @@
 //! Signals on their way through the networks and back: initialisation, size of the updates, gradients that explode or vanish.
+use super::balance::steepest;
 use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
 
 /// Signals that no layer can work with, before anything was learned.
@@ -76,13 +77,16 @@ pub(super) const EXPLODING: Alarm = Alarm {
     name: "exploding-gradient",
     meaning: "the generator's gradient has grown out of all proportion: its opponent has become infinitely steep",
     threshold: "three looks in a row at more than 50 times the median of the first five; players that keep each other \
-                in check stay within a factor of 15",
+                in check stay within a factor of 15, and where a critic's slope is in bounds it is only waking up",
     examine: |case| {
         let lengths = case.values("gradient.generator");
         let latest = case.latest("gradient.generator", 8).filter(|_| !case.is_sparse)?[5..].to_vec();
         let usual = median(&lengths[..5]);
+        let is_steep = case
+            .latest("slope.critic", 3)
+            .is_none_or(|slope| smallest(&slope) > steepest(case));
         Some(Finding {
-            fires: smallest(&latest) > 50.0 * usual,
+            fires: is_steep && smallest(&latest) > 50.0 * usual,
             player: "generator".to_owned(),
             evidence: vec![
                 ("length of the generator's gradient".into(), median(&latest)),

@@ -2,14 +2,14 @@
 use super::{Alarm, Cure, Finding, largest, median, smallest};
 
 /// Steps before which samples are few and alike in every training.
-const FIRST_STEPS: u64 = 300;
+const FIRST_STEPS: u64 = 500;
 
 /// Too few kinds of samples.
 pub(super) const MODE_COLLAPSE: Alarm = Alarm {
     name: "mode-collapse",
     meaning: "samples are all alike, or of few of the kinds that the data have: the generator has found what passes, and \
               makes only that",
-    threshold: "five looks in a row, not before step 300, at samples less than half as far apart as examples of the data \
+    threshold: "five looks in a row, not before step 500, at samples less than half as far apart as examples of the data \
                 are, or at less than half of the modes that are known; without getting better, and passing the judge: a \
                 young generator's samples are alike too, but they spread, and a beaten one's pass nobody",
     examine: |case| {
@@ -48,7 +48,7 @@ pub(super) const MODE_COLLAPSE: Alarm = Alarm {
 pub(super) const MEMORISATION: Alarm = Alarm {
     name: "memorisation",
     meaning: "samples are copies of training examples: nothing was learned but them",
-    threshold: "five looks in a row, not before step 300, with samples less than 60 % as far from the nearest training \
+    threshold: "five looks in a row, not before step 500, with samples less than 60 % as far from the nearest training \
                 example as examples are from one another, without having collapsed; others stay above 80 %",
     examine: |case| {
         let nearest = case
@@ -71,7 +71,7 @@ pub(super) const MEMORISATION: Alarm = Alarm {
 pub(super) const OSCILLATION: Alarm = Alarm {
     name: "oscillation",
     meaning: "samples come near the data and leave again, over and over: the players chase each other in circles",
-    threshold: "twelve looks in a row, not before step 300, over which the distance to the data swings by as much as its \
+    threshold: "twelve looks in a row, not before step 500, over which the distance to the data swings by as much as its \
                 mean and is no less in their second half than in the first",
     examine: |case| {
         let distance = case
@@ -136,16 +136,16 @@ mod tests {
         assert_eq!(
             fires(MODE_COLLAPSE, &[("samples.spread", &[0.1; 5])]),
             None,
-            "before step 300"
+            "before step 500"
         );
     }
 
     #[test]
     fn too_few_modes_are_collapse_however_far_apart() {
         let series: [(&str, &[f64]); 3] = [
-            ("samples.spread", &[1.2; 6]),
-            ("samples.distance", &[0.5; 6]),
-            ("samples.modes", &[0.4; 6]),
+            ("samples.spread", &[1.2; 10]),
+            ("samples.distance", &[0.5; 10]),
+            ("samples.modes", &[0.4; 10]),
         ];
         assert_eq!(fires(MODE_COLLAPSE, &series), Some(true));
     }
