@@ -5,6 +5,7 @@
 mod bench;
 mod classifier;
 mod data;
+mod doctor;
 mod eval;
 mod events;
 mod failure;
@@ -47,6 +48,7 @@ enum Verb {
     Sample(sample::Args),
     Eval(eval::Args),
     Events(events::Args),
+    Doctor(doctor::Args),
     Models(models::Args),
     Data(data::Args),
     Bench(bench::Args),
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
+            Some(Verb::Doctor(args)) => doctor::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),

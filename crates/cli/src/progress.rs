@@ -111,6 +111,11 @@ impl Progress {
             }
             Event::Metric { step, figures, best } => self.say(&measured(*step, figures, *best)),
             Event::Warning { message, .. } => self.say(&warning(message)),
+            Event::Alarm { .. } | Event::Healed { .. } => {
+                if let Some(text) = crate::doctor::told(event) {
+                    self.say(&text);
+                }
+            }
             Event::Started { .. } | Event::Resumed { .. } | Event::Checkpoint { .. } | Event::Stopped { .. } => {}
             Event::Finished { .. } => {
                 if let Some((step, path)) = self.latest_sample.clone() {

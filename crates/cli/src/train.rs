@@ -1,7 +1,7 @@
 //! `gany train`: a system on data into a run folder.
 use crate::classifier;
-use crate::failure::Failure;
-use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, quoted, try_print};
+use crate::failure::{Failure, reason};
+use crate::output::{COMMAND, DIM, STRONG, clock, grouped, print, print_json, quoted, try_print};
 use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use crate::signals::{self, STOP};
@@ -10,7 +10,7 @@ use ganymede::data::{Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
-use ganymede::run::{Ending, EvalEvery, Length, Order, Training};
+use ganymede::run::{Ending, EvalEvery, Forecast, Length, Order, Training};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,6 +78,15 @@ pub(crate) struct Args {
     /// Threads to compute with [default: one a core]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
+    /// Say what it would take, in time, memory and disk, and train nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
+    /// Go back to the last checkpoint before an alarm, apply its cure, and go on; three times at most
+    #[arg(long)]
+    heal: bool,
+    /// Raise no alarms: about 2 % faster, bit for bit the same
+    #[arg(long, conflicts_with = "heal")]
+    no_doctor: bool,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
     json: bool,
@@ -147,10 +156,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     if let Some(threads) = args.threads {
         pool::set_threads(threads);
     }
+    if args.dry_run {
+        return dry_run(&args);
+    }
     let mut training = match &args.resume {
         Some(run) => resume(&args, run.as_deref())?,
         None => begin(&args)?,
-    };
+    }
+    .watched(!args.no_doctor)
+    .healed(args.heal);
     let is_resumed = args.resume.is_some();
     if !args.json {
         print(&heading(&training, is_resumed));
@@ -159,6 +173,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         let slow = slowness(training.precision());
         slow.iter().for_each(|slow| print(&warning(slow)));
         training.notes().iter().for_each(|note| print(&warning(note)));
+        print(&foretold(&training.forecast()?));
         print("");
     }
     let grid = match training.data().shape() {
@@ -186,6 +201,53 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Ending::Finished => ExitCode::SUCCESS,
         Ending::Stopped => ExitCode::from(signals::exit_code()),
     })
+}
+
+/// `gany train --dry-run`: what the training would take, from steps in a folder that is removed again.
+fn dry_run(args: &Args) -> Result<ExitCode, Failure> {
+    let place = tempfile::tempdir().map_err(|error| {
+        Failure::new(
+            format!("cannot make a temporary folder ({})", reason(&error)),
+            "set TMPDIR to a folder that can be written",
+        )
+    })?;
+    let mut training = begin(&Args {
+        out: Some(place.path().join("run")),
+        ..args.clone()
+    })?
+    .watched(!args.no_doctor);
+    let forecast = training.forecast()?;
+    if args.json {
+        print_json(&json!({
+            "steps": forecast.steps,
+            "step_seconds": forecast.step_seconds,
+            "seconds": forecast.seconds,
+            "memory_bytes": forecast.memory_bytes,
+            "disk_bytes": forecast.disk_bytes,
+        }));
+    } else {
+        print(&foretold(&forecast));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A forecast in a line.
+fn foretold(forecast: &Forecast) -> String {
+    let bytes = |bytes: u64| match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    };
+    let memory = forecast
+        .memory_bytes
+        .map(|memory| format!(", {} of memory", bytes(memory)));
+    format!(
+        "{DIM}forecast:{DIM:#} {} steps in {}{}, {} on disk",
+        grouped(forecast.steps),
+        clock(forecast.seconds),
+        memory.unwrap_or_default(),
+        bytes(forecast.disk_bytes)
+    )
 }
 
 /// `gany train classifier`, which is no system: it takes few of the flags.

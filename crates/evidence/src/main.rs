@@ -1,9 +1,12 @@
 //! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
-//! `metrics` how near measures are to the reference packages, for `survive` what a kill costs.
+//! `metrics` how near measures are to the reference packages, for `survive` what a kill costs, for `failures` which alarms
+//! are raised, for `forecast` how near forecasts come.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod cgan;
 mod dcgan;
+mod failures;
+mod forecast;
 mod gan;
 mod judge;
 mod metrics;
@@ -32,10 +35,23 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),
+    ("failures", failures::evidence),
+    ("forecast", forecast::evidence),
 ];
 
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, index] = &names[..]
+        && word == forecast::CHILD
+    {
+        return match forecast::child(index.parse().unwrap_or(0)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let find = |name: &String| SYSTEMS.iter().find(|(id, _)| id == name);
     let chosen: Option<Vec<_>> = names.iter().map(find).collect();
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {

@@ -1,6 +1,7 @@
 //! The command as a person runs it: the real binary, in a folder of its own, with everything it says written down here.
 mod adversity;
 mod bench;
+mod doctor;
 mod eval;
 mod events;
 mod messages;

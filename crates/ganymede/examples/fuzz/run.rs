@@ -25,7 +25,12 @@ pub(super) const TARGETS: &[Target] = &[
     },
     Target {
         name: "checkpoint",
-        seeds: || vec![signed([BEFORE_DIGEST, &"0".repeat(64), AFTER_DIGEST].concat().into(), &[1; 16])],
+        seeds: || {
+            vec![signed(
+                [BEFORE_DIGEST, &"0".repeat(64), AFTER_DIGEST].concat().into(),
+                &[1; 16],
+            )]
+        },
         read: read_checkpoint,
         mebibytes: 1,
     },

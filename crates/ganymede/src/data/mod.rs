@@ -36,6 +36,7 @@ pub mod open;
 pub mod order;
 pub mod pack;
 pub mod pairs;
+pub mod part;
 pub mod pictures;
 pub mod prefetch;
 pub mod registry;

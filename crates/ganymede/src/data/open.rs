@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::{DataError, Result};
 use super::listing::Listing;
 use super::pairs::{Paired, Unpaired};
+use super::part::{self, Part};
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::toys::{Points, Toy};
@@ -16,6 +17,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
 /// Opens a data set by a name or a path.
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
+/// - `first:N:SPEC`, the first N examples of any of these
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
@@ -50,6 +52,9 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
+    }
+    if let Some((count, whole)) = part::parse(spec) {
+        return Ok(Arc::new(Part::new(open(whole, want)?, 0..count, spec)?));
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),

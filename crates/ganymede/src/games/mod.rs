@@ -5,10 +5,12 @@
 //! so that work shared between moves is done once, and compiled to one program that updates the state in place.
 mod game;
 mod play;
+mod probe;
 mod step;
 
 pub use game::{Game, Move};
 pub use play::{NonFinite, Play, StateEntry, latent_vectors};
+pub use probe::{Findings, Probe, Specimens};
 pub use step::Step;
 
 use crate::optimisers::{OptimiserConfig, Schedule};
@@ -47,6 +49,12 @@ pub trait System: Send {
     /// What becomes of an updated parameter before anybody sees it; WGAN clips its critic here.
     fn constrain(&self, _player: &str, value: Tensor) -> Tensor {
         value
+    }
+
+    /// What the discriminator or critic says of examples `x [n, ..]` of classes `y [n]`: a logit or score each, `[n]`. Asked
+    /// by a [`Probe`] only; nothing by default.
+    fn judge(&self, _x: &Tensor, _y: Option<&Tensor>) -> Option<Tensor> {
+        None
     }
 
     /// Decay of the moving average of the generator's weights, from which samples are then taken; none by default.

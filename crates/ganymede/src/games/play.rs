@@ -31,19 +31,27 @@ pub struct NonFinite {
 ///
 /// The state is all there is: two plays of one system with equal states do equal steps, bit for bit.
 pub struct Play {
-    system: Box<dyn System>,
+    pub(super) system: Box<dyn System>,
     game: Game,
-    scope: Scope,
-    players: Vec<(Player, Box<dyn Optimiser>)>,
-    entries: Vec<StateEntry>,
-    index: HashMap<String, usize>,
+    pub(super) scope: Scope,
+    pub(super) players: Vec<(Player, Box<dyn Optimiser>)>,
+    pub(super) entries: Vec<StateEntry>,
+    pub(super) index: HashMap<String, usize>,
     /// State tensors in the order of `entries`, then the inputs of a step.
     buffers: Vec<Buffer>,
-    x_shape: Vec<usize>,
-    seed: u64,
+    pub(super) x_shape: Vec<usize>,
+    pub(super) seed: u64,
     precision: Precision,
     steps: HashMap<Vec<&'static str>, CompiledStep>,
     samplers: HashMap<(usize, bool), Program>,
+}
+
+/// What one move does to one parameter.
+pub(super) struct Change {
+    pub(super) parameter: Parameter,
+    pub(super) before: Tensor,
+    pub(super) gradient: Tensor,
+    pub(super) after: Tensor,
 }
 
 struct CompiledStep {
@@ -174,6 +182,12 @@ impl Play {
     /// The state tree of the system's networks.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The player who judges: the one beside the generator, if there is one.
+    pub fn judge(&self) -> Option<&'static str> {
+        let mut names = self.players.iter().map(|(player, _)| player.name);
+        names.find(|name| *name != "generator")
     }
 
     /// How many batches of data a step takes.
@@ -350,7 +364,13 @@ impl Play {
     }
 
     /// One update of one player.
-    fn take_turn(&self, position: usize, step: &Step, learning_rate: &Tensor, state: &mut [Tensor]) {
+    pub(super) fn take_turn(
+        &self,
+        position: usize,
+        step: &Step,
+        learning_rate: &Tensor,
+        state: &mut [Tensor],
+    ) -> Vec<Change> {
         let (player, optimiser) = &self.players[position];
         let loss = self.system.loss(player.name, step);
         step.report(&format!("loss.{}", player.name), &loss);
@@ -365,20 +385,29 @@ impl Play {
         let gradients = grad(&loss, &values.iter().collect::<Vec<_>>());
         let t = self.index[&format!("optimiser.{}.t", player.name)];
         state[t] = &state[t] + 1.0;
-        for ((parameter, value), gradient) in parameters.iter().zip(&values).zip(&gradients) {
+        let mut changes = vec![];
+        for ((parameter, before), gradient) in parameters.into_iter().zip(values).zip(gradients) {
             let places: Vec<usize> = optimiser
                 .slots()
                 .iter()
-                .map(|slot| self.index[&slot_name(player, slot, parameter)])
+                .map(|slot| self.index[&slot_name(player, slot, &parameter)])
                 .collect();
             let mut slots: Vec<Tensor> = places.iter().map(|&place| state[place].clone()).collect();
-            let updated = optimiser.update(value, gradient, &mut slots, &state[t], learning_rate);
+            let updated = optimiser.update(&before, &gradient, &mut slots, &state[t], learning_rate);
             places
                 .into_iter()
                 .zip(slots)
                 .for_each(|(place, slot)| state[place] = slot);
-            parameter.set(self.system.constrain(player.name, updated));
+            let after = self.system.constrain(player.name, updated);
+            parameter.set(after.clone());
+            changes.push(Change {
+                parameter,
+                before,
+                gradient,
+                after,
+            });
         }
+        changes
     }
 
     /// Samples for latent vectors `z` (`count * z_dim` numbers) and class numbers, from the averaged weights where the
@@ -399,7 +428,8 @@ impl Play {
         );
         let dtype = self.scope.dtype();
         let states = self.entries.len();
-        if !self.samplers.contains_key(&(count, y.is_some())) {
+        let asked = (count, y.is_some());
+        if !self.samplers.contains_key(&asked) {
             let mut inputs: Vec<Tensor> = self
                 .entries
                 .iter()
@@ -418,18 +448,26 @@ impl Play {
             let labels = y.map(|_| &inputs[states + 1]);
             let x = evaluating(|| self.system.sample(&inputs[states], labels));
             let sampler = Program::compile_in(self.precision, &inputs, &[x], &[None]);
-            self.samplers.insert((count, y.is_some()), sampler);
+            self.samplers.insert(asked, sampler);
         }
-        let sampler = self.samplers.get_mut(&(count, y.is_some())).expect("just compiled");
-        // The state lends its memory to the sampler's inputs and gets it back: nothing is copied.
-        let mut inputs: Vec<Buffer> = self.buffers.drain(..states).collect();
-        inputs.push(Buffer::from_f32(z));
-        inputs.push(y.map_or_else(|| Buffer::zeros(dtype, count), Buffer::from_f32));
-        sampler.run(&mut inputs);
+        let y = y.map_or_else(|| Buffer::zeros(dtype, count), Buffer::from_f32);
+        let mut sampler = self.samplers.remove(&asked).expect("just compiled");
+        self.lend_state(vec![Buffer::from_f32(z), y], |inputs| sampler.run(inputs));
         let x = sampler.output(0).to_vec();
-        inputs.truncate(states);
-        self.buffers.splice(0..0, inputs);
+        self.samplers.insert(asked, sampler);
         x
+    }
+
+    /// Runs a program whose inputs are the state and then `more`, which are given back. The state lends its memory and gets
+    /// it back: nothing is copied.
+    pub(super) fn lend_state(&mut self, more: Vec<Buffer>, run: impl FnOnce(&mut [Buffer])) -> Vec<Buffer> {
+        let states = self.entries.len();
+        let mut inputs: Vec<Buffer> = self.buffers.drain(..states).collect();
+        inputs.extend(more);
+        run(&mut inputs);
+        let more = inputs.split_off(states);
+        self.buffers.splice(0..0, inputs);
+        more
     }
 }
 

@@ -40,6 +40,13 @@ impl Layer for Activation {
             Activation::Sigmoid => x.sigmoid(),
         }
     }
+
+    fn rectifies(&self) -> bool {
+        matches!(
+            self,
+            Activation::Relu | Activation::LeakyRelu(_) | Activation::Elu | Activation::Silu
+        )
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod dense;
 mod embedding;
 mod init;
 mod norm;
+mod observe;
 mod residual;
 mod scope;
 mod sequential;
@@ -38,6 +39,7 @@ pub use norm::{
     Affine, AnyNorm, BatchNorm, BatchNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, Norm,
     NormAxes, PixelNorm, batch_norm, evaluating, instance_norm, is_evaluating, layer_norm,
 };
+pub use observe::observing;
 pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
@@ -49,6 +51,11 @@ use gany_engine::Tensor;
 pub trait Layer: Send + Sync {
     /// The layer's value at `x`; shapes are the layer's own and a misfit panics where the operation is written.
     fn forward(&self, x: &Tensor) -> Tensor;
+
+    /// Whether it is a rectifier, whose units can fall silent.
+    fn rectifies(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&Tensor) -> Tensor + Send + Sync> Layer for F {

@@ -1,4 +1,5 @@
 //! Layers one after another.
+use crate::nn::observe::note;
 use crate::nn::{Declare, Layer, Scope};
 use gany_engine::Tensor;
 use std::sync::Arc;
@@ -50,7 +51,14 @@ impl Sequential {
 
 impl Layer for Sequential {
     fn forward(&self, x: &Tensor) -> Tensor {
-        self.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x))
+        let run = |x: Tensor, (i, layer): (usize, &Arc<dyn Layer>)| {
+            let y = layer.forward(&x);
+            if layer.rectifies() {
+                note(|| self.scope.at(i).path().to_owned(), &y);
+            }
+            y
+        };
+        self.layers.iter().enumerate().fold(x.clone(), run)
     }
 }
 

@@ -87,6 +87,35 @@ pub enum Event {
         /// What, in a sentence.
         message: String,
     },
+    /// The doctor found something wrong; said once a run.
+    Alarm {
+        /// After which step.
+        step: u64,
+        /// The alarm's name, such as `mode-collapse`. See [`doctor`](crate::doctor).
+        name: String,
+        /// What it means, in a sentence.
+        meaning: String,
+        /// Whose trouble it is.
+        player: String,
+        /// The figures it rests on, in words.
+        #[serde(with = "scalars")]
+        evidence: BTreeMap<String, f64>,
+        /// What to try, in a sentence.
+        cure: String,
+        /// Settings that do it; none where no setting helps.
+        settings: BTreeMap<String, String>,
+    },
+    /// The run went back to an earlier step and goes on from there with a cure.
+    Healed {
+        /// The step it goes on from.
+        step: u64,
+        /// The alarm that was raised.
+        alarm: String,
+        /// After which step it was raised.
+        raised_at: u64,
+        /// The settings that were changed.
+        settings: BTreeMap<String, String>,
+    },
     /// Training was ended before its time; it can be resumed.
     Stopped {
         /// After which step.
@@ -112,6 +141,8 @@ impl Event {
             | Event::Metric { step, .. }
             | Event::Checkpoint { step, .. }
             | Event::Warning { step, .. }
+            | Event::Alarm { step, .. }
+            | Event::Healed { step, .. }
             | Event::Stopped { step, .. }
             | Event::Finished { step } => step,
         }
@@ -132,7 +163,12 @@ pub fn without_wall_clock(events: &[Event]) -> Vec<Event> {
             *seconds = 0.0;
             true
         }
-        Event::Sample { .. } | Event::Metric { .. } | Event::Warning { .. } | Event::Finished { .. } => true,
+        Event::Sample { .. }
+        | Event::Metric { .. }
+        | Event::Warning { .. }
+        | Event::Alarm { .. }
+        | Event::Healed { .. }
+        | Event::Finished { .. } => true,
     });
     events
 }
@@ -455,6 +491,27 @@ mod tests {
                     reason: "Ctrl-C".into(),
                 },
                 r#"{"event":"stopped","step":2,"reason":"Ctrl-C"}"#,
+            ),
+            (
+                Event::Alarm {
+                    step: 50,
+                    name: "dead-units".into(),
+                    meaning: "m".into(),
+                    player: "generator".into(),
+                    evidence: [("share".to_owned(), 0.75)].into(),
+                    cure: "c".into(),
+                    settings: [("batch".to_owned(), "32".to_owned())].into(),
+                },
+                r#"{"event":"alarm","step":50,"name":"dead-units","meaning":"m","player":"generator","evidence":{"share":0.75},"cure":"c","settings":{"batch":"32"}}"#,
+            ),
+            (
+                Event::Healed {
+                    step: 0,
+                    alarm: "dead-units".into(),
+                    raised_at: 50,
+                    settings: [("batch".to_owned(), "32".to_owned())].into(),
+                },
+                r#"{"event":"healed","step":0,"alarm":"dead-units","raised_at":50,"settings":{"batch":"32"}}"#,
             ),
             (Event::Finished { step: 9 }, r#"{"event":"finished","step":9}"#),
         ];

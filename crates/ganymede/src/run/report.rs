@@ -193,6 +193,54 @@ const GROUPS: &[Group] = &[
         trouble: "it falls or swings: modes are lost.",
     },
     Group {
+        prefix: "samples",
+        title: "Samples beside the data",
+        unit: "in units of the distance between two examples",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: Some(1.0),
+        about: "The doctor's looks: how far apart samples are (spread), how far from the data (distance), how near to single examples (nearest), what share of known modes they have.",
+        healthy: "spread rises to about 1 while the distance falls towards 0.",
+        trouble: "a spread that stays low is collapse; a nearest that sinks well below 1 means copies.",
+    },
+    Group {
+        prefix: "judged",
+        title: "What the judge says",
+        unit: "mean logit or score",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "The doctor's looks: of training examples (real), of samples (fake), and of real examples that training never sees (held out).",
+        healthy: "real and held out stay together, some way above fake.",
+        trouble: "held out sinks to fake: the training examples are known by heart. A gap that grows and grows: the generator cannot catch up.",
+    },
+    Group {
+        prefix: "gradient",
+        title: "Lengths of the gradients",
+        unit: "of each player's loss by its weights",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "The doctor's looks: how much each player still has to learn from.",
+        healthy: "both find a size and keep it within a factor of ten or so.",
+        trouble: "one sinks towards nothing, or grows by powers of ten.",
+    },
+    Group {
+        prefix: "update",
+        title: "Lengths of the updates",
+        unit: "over the length of the weights",
+        range: None,
+        percent: false,
+        noisy: false,
+        reference: None,
+        about: "The doctor's looks: how much of its weights a player changes in one move.",
+        healthy: "between one in a thousand and one in a hundred.",
+        trouble: "above 0.015 the learning rate is too high for anything learned to last.",
+    },
+    Group {
         prefix: "learning_rate",
         title: "Learning rates",
         unit: "size of the updates",
@@ -329,6 +377,26 @@ impl Story {
                     }
                 }
                 Event::Warning { step, message } => story.warnings.push((Some(*step), message.clone())),
+                Event::Alarm {
+                    step,
+                    name,
+                    meaning,
+                    cure,
+                    ..
+                } => story
+                    .warnings
+                    .push((Some(*step), format!("{name}: {meaning}. To try: {cure}."))),
+                Event::Healed {
+                    step,
+                    alarm,
+                    raised_at,
+                    settings,
+                } => {
+                    let changed: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                    let changed = changed.join(", ");
+                    let message = format!("healed of {alarm}, raised at step {raised_at}: goes on with {changed}");
+                    story.warnings.push((Some(*step), message));
+                }
                 Event::Stopped { .. } | Event::Finished { .. } => story.end = Some(event.clone()),
                 Event::Checkpoint { .. } => {}
             }

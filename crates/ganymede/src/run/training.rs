@@ -7,8 +7,10 @@ use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_ut
 use super::grid::{Pictures, Stamp, grid_png, scatter_png};
 use super::report::{write_last_report, write_report};
 use super::sampling::{classes_in_turn, points};
+use super::watching::{Watching, event_of, system_settings};
 use crate::data::prefetch::Prefetcher;
 use crate::data::{self, DataError, Dataset, Shape, Want};
+use crate::doctor::{self, Diagnosis};
 use crate::games::{NonFinite, Play, latent_vectors};
 use crate::models::{self, Built, ConfigError, Entry, Given};
 use gany_engine::Precision;
@@ -155,7 +157,13 @@ pub struct Training {
     /// The step of the sample grid that was said last.
     last_sample: Option<u64>,
     notes: Vec<String>,
+    watching: Option<Watching>,
+    is_watched: bool,
+    is_healed: bool,
 }
+
+/// How often a run is healed at most: what three cures do not help needs a person.
+const MOST_HEALS: usize = 3;
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +201,9 @@ impl Training {
             last_checkpoint: None,
             best,
             last_sample: None,
+            watching: None,
+            is_watched: true,
+            is_healed: false,
         })
     }
 
@@ -241,10 +252,7 @@ impl Training {
         if let (Some(best), Some((_, path))) = (&best, &last_checkpoint) {
             best.restore(&folder, step, path)?;
         }
-        let last_sample = said.iter().rev().find_map(|event| match event {
-            Event::Sample { step, .. } => Some(*step),
-            _ => None,
-        });
+        let last_sample = last_sample(&said);
         events.append(&Event::Resumed { step, at: now_utc() })?;
         let notes: Vec<String> = added.into_iter().collect();
         for message in notes.iter().cloned() {
@@ -267,6 +275,9 @@ impl Training {
             best,
             last_sample,
             notes,
+            watching: None,
+            is_watched: true,
+            is_healed: false,
         })
     }
 
@@ -278,6 +289,22 @@ impl Training {
         let settings = RunFolder::open(path)?.read_settings()?;
         let length = length.or_else(|| Length::of(&settings)).unwrap_or(Length::Steps(0));
         Ok(Order::of(&settings, path, length, command)?)
+    }
+
+    /// Whether the doctor looks at the run and raises alarms, as it does unless told otherwise. Not a bit of the training
+    /// depends on it.
+    #[must_use]
+    pub fn watched(mut self, is_watched: bool) -> Training {
+        self.is_watched = is_watched;
+        self
+    }
+
+    /// Whether an alarm sends the run back to the last checkpoint before the trouble, or to its beginning, to go on with
+    /// the settings of the cure; three times at most. It does not unless told so.
+    #[must_use]
+    pub fn healed(mut self, is_healed: bool) -> Training {
+        self.is_healed = is_healed;
+        self
     }
 
     /// The run's folder.
@@ -345,6 +372,7 @@ impl Training {
         if self.step == 0 && self.last_sample.is_none() {
             self.write_sample(watch)?;
         }
+        self.begin_to_watch()?;
         let stopped = loop {
             let is_done = match self.order.length {
                 Length::Steps(steps) => self.step >= steps,
@@ -361,12 +389,20 @@ impl Training {
             self.fill(prefetcher.next(n)?);
             self.play.step(n);
             self.seconds += start.elapsed().as_secs_f64();
-            let scalars = self.play.reports(n);
+            let mut scalars = self.play.reports(n);
             if scalars.values().any(|value| !value.is_finite()) {
-                return Err(self.explain(n, &mut prefetcher)?);
+                let (error, diagnosis) = self.explain(n, &mut prefetcher)?;
+                if self.heal(&diagnosis, watch)? {
+                    continue;
+                }
+                return Err(self.end_with(error, &diagnosis, watch)?);
             }
             self.step += 1;
             let step = self.step;
+            let alarms = match &mut self.watching {
+                Some(doctor) if doctor::is_looked_at(step) => doctor.look(&mut self.play, step, &mut scalars),
+                _ => vec![],
+            };
             if is_logged(step) || last_look.elapsed() > Duration::from_millis(100) {
                 let event = Event::Step {
                     step,
@@ -379,6 +415,14 @@ impl Training {
                 }
                 watch(&event);
                 last_look = Instant::now();
+            }
+            for diagnosis in &alarms {
+                self.say(event_of(diagnosis), watch)?;
+            }
+            if let Some(diagnosis) = alarms.first()
+                && self.heal(diagnosis, watch)?
+            {
+                continue;
             }
             if is_sampled(step, self.order.sample_every) {
                 self.write_sample(watch)?;
@@ -414,6 +458,39 @@ impl Training {
         self.say(event, watch)?;
         self.events.sync()?;
         Ok(ending)
+    }
+
+    /// Seconds of training so far.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    pub(super) fn sample_every(&self) -> Option<u64> {
+        self.order.sample_every
+    }
+
+    /// How many checkpoints so many steps save, the last one included.
+    pub(super) fn checkpoints(&self, steps: u64, step_seconds: f64) -> usize {
+        let before = match self.order.checkpoint_every {
+            Some(period) => steps / period.max(1),
+            None => (steps as f64 * step_seconds / 60.0) as u64,
+        };
+        before.saturating_add(1) as usize
+    }
+
+    /// Puts the examples of step `n` where it reads them.
+    pub(super) fn fill_for(&mut self, n: u64) -> Result<(), TrainError> {
+        let mut batch = data::Batch::of(&*self.data, self.batch * self.play.batches());
+        batch.fill(&*self.data, self.order.seed, n * batch.count() as u64)?;
+        self.fill(&batch);
+        Ok(())
+    }
+
+    /// Has the doctor look and forget: how many figures there would be.
+    pub(super) fn look_for_nothing(&mut self) -> usize {
+        self.watching
+            .as_mut()
+            .map_or(0, |doctor| doctor.figures(&mut self.play, self.step))
     }
 
     fn say(&mut self, event: Event, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
@@ -497,14 +574,9 @@ impl Training {
         Ok(())
     }
 
-    fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        let stamp = Stamp {
-            system: self.entry.card.id.to_owned(),
-            seed: self.order.seed,
-            step: self.step,
-        };
-        let path = self.folder.sample_file(self.step);
-        let (classes, columns) = (self.play.system().classes(), self.sample_columns());
+    /// What a sample grid is drawn of: a fixed number of samples, always of the same latent vectors.
+    pub(super) fn grid_values(&mut self) -> Vec<f32> {
+        let classes = self.play.system().classes();
         let count = match (self.data.shape(), classes) {
             (Shape::Point { .. }, _) => 1024,
             (Shape::Picture { .. }, Some(classes)) => classes * 8,
@@ -512,32 +584,44 @@ impl Training {
         };
         let z = latent_vectors(self.order.seed, 0, count, self.play.system().z_dim());
         let y = classes.map(|classes| classes_in_turn(count, classes));
-        let values = self.play.sample(&z, y.as_deref());
+        self.play.sample(&z, y.as_deref())
+    }
+
+    /// Draws samples, or examples, as a run's grids are drawn.
+    pub(super) fn draw_grid(&self, values: &[f32], path: &Path) -> Result<(), TrainError> {
+        let stamp = Stamp {
+            system: self.entry.card.id.to_owned(),
+            seed: self.order.seed,
+            step: self.step,
+        };
+        let count = values.len() / self.data.shape().floats();
         match self.data.shape() {
             Shape::Picture {
                 height,
                 width,
                 channels,
             } => {
-                grid_png(
-                    &Pictures {
-                        values: &values,
-                        count,
-                        height,
-                        width,
-                        channels,
-                    },
-                    columns,
-                    &stamp,
-                    &path,
-                )?;
+                let pictures = Pictures {
+                    values,
+                    count,
+                    height,
+                    width,
+                    channels,
+                };
+                grid_png(&pictures, self.sample_columns(), &stamp, path)?;
             }
             Shape::Point { dimension } => {
                 let mut real = vec![0.0; count * dimension];
                 self.data.batch(self.order.seed, 0, count, &mut real, &mut [])?;
-                scatter_png(&points(&real, dimension), &points(&values, dimension), &stamp, &path)?;
+                scatter_png(&points(&real, dimension), &points(values, dimension), &stamp, path)?;
             }
         }
+        Ok(())
+    }
+
+    fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
+        let values = self.grid_values();
+        self.draw_grid(&values, &self.folder.sample_file(self.step))?;
         self.last_sample = Some(self.step);
         self.say(
             Event::Sample {
@@ -550,7 +634,7 @@ impl Training {
 
     /// Finds out where the first bad number came from. A step is a pure function, so the run is simply done again from
     /// the last good state, looking at every result.
-    fn explain(&mut self, bad_step: u64, prefetcher: &mut Prefetcher) -> Result<TrainError, TrainError> {
+    fn explain(&mut self, bad_step: u64, prefetcher: &mut Prefetcher) -> Result<(TrainError, Diagnosis), TrainError> {
         let checkpoint = self.last_checkpoint.clone();
         let first = match &checkpoint {
             Some((step, path)) => {
@@ -580,19 +664,101 @@ impl Training {
             )
         };
         let (step, NonFinite { player, operation }) = found.unwrap_or_else(unknown);
+        let settings = system_settings(&self.folder.read_settings()?);
+        let diagnosis = doctor::not_a_number(&settings, step + 1, &player, &operation);
         let error = TrainError::NonFinite {
             step: step + 1,
             player,
             operation,
             checkpoint: checkpoint.map(|(_, path)| path),
         };
-        self.events.append(&Event::Stopped {
-            step: bad_step,
-            reason: error.to_string(),
-        })?;
+        Ok((error, diagnosis))
+    }
+
+    /// Ends the run with an error that training itself made.
+    fn end_with(
+        &mut self,
+        error: TrainError,
+        diagnosis: &Diagnosis,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<TrainError, TrainError> {
+        self.say(event_of(diagnosis), watch)?;
+        let reason = error.to_string();
+        let step = self.step;
+        self.events.append(&Event::Stopped { step, reason })?;
         write_report(&self.folder)?;
         Ok(error)
     }
+
+    /// Calls the doctor, who reads what was measured so far.
+    pub(super) fn begin_to_watch(&mut self) -> Result<(), TrainError> {
+        if self.is_watched && self.watching.is_none() {
+            let settings = system_settings(&self.folder.read_settings()?);
+            let events = read_events(&self.folder.events_file())?.events;
+            self.watching = Watching::begin(&self.order, settings, &*self.data, &self.play, &events)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to before the trouble and on with the cure, where that is wanted, and there are settings that do it; says
+    /// whether it did.
+    fn heal(&mut self, diagnosis: &Diagnosis, watch: &mut dyn FnMut(&Event)) -> Result<bool, TrainError> {
+        let cure = &diagnosis.finding.cure.settings;
+        let events = read_events(&self.folder.events_file())?.events;
+        let heals = events
+            .iter()
+            .filter(|event| matches!(event, Event::Healed { .. }))
+            .count();
+        if !self.is_healed || cure.is_empty() || heals >= MOST_HEALS {
+            return Ok(false);
+        }
+        let is_finite = diagnosis.alarm != doctor::NOT_A_NUMBER;
+        let before = self
+            .watching
+            .as_ref()
+            .filter(|_| is_finite)
+            .map(Watching::before_the_trouble);
+        let saved = checkpoint::list(&self.folder)?
+            .into_iter()
+            .rfind(|(step, _)| before.is_none_or(|before| *step <= before));
+        self.order.changes.extend(cure.iter().cloned());
+        let (mut settings, _, play, _) = set_up(self.entry, &self.order)?;
+        settings.extend([self.order.length.setting()]);
+        (self.play, self.step, self.seconds) = (play, 0, 0.0);
+        if let Some((step, path)) = &saved {
+            let checkpoint = checkpoint::load(path)?;
+            restore(&mut self.play, &checkpoint, path)?;
+            self.seconds = checkpoint.meta.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+            self.step = *step;
+        }
+        self.last_checkpoint = saved;
+        self.events = EventWriter::resume(&self.folder, self.step)?;
+        let said = read_events(&self.folder.events_file())?.events;
+        self.last_sample = last_sample(&said);
+        self.best = Best::of(&self.order, &self.data, &said)?;
+        if let (Some(best), Some((step, path))) = (&self.best, &self.last_checkpoint) {
+            best.restore(&self.folder, *step, path)?;
+        }
+        self.folder.write_settings(&settings)?;
+        let event = Event::Healed {
+            step: self.step,
+            alarm: diagnosis.alarm.to_owned(),
+            raised_at: diagnosis.step,
+            settings: cure.iter().cloned().collect(),
+        };
+        self.say(event, watch)?;
+        self.watching = None;
+        self.begin_to_watch()?;
+        Ok(true)
+    }
+}
+
+/// The step of the sample grid that was said last.
+fn last_sample(said: &[Event]) -> Option<u64> {
+    said.iter().rev().find_map(|event| match event {
+        Event::Sample { step, .. } => Some(*step),
+        _ => None,
+    })
 }
 
 /// Writes where a run comes from, unless that was done before it was killed, and begins its events.
@@ -634,7 +800,10 @@ fn first_words(
 }
 
 /// Everything that follows from an order: resolved settings, data, the system in its initial state, the batch.
-fn set_up(entry: &'static Entry, order: &Order) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
+pub(super) fn set_up(
+    entry: &'static Entry,
+    order: &Order,
+) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
     let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
     let data = data::open(&order.data, &order.want)?;
     let given = Given {
@@ -762,7 +931,7 @@ pub(super) fn restore(play: &mut Play, saved: &Checkpoint, path: &Path) -> Resul
 }
 
 /// Which steps are recorded: all at first, then ever fewer, as a function of the step alone.
-fn is_logged(step: u64) -> bool {
+pub(super) fn is_logged(step: u64) -> bool {
     let period = match step {
         0..=200 => 1,
         201..=20_000 => 10,
@@ -773,7 +942,7 @@ fn is_logged(step: u64) -> bool {
 
 /// After which steps a sample grid is written: a fixed period, or about sixty times whatever the length, as a function of
 /// the step alone.
-fn is_sampled(step: u64, every: Option<u64>) -> bool {
+pub(super) fn is_sampled(step: u64, every: Option<u64>) -> bool {
     if let Some(period) = every {
         return step.is_multiple_of(period.max(1));
     }

@@ -193,6 +193,10 @@ impl System for Dcgan {
         }
     }
 
+    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.discriminator.forward(x))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }

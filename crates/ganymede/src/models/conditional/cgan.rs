@@ -102,6 +102,10 @@ impl System for Cgan {
         }
     }
 
+    fn judge(&self, x: &Tensor, y: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.logits(x, y?))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }

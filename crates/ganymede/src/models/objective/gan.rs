@@ -12,7 +12,7 @@
 use crate::games::{Game, Player, Step, System};
 use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section};
-use crate::nn::{Layer, Scope, Sequential};
+use crate::nn::{Layer, Parameter, Scope, Sequential};
 use crate::objectives::Objective;
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
@@ -30,6 +30,8 @@ pub struct Config {
     pub width: usize,
     /// Which networks play.
     pub networks: Networks,
+    /// What all first weights are multiplied by; other than 1 to see what a bad initialisation does.
+    pub initial_gain: f64,
     /// What is minimised; `minimax` and `non-saturating` are the paper's.
     pub objective: Objective,
     /// The generator's optimiser.
@@ -46,6 +48,7 @@ impl Default for Config {
             z_dim: 100,
             width: 512,
             networks: Networks::Dense,
+            initial_gain: 1.0,
             objective: Objective::NonSaturating,
             generator: adam,
             discriminator: adam,
@@ -95,6 +98,10 @@ impl System for Gan {
         }
     }
 
+    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.discriminator.forward(x))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }
@@ -122,7 +129,7 @@ impl Describe for Gan {
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
-        Gan {
+        let gan = Gan {
             generator: config
                 .networks
                 .generator(&scope.at("generator"), given, config.z_dim, config.width),
@@ -130,6 +137,11 @@ impl Describe for Gan {
                 .networks
                 .discriminator(&scope.at("discriminator"), given, config.width),
             config,
+        };
+        if gan.config.initial_gain != 1.0 {
+            let weights = scope.parameters().into_iter().filter(Parameter::is_trainable);
+            weights.for_each(|weight| weight.set(weight.get() * gan.config.initial_gain));
         }
+        gan
     }
 }

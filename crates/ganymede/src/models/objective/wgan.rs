@@ -105,6 +105,10 @@ impl System for Wgan {
         }
     }
 
+    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.critic.forward(x))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }

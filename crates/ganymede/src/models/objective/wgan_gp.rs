@@ -113,6 +113,10 @@ impl System for WganGp {
         }
     }
 
+    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
+        Some(self.critic.forward(x))
+    }
+
     fn z_dim(&self) -> usize {
         self.config.z_dim
     }
