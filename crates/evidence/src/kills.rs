@@ -152,9 +152,21 @@ enum Aim {
     After(Duration),
     /// So long after the first event of this kind, of at least this step.
     Event(fn(&Event) -> bool, u64, Duration),
-    /// Before the system call of this number among those that write.
-    Call(u64),
+    /// Before the call of this number of this system call.
+    Call(&'static str, u64),
 }
+
+/// The system calls with which a run is written.
+const CALLS: [&str; 8] = [
+    "write",
+    "openat",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "unlink",
+    "ftruncate",
+    "mkdir",
+];
 
 /// What was done to a training and what came of it.
 #[derive(Clone, Debug, Default)]
@@ -289,14 +301,7 @@ impl Whole {
     /// Where a process cannot be started; where there is no `strace`, or it may not trace.
     pub fn kill_at_every_call(&self) -> Result<Toll> {
         let mut toll = Toll::default();
-        for call in 1.. {
-            let run = self.fresh("killed")?;
-            let is_struck = self.strike(&run, Aim::Call(call), &mut toll)?;
-            self.go_on_and_compare(&run, &mut toll)?;
-            if !is_struck {
-                break;
-            }
-        }
+        self.before_every_call(None, &mut toll)?;
         let halfway = self.fresh("halfway")?;
         let in_the_middle = Aim::Event(
             |event| matches!(event, Event::Step { .. }),
@@ -306,17 +311,26 @@ impl Whole {
         if !self.strike(&halfway, in_the_middle, &mut toll)? {
             return Err("the training was over before it could be killed".into());
         }
-        for call in 1.. {
-            let run = self.fresh("killed")?;
-            copy(&halfway, &run)?;
-            let is_struck = self.strike(&run, Aim::Call(call), &mut toll)?;
-            toll.in_a_row += usize::from(is_struck);
-            self.go_on_and_compare(&run, &mut toll)?;
-            if !is_struck {
-                break;
+        self.before_every_call(Some(&halfway), &mut toll)?;
+        Ok(toll)
+    }
+
+    fn before_every_call(&self, from: Option<&Path>, toll: &mut Toll) -> Result<()> {
+        for name in CALLS {
+            for number in 1.. {
+                let run = self.fresh("killed")?;
+                if let Some(from) = from {
+                    copy(from, &run)?;
+                }
+                let is_struck = self.strike(&run, Aim::Call(name, number), toll)?;
+                toll.in_a_row += usize::from(is_struck && from.is_some());
+                self.go_on_and_compare(&run, toll)?;
+                if !is_struck {
+                    break;
+                }
             }
         }
-        Ok(toll)
+        Ok(())
     }
 
     /// Half of the kills come anywhere in the run, the others where something is written.
@@ -349,9 +363,9 @@ impl Whole {
                 {}
                 pass(&heard, Instant::now() + delay);
             }
-            Aim::Call(_) => while heard.recv().is_ok() {},
+            Aim::Call(..) => while heard.recv().is_ok() {},
         }
-        if !matches!(aim, Aim::Call(_)) {
+        if !matches!(aim, Aim::Call(..)) {
             child.kill()?;
         }
         let status = child.wait()?;
@@ -461,11 +475,10 @@ impl Whole {
     /// Goes on with the run of this name, or begins it where it is none yet.
     fn command(&self, aim: Option<Aim>, name: &str) -> Command {
         let mut command = match aim {
-            Some(Aim::Call(number)) => {
-                let calls = "write,openat,fsync,fdatasync,rename,unlink,ftruncate,mkdir,flock";
+            Some(Aim::Call(name, number)) => {
                 let (trace, inject) = (
-                    format!("trace={calls}"),
-                    format!("inject={calls}:signal=SIGKILL:when={number}"),
+                    format!("trace={name}"),
+                    format!("inject={name}:signal=SIGKILL:when={number}"),
                 );
                 let mut strace = Command::new("strace");
                 strace

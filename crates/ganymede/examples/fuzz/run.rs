@@ -60,7 +60,7 @@ fn read_events(file: &[u8]) -> bool {
 }
 
 const SETTINGS: &str = r#"{"checkpoint_every":null,"data":"ring","data.classes":null,"data.digest":"sha256:0","data.shape":[2],
-"data.want":{"size":null,"channels":null,"fit":"CenterCrop"},"length.steps":40,"precision":"f32","sample_every":20,"seed":7,
+"data.want":{"size":null,"channels":null,"fit":"center-crop"},"length.steps":40,"precision":"f32","sample_every":20,"seed":7,
 "settings.batch":64,"settings.generator.learning_rate":0.0002,"settings.generator.betas":[0.5,0.999],"system":"dcgan"}"#;
 
 fn read_settings(file: &[u8]) -> bool {
