@@ -70,8 +70,5 @@ fn a_dry_run_says_what_it_would_take_and_leaves_nothing() {
 #[test]
 fn a_doctor_needs_a_run() {
     let place = Place::new();
-    place.refuses(
-        "doctor nowhere",
-        &place.gany("sample nowhere").err.trim_end().to_owned(),
-    );
+    place.refuses("doctor nowhere", place.gany("sample nowhere").err.trim_end());
 }
