@@ -42,7 +42,9 @@ unsafe impl Sync for Memory {}
 impl Memory {
     fn zeros(bytes: usize) -> Self {
         let align = if bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
-        let layout = bytes.checked_add(align).and_then(|bytes| Layout::array::<u64>(bytes.div_ceil(8)).ok());
+        let layout = bytes
+            .checked_add(align)
+            .and_then(|bytes| Layout::array::<u64>(bytes.div_ceil(8)).ok());
         let layout = layout.unwrap_or_else(|| panic_any(OutOfMemory { bytes }));
         // SAFETY: the layout is not empty.
         let allocated = unsafe { alloc_zeroed(layout) };

@@ -238,7 +238,10 @@ fn a_machine_with_too_little_memory() {
         "train dcgan --data fashion-mnist-10k --size 64 --batch 2048 --steps 2 --json --out run",
     );
     let (error, hint) = ran.err.trim_end().split_once("\n\n").unwrap();
-    assert!(error.starts_with("error: not enough memory: ") && error.contains(" GiB are needed in one piece"), "{error}");
+    assert!(
+        error.starts_with("error: not enough memory: ") && error.contains(" GiB are needed in one piece"),
+        "{error}"
+    );
     assert_eq!(
         hint,
         "hint: take fewer examples at a time (`--batch`), smaller pictures (`--size`) or a narrower network (`--set width=..`)"
