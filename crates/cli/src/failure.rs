@@ -1,6 +1,7 @@
 //! What the user is told when something cannot be done: one look for every error.
 use anstyle::{AnsiColor, Style};
 use ganymede::data::DataError;
+use ganymede::engine::OutOfMemory;
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::metrics::classifier::ClassifierError;
 use ganymede::models::ConfigError;
@@ -122,9 +123,18 @@ pub(crate) fn check_environment() -> Result<(), Failure> {
     ))
 }
 
-/// Makes a panic say that it is a bug of ours and what to do about it.
+/// Makes a panic say that it is a bug of ours and what to do about it, or that the machine has too little memory.
 pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
+        if let Some(OutOfMemory { bytes }) = info.payload().downcast_ref() {
+            let wanted = *bytes as f64 / (1_u64 << 30) as f64;
+            Failure::new(
+                format!("not enough memory: {wanted:.1} GiB are needed in one piece, and the system does not have them"),
+                "take fewer examples at a time (`--batch`), smaller pictures (`--size`) or a narrower network (`--set width=..`)",
+            )
+            .show();
+            return;
+        }
         let what = info.payload_as_str().unwrap_or("no message");
         let place = info
             .location()

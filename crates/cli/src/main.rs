@@ -21,6 +21,7 @@ mod welcome;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use ganymede::engine::OutOfMemory;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
     match done {
         Ok(Ok(code)) => code,
         Ok(Err(failure)) => failure.show(),
+        Err(panic) if panic.is::<OutOfMemory>() => ExitCode::from(Failure::EXIT_CODE),
         Err(_) => ExitCode::from(1),
     }
 }

@@ -1,12 +1,21 @@
 //! Memory for elements: aligned for the widest vectors, of one dtype.
 use crate::tensor::DType;
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::panic::panic_any;
 
 /// Elements of one dtype in aligned memory.
 pub struct Buffer {
     memory: Memory,
     dtype: DType,
     numel: usize,
+}
+
+/// What a panic carries where the system has less memory than a plan or tensor needs: nothing is broken, and a smaller one
+/// may fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// What was asked for in one piece.
+    pub bytes: usize,
 }
 
 /// Bytes of a cache line: every array starts on one, so that no vector load of it crosses two.
@@ -33,11 +42,14 @@ unsafe impl Sync for Memory {}
 impl Memory {
     fn zeros(bytes: usize) -> Self {
         let align = if bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
-        let layout = Layout::array::<u64>((bytes + align).div_ceil(8)).expect("memory that a machine can have");
+        let layout = bytes
+            .checked_add(align)
+            .and_then(|bytes| Layout::array::<u64>(bytes.div_ceil(8)).ok());
+        let layout = layout.unwrap_or_else(|| panic_any(OutOfMemory { bytes }));
         // SAFETY: the layout is not empty.
         let allocated = unsafe { alloc_zeroed(layout) };
         if allocated.is_null() {
-            handle_alloc_error(layout);
+            panic_any(OutOfMemory { bytes });
         }
         // SAFETY: there are `align` bytes more than needed.
         let start = unsafe { allocated.add(allocated.align_offset(align)) };

@@ -12,7 +12,7 @@ pub mod reference;
 mod tensor;
 mod view;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, OutOfMemory};
 pub use grad::grad;
 pub use kernels::arithmetic::Precision;
 pub use ops::{ConvOptions, Key, PadMode, concat, select};

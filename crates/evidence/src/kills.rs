@@ -94,11 +94,10 @@ impl Phase {
         let said_of = |kind: &dyn Fn(&Event) -> bool| said.iter().filter(|event| kind(event)).map(Event::step).max();
         let checkpoints: Vec<u64> = checkpoint::list(&folder)?.into_iter().map(|(step, _)| step).collect();
         let pictures = steps_of_files(&folder.samples_folder())?;
+        let is_half_saved = partial.iter().any(|name| name.ends_with(".safetensors.partial"));
         let is_final = checkpoints.last() == Some(&last_step);
         Ok(
-            if half_written(".step") && partial.iter().any(|name| name.contains(".safetensors")) {
-                Phase::Save
-            } else if checkpoints.last().copied() > said_of(&saved) || checkpoints.len() > KEEP_LAST {
+            if is_half_saved || checkpoints.last().copied() > said_of(&saved) || checkpoints.len() > KEEP_LAST {
                 Phase::Save
             } else if is_final {
                 Phase::Report

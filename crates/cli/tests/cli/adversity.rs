@@ -228,3 +228,23 @@ fn two_processes_on_one_run() {
     place.does("train --resume run --steps 20");
     assert!(matches!(said(&place, "run").pop(), Some(Event::Finished { .. })));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_with_too_little_memory() {
+    let place = Place::new();
+    let ran = place.script(
+        "ulimit -v 1500000; exec \"$0\" \"$@\"",
+        "train dcgan --data fashion-mnist-10k --size 64 --batch 2048 --steps 2 --json --out run",
+    );
+    let (error, hint) = ran.err.trim_end().split_once("\n\n").unwrap();
+    assert!(
+        error.starts_with("error: not enough memory: ") && error.contains(" GiB are needed in one piece"),
+        "{error}"
+    );
+    assert_eq!(
+        hint,
+        "hint: take fewer examples at a time (`--batch`), smaller pictures (`--size`) or a narrower network (`--set width=..`)"
+    );
+    assert_eq!(ran.code, 2);
+}

@@ -18,6 +18,7 @@ use gany_engine::kernels::isa::Isa;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::btree_map;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -854,9 +855,9 @@ fn add_defaults(
     let resolved = models::resolve(entry.card.id, &entry.defaults(), &own.changes)?;
     let mut added = vec![];
     for (key, value) in settings_of(entry, &own, resolved, data) {
-        if !began_with.contains_key(&key) {
-            added.push(format!("{key} = {value}"));
-            began_with.insert(key, value);
+        if let btree_map::Entry::Vacant(vacant) = began_with.entry(key) {
+            added.push(format!("{} = {value}", vacant.key()));
+            vacant.insert(value);
         }
     }
     Ok((!added.is_empty()).then(|| {
