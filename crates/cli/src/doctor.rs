@@ -112,9 +112,12 @@ fn to_try<'a>(advice: &str, settings: impl Iterator<Item = (&'a str, &'a str)>) 
 /// A figure in three digits.
 fn short(value: f64) -> String {
     if value == 0.0 || (1e-2..1e4).contains(&value.abs()) {
-        let digits = 2_i32
-            .saturating_sub(value.abs().max(1e-2).log10().floor() as i32)
-            .max(0);
+        let magnitude = if value == 0.0 {
+            0
+        } else {
+            value.abs().log10().floor() as i32
+        };
+        let digits = (2 - magnitude).max(0);
         format!("{value:.*}", digits as usize)
     } else {
         format!("{value:.1e}")

@@ -4,6 +4,7 @@ use ganymede::data::{Fit, Want};
 
 /// Size, channels and fit; what is not given stays as it is.
 #[derive(Clone, Default, PartialEq, clap::Args)]
+#[group(id = "pictures")]
 pub(crate) struct Args {
     /// Size of the pictures: a square's side, or WIDTHxHEIGHT [default: as they are]
     #[arg(long, value_parser = size, value_name = "SIDE|WIDTHxHEIGHT")]

@@ -72,13 +72,20 @@ fn it_goes_on_where_it_was() {
     let (_there, run) = run();
     let before = events(&run);
     let training = go_on(&run, 60);
-    assert_eq!(training.notes(), [] as [&str; 0]);
+    // A setting that this version has added.
+    assert_eq!(training.notes(), [note_of(&["settings.initial_gain = 1.0"])]);
     let said = events(&run);
     // All but that it was finished stays said.
     assert_eq!(said[..before.len() - 1], before[..before.len() - 1]);
     assert!(matches!(said[before.len() - 1], Event::Resumed { step: 40, .. }));
     assert_eq!(said.last(), Some(&Event::Finished { step: 60 }));
     assert!(checkpoint::load(&training.folder().checkpoint_file(60)).is_ok());
+}
+
+/// What is said where settings were added.
+fn note_of(added: &[&str]) -> String {
+    let added = added.join(", ");
+    format!("This version has settings that the run began without; it goes on with their defaults: {added}.")
 }
 
 /// Takes a setting away, as if the run's version had not known it yet.
@@ -96,10 +103,11 @@ fn settings_that_a_later_version_adds_are_at_their_defaults_and_said() {
     let default = without_setting(&run, "settings.z_dim");
     without_setting(&run, "precision");
     let training = go_on(&run, 60);
-    let note = format!(
-        "This version has settings that the run began without; it goes on with their defaults: precision = \"f32\", \
-         settings.z_dim = {default}."
-    );
+    let note = note_of(&[
+        "precision = \"f32\"",
+        "settings.initial_gain = 1.0",
+        &format!("settings.z_dim = {default}"),
+    ]);
     assert_eq!(training.notes(), std::slice::from_ref(&note));
     let warning = Event::Warning {
         step: 40,

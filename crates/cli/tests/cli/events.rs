@@ -41,7 +41,9 @@ fn a_table_holds_every_scalar() {
         let row = rows.next().unwrap();
         assert_eq!((row[0], row[2]), (&*step.to_string(), &*images.to_string()));
         let cells = names[3..].iter().zip(&row[3..]);
+        // A figure of the doctor's is there only where it has looked.
         let read: Vec<(String, f64)> = cells
+            .filter(|(_, cell)| !cell.is_empty())
             .map(|(name, cell)| ((*name).to_owned(), cell.parse().unwrap()))
             .collect();
         assert_eq!(read, scalars.into_iter().collect::<Vec<_>>());

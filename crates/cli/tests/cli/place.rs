@@ -95,6 +95,15 @@ impl Place {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts `gany` so that it heeds Ctrl-C, also where the test is run in the background of a script and does not.
+    pub(crate) fn start_heeding_ctrl_c(&self, line: &str) -> Child {
+        if cfg!(target_os = "linux") {
+            self.start_in("exec env --default-signal=INT \"$0\" \"$@\"", line)
+        } else {
+            self.start(line)
+        }
+    }
+
     /// Runs `gany` where it must do what it is told.
     pub(crate) fn does(&self, line: &str) -> String {
         let ran = self.gany(line);

@@ -376,8 +376,8 @@ mod tests {
         open(spec, &Want::default()).unwrap_err().to_string()
     }
 
-    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, photos, \
-                         photos-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons";
+    const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, \
+                         landscapes-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons";
 
     #[test]
     fn names() {

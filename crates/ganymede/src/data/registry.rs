@@ -409,7 +409,7 @@ pub const ENTRIES: &[Entry] = &[
     },
     debian(
         [
-            "photos",
+            "landscapes",
             "13 large photographs",
             "CC-BY-SA 3.0 and others, see `copyright`",
             "up to 5312x2988, colour",
@@ -428,8 +428,8 @@ pub const ENTRIES: &[Entry] = &[
     ),
     debian(
         [
-            "photos-held-out",
-            "12 large photographs of nature, none of them in `photos`",
+            "landscapes-held-out",
+            "12 large photographs of nature, none of them in `landscapes`",
             "GPL-2+ and CC, see `copyright`",
             "large, colour",
         ],
