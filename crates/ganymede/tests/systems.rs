@@ -1,5 +1,5 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
-use ganymede::data::Shape;
+use ganymede::data::{Field, Shape};
 use ganymede::games::{Play, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
 
@@ -16,9 +16,10 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
     let changes =
         [("batch", "6"), ("width", "8"), ("z_dim", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let settings = models::resolve(entry.card.id, &entry.defaults(), &changes)?;
-    let classes = entry.card.needs_labels.then_some(CLASSES);
-    let Built { system, scope, batch } = entry.build(&settings, &Given { sample, classes }, seed)?;
-    let mut play = Play::new(system, scope, &sample.of_batch(batch), seed);
+    let classes = entry.card.needs.contains(&Field::Y).then_some(CLASSES);
+    let given = Given::of(sample, classes);
+    let Built { system, scope, batch } = entry.build(&settings, &given, seed)?;
+    let mut play = Play::new(system, scope, given.of_batch(batch), seed);
     for part in 0..play.batches() {
         let (x, y) = play.batch_mut(part);
         x.iter_mut()
@@ -127,9 +128,10 @@ fn a_move_changes_only_its_own_player() {
             .map(|p| p.name)
             .collect();
         for player in &players {
-            let classes = entry.card.needs_labels.then_some(CLASSES);
-            let Built { system, scope, batch } = entry.build(&still(player), &Given { sample, classes }, 0).unwrap();
-            let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+            let classes = entry.card.needs.contains(&Field::Y).then_some(CLASSES);
+            let given = Given::of(sample, classes);
+            let Built { system, scope, batch } = entry.build(&still(player), &given, 0).unwrap();
+            let mut play = Play::new(system, scope, given.of_batch(batch), 0);
             let trainable: Vec<String> = play
                 .scope()
                 .parameters()
@@ -209,10 +211,7 @@ fn systems_say_what_they_cannot_be_built_for() {
     let error = cgan
         .build(
             &settings,
-            &Given {
-                sample: PICTURE,
-                classes: None,
-            },
+            &Given::of(PICTURE, None),
             0,
         )
         .err()
@@ -225,10 +224,7 @@ fn systems_say_what_they_cannot_be_built_for() {
     let error = dcgan
         .build(
             &dcgan.defaults(),
-            &Given {
-                sample: POINT,
-                classes: None,
-            },
+            &Given::of(POINT, None),
             0,
         )
         .err()
@@ -242,10 +238,7 @@ fn systems_say_what_they_cannot_be_built_for() {
     let error = dcgan
         .build(
             &dcgan.defaults(),
-            &Given {
-                sample: tiny,
-                classes: None,
-            },
+            &Given::of(tiny, None),
             0,
         )
         .err()
