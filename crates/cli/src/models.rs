@@ -94,7 +94,11 @@ fn table(registry: &[Entry]) -> String {
 
 fn page(entry: &Entry) -> String {
     let card = &entry.card;
-    let mut takes = vec![if card.takes_points { "pictures or points" } else { "pictures" }];
+    let mut takes = vec![if card.takes_points {
+        "pictures or points"
+    } else {
+        "pictures"
+    }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",
         _ => "each with its class",

@@ -1,7 +1,7 @@
 //! What a game promises, shown on a system of a single number: batches, lazy terms, schedules, averages, state between steps.
+use ganymede::data::Field;
 use ganymede::engine::{DType, Key, Tensor};
 use ganymede::games::{BatchShape, Function, Game, Play, Player, Space, Step, System, latent_vectors};
-use ganymede::data::Field;
 use ganymede::nn::{Init, Parameter, Scope, Stage};
 use ganymede::optimisers::{OptimiserConfig, Schedule};
 
@@ -199,7 +199,10 @@ fn a_game_turns_to_its_next_phase() {
     // Progress is 0, 1/4, 1/2.
     let second = [0.0, 0.0, 0.0, -0.25, -0.975];
     for ((got, first), second) in weights.iter().zip(first).zip(second) {
-        assert!((got[0] - first).abs() < 1e-5 && (got[1] - second).abs() < 1e-5, "{weights:?}");
+        assert!(
+            (got[0] - first).abs() < 1e-5 && (got[1] - second).abs() < 1e-5,
+            "{weights:?}"
+        );
     }
 }
 

@@ -95,7 +95,7 @@ fn every_trainable_parameter_learns_and_every_player_keeps_count() {
                 assert_ne!(before, &after, "{}: {name} did not learn", entry.card.id);
             }
         }
-        for turn in play.system().game().moves() {
+        for turn in play.system().game().moves(0) {
             let name = format!("optimiser.{}.t", turn.player.name);
             let position = play.entries().iter().position(|entry| entry.name == name).unwrap();
             assert_eq!(
@@ -208,25 +208,14 @@ fn a_number_that_is_not_finite_is_traced_to_its_player() {
 fn systems_say_what_they_cannot_be_built_for() {
     let cgan = models::find("cgan").unwrap();
     let settings = cgan.defaults();
-    let error = cgan
-        .build(
-            &settings,
-            &Given::of(PICTURE, None),
-            0,
-        )
-        .err()
-        .unwrap();
+    let error = cgan.build(&settings, &Given::of(PICTURE, None), 0).err().unwrap();
     assert_eq!(
         error.to_string(),
         "`cgan` needs labelled data, and these have no labels"
     );
     let dcgan = models::find("dcgan").unwrap();
     let error = dcgan
-        .build(
-            &dcgan.defaults(),
-            &Given::of(POINT, None),
-            0,
-        )
+        .build(&dcgan.defaults(), &Given::of(POINT, None), 0)
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "`dcgan` needs pictures, and these data are points");
@@ -235,13 +224,6 @@ fn systems_say_what_they_cannot_be_built_for() {
         width: 30,
         channels: 1,
     };
-    let error = dcgan
-        .build(
-            &dcgan.defaults(),
-            &Given::of(tiny, None),
-            0,
-        )
-        .err()
-        .unwrap();
+    let error = dcgan.build(&dcgan.defaults(), &Given::of(tiny, None), 0).err().unwrap();
     assert_eq!(error.to_string(), "expected pictures of at least 8x8 pixels, got 30x4");
 }

@@ -140,15 +140,26 @@ mod tests {
     use crate::optimisers::OptimiserConfig;
 
     fn alone(name: &'static str) -> Game {
-        Game::step(Player::new(name, OptimiserConfig::sgd(0.1)), 1)
+        Game::step(Player::new(name, OptimiserConfig::sgd(0.1, 0.0)), 1)
     }
 
     #[test]
     fn phases_follow_one_another() {
-        let game = alone("a").followed_by(10, alone("b").lazily("term", 4).followed_by(5, alone("a").then(alone("c").players()[0].clone(), 3)));
+        let game = alone("a").followed_by(
+            10,
+            alone("b")
+                .lazily("term", 4)
+                .followed_by(5, alone("a").then(alone("c").players()[0].clone(), 3)),
+        );
         assert_eq!([0, 9, 10, 14, 15, 1000].map(|n| game.phase(n)), [0, 0, 1, 1, 2, 2]);
-        assert_eq!([0, 5, 10, 12, 15, 99].map(|n| game.progress(n)), [0.0, 0.5, 0.0, 0.4, 0.0, 0.0]);
-        assert_eq!([0, 9, 10, 11, 15, 16].map(|n| game.turns(n)), [false, false, true, false, true, false]);
+        assert_eq!(
+            [0, 5, 10, 12, 15, 99].map(|n| game.progress(n)),
+            [0.0, 0.5, 0.0, 0.4, 0.0, 0.0]
+        );
+        assert_eq!(
+            [0, 9, 10, 11, 15, 16].map(|n| game.turns(n)),
+            [false, false, true, false, true, false]
+        );
         assert!(game.due(14).eq(["term"]) && game.due(12).next().is_none());
         assert_eq!(game.batches(), 3);
         let names: Vec<_> = game.players().iter().map(|player| player.name).collect();

@@ -536,7 +536,11 @@ impl Play {
     /// # Panics
     /// Where the system has no such function, or `input` another length.
     pub fn apply(&mut self, name: &str, input: &[f32]) -> Vec<f32> {
-        let function = self.system.functions().into_iter().find(|function| function.name == name);
+        let function = self
+            .system
+            .functions()
+            .into_iter()
+            .find(|function| function.name == name);
         let function = function.unwrap_or_else(|| panic!("apply: the system has no function `{name}`"));
         let mut shape = self.shape_in(&function.takes);
         shape[0] = self.count_of(name, input, shape[1..].iter().product());
@@ -571,7 +575,13 @@ impl Play {
     }
 
     /// Runs a function of the system on inputs of these shapes, from averaged weights and settled statistics.
-    fn evaluate(&mut self, name: &'static str, is_labelled: bool, shapes: &[Vec<usize>], mut more: Vec<Buffer>) -> Vec<f32> {
+    fn evaluate(
+        &mut self,
+        name: &'static str,
+        is_labelled: bool,
+        shapes: &[Vec<usize>],
+        mut more: Vec<Buffer>,
+    ) -> Vec<f32> {
         let dtype = self.scope.dtype();
         let asked = Asked {
             function: name,

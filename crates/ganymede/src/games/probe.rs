@@ -177,7 +177,9 @@ impl Look<'_> {
             let shape = [&[self.specimens.count], &shape[1..]].concat();
             Tensor::from_f32(&shape, values)
         };
-        shapes.map(|((field, shape), values)| (*field, of(shape, values))).collect()
+        shapes
+            .map(|((field, shape), values)| (*field, of(shape, values)))
+            .collect()
     }
 
     fn y(&self) -> Tensor {
