@@ -1,6 +1,7 @@
 //! `gany models`: the zoo, and one system of it.
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
+use ganymede::data::Field;
 use ganymede::models::{self, Entry, Section};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn described(entry: &Entry) -> Value {
         "paper": card.paper,
         "idea": card.idea,
         "equations": card.equations,
-        "needs_labels": card.needs_labels,
+        "needs": card.needs,
         "takes_points": card.takes_points,
         "settings": entry.defaults(),
         "evidence": evidence,
@@ -55,9 +56,13 @@ fn described(entry: &Entry) -> Value {
     })
 }
 
+// What was recorded in docs/results, by name: `EVIDENCE: &[(&str, &str)]`.
+include!(concat!(env!("OUT_DIR"), "/evidence.rs"));
+
 /// Whether the system was shown to work (`pass`, `short` or `none`), and the figure that says so.
 fn evidence(entry: &Entry) -> (String, String) {
-    let recorded: Value = serde_json::from_str(entry.evidence).unwrap_or_default();
+    let recorded = EVIDENCE.iter().find(|(id, _)| *id == entry.card.id);
+    let recorded: Value = recorded.map_or(Value::Null, |(_, text)| serde_json::from_str(text).unwrap_or_default());
     let text = |field: &str| recorded[field].as_str().map(str::to_owned);
     (
         text("evidence").unwrap_or_else(|| "none".into()),
@@ -89,12 +94,16 @@ fn table(registry: &[Entry]) -> String {
 
 fn page(entry: &Entry) -> String {
     let card = &entry.card;
-    let takes = match (card.takes_points, card.needs_labels) {
-        (true, false) => "pictures or points",
-        (true, true) => "pictures or points, each with its class",
-        (false, false) => "pictures",
-        (false, true) => "pictures, each with its class",
-    };
+    let mut takes = vec![if card.takes_points {
+        "pictures or points"
+    } else {
+        "pictures"
+    }];
+    takes.extend(card.needs.iter().map(|field| match field {
+        Field::XB => "each with a second one",
+        _ => "each with its class",
+    }));
+    let takes = takes.join(", ");
     let mut text = format!(
         "{STRONG}{}{STRONG:#} ({})\n\n{}\n\n",
         card.title,

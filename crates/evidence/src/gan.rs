@@ -204,13 +204,10 @@ fn vanishing(evidence: &mut Evidence) -> Result<String> {
     const BATCH: usize = 256;
     const LOOKS: [u64; 8] = [0, 10, 20, 50, 100, 200, 500, 1000];
     let data = data::open("mnist:train", &Default::default())?;
-    let given = Given {
-        sample: data.shape(),
-        classes: None,
-    };
+    let given = Given::of(data.shape(), None);
     let system = OnlyDiscriminator::new(&given);
     let scope = system.scope.clone();
-    let mut play = Play::new(Box::new(system), scope, &data.shape().of_batch(BATCH), 0);
+    let mut play = Play::new(Box::new(system), scope, given.of_batch(BATCH), 0);
     let mut batch = Batch::of(&*data, BATCH);
     let mut rows = vec![];
     let (mut first, mut last) = ([0.0; 2], [0.0; 2]);

@@ -77,10 +77,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
 
 /// `E[D(x)] - E[D(G(z))]` of the run's critic, as it is now.
 fn held_out_gap(run: &mut Training, real: &[f32], generated: &[f32]) -> f64 {
-    let given = Given {
-        sample: run.data().shape(),
-        classes: None,
-    };
+    let given = Given::of(run.data().shape(), None);
     let scope = Scope::new(DType::F32, 0);
     let critic = Networks::Auto.discriminator(&scope.at("critic"), &given, WIDTH);
     let play: &Play = run.play();

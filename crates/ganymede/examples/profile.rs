@@ -21,10 +21,9 @@ fn main() {
         channels,
     };
     let start = Instant::now();
-    let Built { system, scope, batch } = entry
-        .build(&settings, &Given { sample, classes: None }, 0)
-        .expect("a system");
-    let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+    let given = Given::of(sample, None);
+    let Built { system, scope, batch } = entry.build(&settings, &given, 0).expect("a system");
+    let mut play = Play::new(system, scope, given.of_batch(batch), 0);
     println!("build {:?}", start.elapsed());
     let start = Instant::now();
     let arena = play.program(0).arena_bytes();

@@ -3,7 +3,7 @@ use ganymede::data::Want;
 use ganymede::doctor::failures::FAILURES;
 use ganymede::doctor::{self, NOT_A_NUMBER};
 use ganymede::engine::{DType, Precision, Tensor};
-use ganymede::games::{Game, Play, Player, Probe, Specimens, Step, System};
+use ganymede::games::{BatchShape, Game, Play, Player, Probe, Specimens, Step, System};
 use ganymede::models;
 use ganymede::nn::{Init, Parameter, Scope};
 use ganymede::optimisers::OptimiserConfig;
@@ -42,12 +42,13 @@ impl System for Line {
 fn figures_of_a_line_are_those_computed_by_hand() {
     let scope = Scope::new(DType::F32, 0);
     let weight = scope.at("generator").parameter("weight", &[1], Init::Zeros);
-    let mut play = Play::new(Box::new(Line { weight }), scope, &[2, 1], 0);
+    let mut play = Play::new(Box::new(Line { weight }), scope, BatchShape::of(&[2, 1]), 0);
     play.state_mut(0).as_f32_mut()[0] = 4.0;
     // The batch is 1 and 3, of mean 2, with 7 behind it.
     let specimens = Specimens {
         training: vec![1.0, 3.0, 7.0],
         y: vec![0.0; 2],
+        extras: vec![],
         count: 2,
         held_out: Some((vec![0.0, 1.0], vec![0.0; 2])),
         has_end: true,

@@ -1,7 +1,8 @@
 //! What a game promises, shown on a system of a single number: batches, lazy terms, schedules, averages, state between steps.
+use ganymede::data::Field;
 use ganymede::engine::{DType, Key, Tensor};
-use ganymede::games::{Game, Play, Player, Step, System, latent_vectors};
-use ganymede::nn::{Init, Parameter, Scope};
+use ganymede::games::{BatchShape, Function, Game, Play, Player, Space, Step, System, latent_vectors};
+use ganymede::nn::{Init, Parameter, Scope, Stage};
 use ganymede::optimisers::{OptimiserConfig, Schedule};
 
 /// One weight w that follows the mean of the data; a lazy term pushes it up, a buffer counts the moves.
@@ -24,7 +25,7 @@ impl Follower {
             times,
             schedule,
         };
-        Play::new(Box::new(system), scope, &[2, 1], 0)
+        Play::new(Box::new(system), scope, BatchShape::of(&[2, 1]), 0)
     }
 }
 
@@ -130,4 +131,100 @@ fn latent_vectors_do_not_depend_on_how_many_are_asked_for() {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     assert_eq!(Key::new(DType::F32, 7, 0).normal(stream, &[9, 5]).to_f32(), all);
+}
+
+/// Falls by its gradient, which is 1 in the first phase and the phase's progress in the second, where a second weight joins.
+struct Grower {
+    stage: Stage,
+    weights: [Parameter; 2],
+}
+
+impl Grower {
+    fn play() -> Play {
+        let scope = Scope::new(DType::F32, 0);
+        let generator = scope.at("generator");
+        let weights = [0, 1].map(|i| generator.parameter(i, &[], Init::Zeros));
+        let stage = scope.stage();
+        let shape = BatchShape {
+            x: vec![2, 1],
+            extras: vec![(Field::XB, vec![2, 3])],
+        };
+        Play::new(Box::new(Grower { stage, weights }), scope, shape, 0)
+    }
+}
+
+impl System for Grower {
+    fn game(&self) -> Game {
+        let game = Game::step(Player::new("generator", OptimiserConfig::sgd(1.0, 0.9)), 1);
+        let last = game.clone();
+        game.clone().followed_by(2, game.followed_by(4, last))
+    }
+
+    fn loss(&self, _: &str, s: &Step) -> Tensor {
+        s.report("second", &s.x_b().mean());
+        let [first, second] = self.weights.each_ref().map(Parameter::get);
+        match self.stage.phase() {
+            0 => first,
+            _ => first + second * self.stage.progress(),
+        }
+    }
+
+    fn z_dim(&self) -> usize {
+        0
+    }
+
+    fn functions(&self) -> Vec<Function> {
+        vec![Function {
+            name: "shift",
+            takes: Space::Data(Field::XB),
+            gives: Space::Data(Field::XB),
+        }]
+    }
+
+    fn apply(&self, _: &str, input: &Tensor) -> Tensor {
+        input + self.weights[0].get() + self.stage.progress()
+    }
+}
+
+/// A phase begins with optimisers anew: momentum adds up to 1.9 within the first, and is 1 again in the second.
+#[test]
+fn a_game_turns_to_its_next_phase() {
+    let mut play = Grower::play();
+    let mut weights = vec![];
+    for n in 0..5 {
+        play.step(n);
+        weights.push(["generator.0", "generator.1"].map(|name| state(&play, name)));
+    }
+    let first = [-1.0, -2.9, -3.9, -5.8, -8.51];
+    // Progress is 0, 1/4, 1/2.
+    let second = [0.0, 0.0, 0.0, -0.25, -0.975];
+    for ((got, first), second) in weights.iter().zip(first).zip(second) {
+        assert!(
+            (got[0] - first).abs() < 1e-5 && (got[1] - second).abs() < 1e-5,
+            "{weights:?}"
+        );
+    }
+}
+
+#[test]
+fn a_play_that_goes_on_is_in_the_phase_of_its_step() {
+    let (mut whole, mut second) = (Grower::play(), Grower::play());
+    (0..3).for_each(|n| whole.step(n));
+    for position in 0..whole.entries().len() {
+        let bytes = whole.state(position).as_bytes().to_vec();
+        second.state_mut(position).as_bytes_mut().copy_from_slice(&bytes);
+    }
+    second.go_on_from(3);
+    assert_eq!((whole.phase(), second.phase()), (1, 1));
+    let x_b = [1.0, 2.0, 3.0];
+    assert_eq!(whole.apply("shift", &x_b), second.apply("shift", &x_b));
+    assert_eq!(whole.apply("shift", &x_b), x_b.map(|x| x - 3.9 + 0.25));
+}
+
+#[test]
+fn second_pictures_reach_the_loss() {
+    let mut play = Grower::play();
+    play.extra_mut(0, 0).copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    play.step(0);
+    assert_eq!(play.reports(0)["second"], 3.5);
 }

@@ -1,5 +1,5 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
-use ganymede::data::Shape;
+use ganymede::data::{Field, Shape};
 use ganymede::games::{Play, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
 
@@ -16,9 +16,10 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
     let changes =
         [("batch", "6"), ("width", "8"), ("z_dim", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let settings = models::resolve(entry.card.id, &entry.defaults(), &changes)?;
-    let classes = entry.card.needs_labels.then_some(CLASSES);
-    let Built { system, scope, batch } = entry.build(&settings, &Given { sample, classes }, seed)?;
-    let mut play = Play::new(system, scope, &sample.of_batch(batch), seed);
+    let classes = entry.card.needs.contains(&Field::Y).then_some(CLASSES);
+    let given = Given::of(sample, classes);
+    let Built { system, scope, batch } = entry.build(&settings, &given, seed)?;
+    let mut play = Play::new(system, scope, given.of_batch(batch), seed);
     for part in 0..play.batches() {
         let (x, y) = play.batch_mut(part);
         x.iter_mut()
@@ -94,7 +95,7 @@ fn every_trainable_parameter_learns_and_every_player_keeps_count() {
                 assert_ne!(before, &after, "{}: {name} did not learn", entry.card.id);
             }
         }
-        for turn in play.system().game().moves() {
+        for turn in play.system().game().moves(0) {
             let name = format!("optimiser.{}.t", turn.player.name);
             let position = play.entries().iter().position(|entry| entry.name == name).unwrap();
             assert_eq!(
@@ -127,9 +128,10 @@ fn a_move_changes_only_its_own_player() {
             .map(|p| p.name)
             .collect();
         for player in &players {
-            let classes = entry.card.needs_labels.then_some(CLASSES);
-            let Built { system, scope, batch } = entry.build(&still(player), &Given { sample, classes }, 0).unwrap();
-            let mut play = Play::new(system, scope, &sample.of_batch(batch), 0);
+            let classes = entry.card.needs.contains(&Field::Y).then_some(CLASSES);
+            let given = Given::of(sample, classes);
+            let Built { system, scope, batch } = entry.build(&still(player), &given, 0).unwrap();
+            let mut play = Play::new(system, scope, given.of_batch(batch), 0);
             let trainable: Vec<String> = play
                 .scope()
                 .parameters()
@@ -206,31 +208,14 @@ fn a_number_that_is_not_finite_is_traced_to_its_player() {
 fn systems_say_what_they_cannot_be_built_for() {
     let cgan = models::find("cgan").unwrap();
     let settings = cgan.defaults();
-    let error = cgan
-        .build(
-            &settings,
-            &Given {
-                sample: PICTURE,
-                classes: None,
-            },
-            0,
-        )
-        .err()
-        .unwrap();
+    let error = cgan.build(&settings, &Given::of(PICTURE, None), 0).err().unwrap();
     assert_eq!(
         error.to_string(),
         "`cgan` needs labelled data, and these have no labels"
     );
     let dcgan = models::find("dcgan").unwrap();
     let error = dcgan
-        .build(
-            &dcgan.defaults(),
-            &Given {
-                sample: POINT,
-                classes: None,
-            },
-            0,
-        )
+        .build(&dcgan.defaults(), &Given::of(POINT, None), 0)
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "`dcgan` needs pictures, and these data are points");
@@ -239,16 +224,6 @@ fn systems_say_what_they_cannot_be_built_for() {
         width: 30,
         channels: 1,
     };
-    let error = dcgan
-        .build(
-            &dcgan.defaults(),
-            &Given {
-                sample: tiny,
-                classes: None,
-            },
-            0,
-        )
-        .err()
-        .unwrap();
+    let error = dcgan.build(&dcgan.defaults(), &Given::of(tiny, None), 0).err().unwrap();
     assert_eq!(error.to_string(), "expected pictures of at least 8x8 pixels, got 30x4");
 }

@@ -3,7 +3,7 @@ use super::measure::fill_with_noise;
 use crate::failure::Failure;
 use crate::train::PrecisionName;
 use clap::builder::TypedValueParser;
-use ganymede::data::Shape;
+use ganymede::data::{Field, Shape};
 use ganymede::engine::{Precision, pool};
 use ganymede::games::Play;
 use ganymede::models::{self, Built, Entry, Given, Settings};
@@ -59,10 +59,10 @@ impl Network {
             width: self.size.1,
             channels: self.channels,
         };
-        let classes = entry.card.needs_labels.then_some(CLASSES);
-        let Built { system, scope, batch } =
-            entry.build(&self.settings(entry, batch)?, &Given { sample, classes }, 0)?;
-        let mut play = Play::new(system, scope, &sample.of_batch(batch), 0).in_precision(self.precision());
+        let classes = entry.card.needs.contains(&Field::Y).then_some(CLASSES);
+        let given = Given::of(sample, classes);
+        let Built { system, scope, batch } = entry.build(&self.settings(entry, batch)?, &given, 0)?;
+        let mut play = Play::new(system, scope, given.of_batch(batch), 0).in_precision(self.precision());
         for number in 0..play.batches() {
             let (x, y) = play.batch_mut(number);
             fill_with_noise(x);

@@ -55,7 +55,7 @@ pub use pictures::Pictures;
 pub use prefetch::Prefetcher;
 pub use shaping::{Fit, Want};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The shape of one example.
@@ -105,7 +105,7 @@ impl Shape {
 }
 
 /// A part of an example, by the name that systems ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Field {
@@ -128,7 +128,7 @@ impl std::fmt::Display for Field {
 }
 
 /// A part of an example beside `x` and `y`: a second picture now; boxes, key points, a sound or numbered words likewise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
     /// What systems ask for it by.
     pub field: Field,

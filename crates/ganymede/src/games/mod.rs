@@ -9,10 +9,11 @@ mod probe;
 mod step;
 
 pub use game::{Game, Move};
-pub use play::{NonFinite, Play, StateEntry, latent_vectors};
+pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};
 pub use step::Step;
 
+use crate::data::Field;
 use crate::optimisers::{OptimiserConfig, Schedule};
 use gany_engine::Tensor;
 
@@ -36,6 +37,28 @@ impl Player {
             schedule: Schedule::Constant,
         }
     }
+}
+
+/// What goes into a function of a system, or comes out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Examples, `[n, ..]` as the data are shaped: [`Field::X`], or [`Field::XB`].
+    Data(Field),
+    /// Latent vectors, `[n, z_dim]`.
+    Latent,
+    /// Things of other extents, `[n, ..]`: smaller pictures, logits of classes, styles of layers.
+    Other(Vec<usize>),
+}
+
+/// What a system computes beside samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// What it is asked for by: a verb, such as `encode`, `translate`, `classify`.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Space,
+    /// What it gives.
+    pub gives: Space,
 }
 
 /// One GAN: its players, its game, each move's loss, and how to sample.
@@ -62,7 +85,7 @@ pub trait System: Send {
         None
     }
 
-    /// How many numbers a latent vector has.
+    /// How many numbers a latent vector has; 0 for a system that makes nothing of latent vectors.
     fn z_dim(&self) -> usize;
 
     /// How many classes samples can be asked for; `None` for unconditional systems.
@@ -72,5 +95,23 @@ pub trait System: Send {
 
     /// Samples for latent vectors `z [n, z_dim]` and, for conditional systems, class numbers `y [n]`: `[n, ..]` as the data
     /// are shaped, pictures in [-1, 1].
-    fn sample(&self, z: &Tensor, y: Option<&Tensor>) -> Tensor;
+    ///
+    /// # Panics
+    /// Where there are no latent vectors, unless the system says what else it does.
+    fn sample(&self, _z: &Tensor, _y: Option<&Tensor>) -> Tensor {
+        panic!("a system without latent vectors makes no samples")
+    }
+
+    /// What it computes beside samples; nothing by default.
+    fn functions(&self) -> Vec<Function> {
+        vec![]
+    }
+
+    /// The value of one of its [`functions`](System::functions) at `input`.
+    ///
+    /// # Panics
+    /// Where there is no such function.
+    fn apply(&self, name: &str, _input: &Tensor) -> Tensor {
+        panic!("the system has no function `{name}`")
+    }
 }

@@ -1,13 +1,13 @@
 //! A game being played: the state tree, and the step as one program over it.
 use super::step::{Step, stream_number};
-use super::{Game, Player, System};
-use crate::nn::{Parameter, Scope, evaluating};
+use super::{Game, Player, Space, System};
+use crate::data::Field;
+use crate::nn::{Parameter, Scope, Stage, evaluating};
 use crate::optimisers::{Optimiser, average};
 use gany_engine::kernels::random;
 use gany_engine::{Buffer, DType, Key, Precision, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 
 /// A named tensor of the state tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,24 +27,70 @@ pub struct NonFinite {
     pub operation: String,
 }
 
+/// The shapes of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchShape {
+    /// Of the examples, `[batch, ..]`.
+    pub x: Vec<usize>,
+    /// Of what every example has beside x and y, `[batch, ..]` each.
+    pub extras: Vec<(Field, Vec<usize>)>,
+}
+
+impl BatchShape {
+    /// Of examples that have nothing beside x, `[batch, ..]`, and y.
+    pub fn of(x: &[usize]) -> BatchShape {
+        BatchShape {
+            x: x.to_vec(),
+            extras: vec![],
+        }
+    }
+}
+
 /// A system being trained: its state, and its step as a program.
 ///
-/// The state is all there is: two plays of one system with equal states do equal steps, bit for bit.
+/// The state and the number of the step are all there is: two plays of one system that have both in common do equal steps,
+/// bit for bit.
 pub struct Play {
     pub(super) system: Box<dyn System>,
-    game: Game,
+    pub(super) game: Game,
     pub(super) scope: Scope,
+    stage: Stage,
     pub(super) players: Vec<(Player, Box<dyn Optimiser>)>,
     pub(super) entries: Vec<StateEntry>,
     pub(super) index: HashMap<String, usize>,
     /// State tensors in the order of `entries`, then the inputs of a step.
     buffers: Vec<Buffer>,
-    pub(super) x_shape: Vec<usize>,
+    pub(super) shape: BatchShape,
     pub(super) seed: u64,
     precision: Precision,
-    steps: HashMap<Vec<&'static str>, CompiledStep>,
-    samplers: HashMap<(usize, bool), Program>,
+    /// How many steps were done.
+    done: u64,
+    steps: HashMap<Variant, CompiledStep>,
+    functions: HashMap<Asked, Program>,
 }
+
+/// What the graph of a step depends on, beside the system.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Variant {
+    phase: usize,
+    /// Whether another phase has just ended.
+    turns: bool,
+    due: Vec<&'static str>,
+}
+
+/// What the graph of a function of the system depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    function: &'static str,
+    count: usize,
+    is_labelled: bool,
+    phase: usize,
+}
+
+/// What names of the state begin with that optimisers keep.
+const OPTIMISER: &str = "optimiser.";
+/// The function of latent vectors that every system with latent vectors has.
+const SAMPLE: &str = "sample";
 
 /// What one move does to one parameter.
 pub(super) struct Change {
@@ -61,19 +107,33 @@ struct CompiledStep {
     moves: Vec<(u64, &'static str)>,
 }
 
-/// Places of a step's inputs behind the state.
+/// Places of a step's inputs: the state, for each batch x, y and extras, then the rest.
 struct InputSlots {
-    x: Range<usize>,
-    y: Range<usize>,
+    data: usize,
+    fields: usize,
     key: usize,
-    rates: Range<usize>,
+    progress: usize,
+    rates: usize,
     count: usize,
 }
 
+impl InputSlots {
+    fn x(&self, batch: usize) -> usize {
+        self.data + batch * self.fields
+    }
+
+    fn y(&self, batch: usize) -> usize {
+        self.x(batch) + 1
+    }
+
+    fn extra(&self, batch: usize, number: usize) -> usize {
+        self.x(batch) + 2 + number
+    }
+}
+
 impl Play {
-    /// Begins to play with the networks that the system has declared in `scope`, whose values are the initial state;
-    /// `x_shape` is the shape of a batch, `[batch, ..]`.
-    pub fn new(system: Box<dyn System>, scope: Scope, x_shape: &[usize], seed: u64) -> Play {
+    /// Begins to play with the networks that the system has declared in `scope`, whose values are the initial state.
+    pub fn new(system: Box<dyn System>, scope: Scope, shape: BatchShape, seed: u64) -> Play {
         let dtype = scope.dtype();
         let game = system.game();
         let players: Vec<_> = game
@@ -86,13 +146,15 @@ impl Play {
             entries: vec![],
             index: HashMap::new(),
             buffers: vec![],
-            x_shape: x_shape.to_vec(),
+            shape,
             seed,
             precision: Precision::F32,
+            done: 0,
             steps: HashMap::new(),
-            samplers: HashMap::new(),
+            functions: HashMap::new(),
             system,
             game,
+            stage: scope.stage(),
             scope,
         };
         let parameters = play.scope.parameters();
@@ -105,7 +167,7 @@ impl Play {
         }
         let mut more = vec![];
         for (player, optimiser) in &play.players {
-            more.push((format!("optimiser.{}.t", player.name), vec![]));
+            more.push((format!("{OPTIMISER}{}.t", player.name), vec![]));
             for parameter in play
                 .scope
                 .at(player.name)
@@ -126,15 +188,11 @@ impl Play {
                 play.add(average_name(&parameter), parameter.shape(), buffer_of(&parameter.get()));
             }
         }
-        let slots = play.slots();
-        let numel = x_shape.iter().product();
-        play.buffers
-            .extend(slots.x.clone().map(|_| Buffer::zeros(dtype, numel)));
-        play.buffers
-            .extend(slots.y.clone().map(|_| Buffer::zeros(dtype, x_shape[0])));
-        play.buffers.push(Buffer::zeros(dtype, Key::EXTENT));
-        play.buffers
-            .extend(slots.rates.clone().map(|_| Buffer::zeros(dtype, 1)));
+        let shapes: Vec<Vec<usize>> = (play.entries.len()..play.slots().count)
+            .map(|slot| play.shape_of(slot))
+            .collect();
+        let inputs = shapes.iter().map(|shape| Buffer::zeros(dtype, shape.iter().product()));
+        play.buffers.extend(inputs);
         play
     }
 
@@ -143,7 +201,7 @@ impl Play {
     pub fn in_precision(mut self, precision: Precision) -> Play {
         self.precision = precision;
         self.steps.clear();
-        self.samplers.clear();
+        self.functions.clear();
         self
     }
 
@@ -161,16 +219,30 @@ impl Play {
     }
 
     fn slots(&self) -> InputSlots {
-        let (start, batches) = (self.entries.len(), self.batches());
-        let y = start + batches;
-        let key = y + batches;
-        let rates = key + 1..key + 1 + self.players.len();
+        let (data, fields) = (self.entries.len(), 2 + self.shape.extras.len());
+        let key = data + self.batches() * fields;
         InputSlots {
-            x: start..y,
-            y: y..key,
+            data,
+            fields,
             key,
-            count: rates.end,
-            rates,
+            progress: key + 1,
+            rates: key + 2,
+            count: key + 2 + self.players.len(),
+        }
+    }
+
+    /// The shape of an input of a step.
+    fn shape_of(&self, slot: usize) -> Vec<usize> {
+        let slots = self.slots();
+        match self.entries.get(slot) {
+            Some(entry) => entry.shape.clone(),
+            None if slot < slots.key => match (slot - slots.data) % slots.fields {
+                0 => self.shape.x.clone(),
+                1 => vec![self.shape.x[0]],
+                field => self.shape.extras[field - 2].1.clone(),
+            },
+            None if slot == slots.key => vec![Key::EXTENT],
+            None => vec![],
         }
     }
 
@@ -212,24 +284,45 @@ impl Play {
 
     /// Where the data of the step's batch number `batch` go: x, and class numbers.
     pub fn batch_mut(&mut self, batch: usize) -> (&mut [f32], &mut [f32]) {
-        let slots = self.slots();
-        let (before, behind) = self.buffers.split_at_mut(slots.y.start + batch);
-        (before[slots.x.start + batch].as_f32_mut(), behind[0].as_f32_mut())
+        let (x, y) = (self.slots().x(batch), self.slots().y(batch));
+        let (before, behind) = self.buffers.split_at_mut(y);
+        (before[x].as_f32_mut(), behind[0].as_f32_mut())
+    }
+
+    /// Where extra number `number` of [`BatchShape::extras`] of the step's batch number `batch` goes.
+    pub fn extra_mut(&mut self, batch: usize, number: usize) -> &mut [f32] {
+        let slot = self.slots().extra(batch, number);
+        self.buffers[slot].as_f32_mut()
+    }
+
+    /// How many steps were done.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Goes on behind this many steps, whose state is there or will be put there.
+    pub fn go_on_from(&mut self, done: u64) {
+        self.done = done;
+    }
+
+    /// The number of the phase that the next step belongs to.
+    pub fn phase(&self) -> usize {
+        self.game.phase(self.done)
     }
 
     /// Does step `n`, counted from 0, on the data that were put into [`batch_mut`](Play::batch_mut).
     pub fn step(&mut self, n: u64) {
-        self.prepare(n);
-        let due: Vec<&'static str> = self.game.due(n).collect();
-        let step = self.steps.get_mut(&due).expect("just prepared");
+        let variant = self.prepare(n);
+        let step = self.steps.get_mut(&variant).expect("just prepared");
         step.program.run(&mut self.buffers);
+        self.done = n + 1;
     }
 
     /// Does step `n` and looks at every result on the way: where the first number came from that is not finite.
     pub fn step_checked(&mut self, n: u64) -> Option<NonFinite> {
-        self.prepare(n);
-        let due: Vec<&'static str> = self.game.due(n).collect();
-        let step = self.steps.get_mut(&due).expect("just prepared");
+        let variant = self.prepare(n);
+        let step = self.steps.get_mut(&variant).expect("just prepared");
+        self.done = n + 1;
         let (operation, origin) = step.program.run_checked(&mut self.buffers)?;
         let player = step
             .moves
@@ -244,8 +337,7 @@ impl Play {
 
     /// What the step of number `n` reported, by dotted name.
     pub fn reports(&self, n: u64) -> BTreeMap<String, f64> {
-        let due: Vec<&'static str> = self.game.due(n).collect();
-        let Some(step) = self.steps.get(&due) else {
+        let Some(step) = self.steps.get(&self.variant(n)) else {
             return BTreeMap::new();
         };
         step.reports.iter().cloned().zip(step.program.output_f64(0)).collect()
@@ -253,73 +345,86 @@ impl Play {
 
     /// The program of step `n`, to be looked at.
     pub fn program(&mut self, n: u64) -> &mut Program {
-        self.prepare(n);
-        let due: Vec<&'static str> = self.game.due(n).collect();
-        &mut self.steps.get_mut(&due).expect("just prepared").program
+        let variant = self.prepare(n);
+        &mut self.steps.get_mut(&variant).expect("just prepared").program
     }
 
-    fn prepare(&mut self, n: u64) {
+    fn variant(&self, n: u64) -> Variant {
+        Variant {
+            phase: self.game.phase(n),
+            turns: self.game.turns(n),
+            due: self.game.due(n).collect(),
+        }
+    }
+
+    fn prepare(&mut self, n: u64) -> Variant {
         let slots = self.slots();
         write(&mut self.buffers[slots.key], &Key::elements(self.seed, n));
+        write(&mut self.buffers[slots.progress], &[self.game.progress(n)]);
         for (i, (player, _)) in self.players.iter().enumerate() {
             let rate = player.optimiser.learning_rate() * player.schedule.factor(n);
-            write(&mut self.buffers[slots.rates.start + i], &[rate]);
+            write(&mut self.buffers[slots.rates + i], &[rate]);
         }
-        let due: Vec<&'static str> = self.game.due(n).collect();
-        if !self.steps.contains_key(&due) {
-            let step = self.trace(&due, &slots);
-            self.steps.insert(due, step);
+        let variant = self.variant(n);
+        if !self.steps.contains_key(&variant) {
+            // Programs of a phase that is over hold memory for nothing.
+            self.steps.retain(|other, _| other.phase == variant.phase);
+            let step = self.trace(&variant, &slots);
+            self.steps.insert(variant.clone(), step);
         }
+        variant
     }
 
     /// Writes the whole step down as one graph and compiles it.
-    fn trace(&self, due: &[&'static str], slots: &InputSlots) -> CompiledStep {
+    fn trace(&self, variant: &Variant, slots: &InputSlots) -> CompiledStep {
         let dtype = self.scope.dtype();
-        let shape_of = |slot: usize| match self.entries.get(slot) {
-            Some(entry) => entry.shape.clone(),
-            None if slots.x.contains(&slot) => self.x_shape.clone(),
-            None if slots.y.contains(&slot) => vec![self.x_shape[0]],
-            None if slot == slots.key => vec![Key::EXTENT],
-            None => vec![],
-        };
         let inputs: Vec<Tensor> = (0..slots.count)
-            .map(|slot| Tensor::placeholder(dtype, &shape_of(slot)))
+            .map(|slot| Tensor::placeholder(dtype, &self.shape_of(slot)))
             .collect();
         let mut state: Vec<Tensor> = inputs[..self.entries.len()].to_vec();
+        if variant.turns {
+            let slots = self.entries.iter().zip(&mut state);
+            for (entry, slot) in slots.filter(|(entry, _)| entry.name.starts_with(OPTIMISER)) {
+                *slot = Tensor::full(dtype, &entry.shape, 0.0);
+            }
+        }
+        self.stage.set(variant.phase, inputs[slots.progress].clone());
         let parameters = self.scope.parameters();
         parameters
             .iter()
             .for_each(|parameter| parameter.set(state[self.index[parameter.name()]].clone()));
         let mut step = Step {
-            x: inputs[slots.x.start].clone(),
-            y: None,
+            x: inputs[slots.x(0)].clone(),
+            y: inputs[slots.y(0)].clone(),
+            extras: vec![],
             key: Key::from_tensor(&inputs[slots.key]),
             player: "",
             repeat: 0,
-            due: due.to_vec(),
+            due: variant.due.clone(),
             draws: Cell::new(0),
             shared: RefCell::default(),
             reports: RefCell::default(),
         };
         let mut moves = vec![];
-        for turn in self.game.moves() {
+        for turn in self.game.moves(variant.phase) {
             let position = self
                 .players
                 .iter()
                 .position(|(player, _)| player.name == turn.player.name)
                 .expect("every move has a player");
             for repeat in 0..turn.times {
-                (step.x, step.y) = (
-                    inputs[slots.x.start + repeat].clone(),
-                    Some(inputs[slots.y.start + repeat].clone()),
-                );
+                (step.x, step.y) = (inputs[slots.x(repeat)].clone(), inputs[slots.y(repeat)].clone());
+                let extras = self.shape.extras.iter().enumerate();
+                step.extras = extras
+                    .map(|(number, (field, _))| (*field, inputs[slots.extra(repeat, number)].clone()))
+                    .collect();
                 (step.player, step.repeat) = (turn.player.name, repeat);
                 step.draws.set(0);
                 if repeat > 0 {
                     // Another batch: nothing of the last one is shared.
                     step.shared.borrow_mut().clear();
                 }
-                self.take_turn(position, &step, &inputs[slots.rates.start + position], &mut state);
+                self.take_turn(position, &step, &inputs[slots.rates + position], &mut state);
                 moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player.name));
             }
         }
@@ -383,7 +488,7 @@ impl Play {
             .collect();
         let values: Vec<Tensor> = parameters.iter().map(Parameter::get).collect();
         let gradients = grad(&loss, &values.iter().collect::<Vec<_>>());
-        let t = self.index[&format!("optimiser.{}.t", player.name)];
+        let t = self.index[&format!("{OPTIMISER}{}.t", player.name)];
         state[t] = &state[t] + 1.0;
         let mut changes = vec![];
         for ((parameter, before), gradient) in parameters.into_iter().zip(values).zip(gradients) {
@@ -416,46 +521,109 @@ impl Play {
     /// # Panics
     /// Where `z` or `y` has another length.
     pub fn sample(&mut self, z: &[f32], y: Option<&[f32]>) -> Vec<f32> {
-        let count = z.len() / self.system.z_dim();
-        assert_eq!(
-            z.len(),
-            count * self.system.z_dim(),
-            "sample: z does not hold whole latent vectors"
-        );
+        let count = self.count_of(SAMPLE, z, self.system.z_dim());
         assert!(
             y.is_none_or(|y| y.len() == count),
             "sample: one class number for every latent vector"
         );
+        let y_buffer = y.map_or_else(|| Buffer::zeros(self.scope.dtype(), count), Buffer::from_f32);
+        let shapes = [vec![count, self.system.z_dim()], vec![count]];
+        self.evaluate(SAMPLE, y.is_some(), &shapes, vec![Buffer::from_f32(z), y_buffer])
+    }
+
+    /// What the system's function `name` gives for `input`, whole things of the space that it takes, row-major; likewise.
+    ///
+    /// # Panics
+    /// Where the system has no such function, or `input` another length.
+    pub fn apply(&mut self, name: &str, input: &[f32]) -> Vec<f32> {
+        let function = self
+            .system
+            .functions()
+            .into_iter()
+            .find(|function| function.name == name);
+        let function = function.unwrap_or_else(|| panic!("apply: the system has no function `{name}`"));
+        let mut shape = self.shape_in(&function.takes);
+        shape[0] = self.count_of(name, input, shape[1..].iter().product());
+        self.evaluate(function.name, false, &[shape], vec![Buffer::from_f32(input)])
+    }
+
+    /// The shape of a batch of things of a space, `[batch, ..]`.
+    ///
+    /// # Panics
+    /// Where the system declares a space of the data that these do not have.
+    pub fn shape_in(&self, space: &Space) -> Vec<usize> {
+        let of = |extents: &[usize]| [&self.shape.x[..1], extents].concat();
+        match space {
+            Space::Data(Field::X) => self.shape.x.clone(),
+            Space::Data(Field::Y) => of(&[]),
+            Space::Data(field) => {
+                let extra = self.shape.extras.iter().find(|(has, _)| has == field);
+                extra.expect("a system declares the fields that it needs").1.clone()
+            }
+            Space::Latent => of(&[self.system.z_dim()]),
+            Space::Other(extents) => of(extents),
+        }
+    }
+
+    fn count_of(&self, name: &str, input: &[f32], floats: usize) -> usize {
+        assert!(
+            floats > 0 && input.len().is_multiple_of(floats),
+            "{name}: {} numbers are not whole things of {floats} numbers",
+            input.len()
+        );
+        input.len() / floats
+    }
+
+    /// Runs a function of the system on inputs of these shapes, from averaged weights and settled statistics.
+    fn evaluate(
+        &mut self,
+        name: &'static str,
+        is_labelled: bool,
+        shapes: &[Vec<usize>],
+        mut more: Vec<Buffer>,
+    ) -> Vec<f32> {
         let dtype = self.scope.dtype();
-        let states = self.entries.len();
-        let asked = (count, y.is_some());
-        if !self.samplers.contains_key(&asked) {
+        let asked = Asked {
+            function: name,
+            count: shapes[0][0],
+            is_labelled,
+            phase: self.phase(),
+        };
+        if !self.functions.contains_key(&asked) {
+            self.functions.retain(|other, _| other.phase == asked.phase);
             let mut inputs: Vec<Tensor> = self
                 .entries
                 .iter()
                 .map(|entry| Tensor::placeholder(dtype, &entry.shape))
                 .collect();
             for parameter in self.scope.parameters() {
-                let name = [average_name(&parameter), parameter.name().to_owned()];
-                let slot = name
+                let names = [average_name(&parameter), parameter.name().to_owned()];
+                let slot = names
                     .iter()
                     .find_map(|name| self.index.get(name))
                     .expect("every parameter is in the state");
                 parameter.set(inputs[*slot].clone());
             }
-            inputs.push(Tensor::placeholder(dtype, &[count, self.system.z_dim()]));
-            inputs.push(Tensor::placeholder(dtype, &[count]));
-            let labels = y.map(|_| &inputs[states + 1]);
-            let x = evaluating(|| self.system.sample(&inputs[states], labels));
-            let sampler = Program::compile_in(self.precision, &inputs, &[x], &[None]);
-            self.samplers.insert(asked, sampler);
+            let asked_with: Vec<Tensor> = shapes.iter().map(|shape| Tensor::placeholder(dtype, shape)).collect();
+            let progress = Tensor::placeholder(dtype, &[]);
+            self.stage.set(asked.phase, progress.clone());
+            let output = evaluating(|| match name {
+                SAMPLE => self.system.sample(&asked_with[0], is_labelled.then(|| &asked_with[1])),
+                name => self.system.apply(name, &asked_with[0]),
+            });
+            inputs.extend(asked_with);
+            inputs.push(progress);
+            let program = Program::compile_in(self.precision, &inputs, &[output], &[None]);
+            self.functions.insert(asked.clone(), program);
         }
-        let y = y.map_or_else(|| Buffer::zeros(dtype, count), Buffer::from_f32);
-        let mut sampler = self.samplers.remove(&asked).expect("just compiled");
-        self.lend_state(vec![Buffer::from_f32(z), y], |inputs| sampler.run(inputs));
-        let x = sampler.output(0).to_vec();
-        self.samplers.insert(asked, sampler);
-        x
+        let mut progress = Buffer::zeros(dtype, 1);
+        write(&mut progress, &[self.game.progress(self.done)]);
+        more.push(progress);
+        let mut program = self.functions.remove(&asked).expect("just compiled");
+        self.lend_state(more, |inputs| program.run(inputs));
+        let output = program.output(0).to_vec();
+        self.functions.insert(asked, program);
+        output
     }
 
     /// Runs a program whose inputs are the state and then `more`, which are given back. The state lends its memory and gets
@@ -485,7 +653,7 @@ pub fn latent_vectors(seed: u64, first: usize, count: usize, z_dim: usize) -> Ve
 }
 
 fn slot_name(player: &Player, slot: &str, parameter: &Parameter) -> String {
-    format!("optimiser.{}.{slot}.{}", player.name, parameter.name())
+    format!("{OPTIMISER}{}.{slot}.{}", player.name, parameter.name())
 }
 
 fn average_name(parameter: &Parameter) -> String {

@@ -4,6 +4,7 @@
 //! same however often it is looked at, and what it finds is a pure function of the state.
 use super::play::{Change, Play};
 use super::step::{Step, stream_number};
+use crate::data::Field;
 use crate::nn::{Parameter, evaluating, observing};
 use crate::penalties::gradient::{Sided, interpolated};
 use gany_engine::{Buffer, DType, Key, Program, Tensor, concat};
@@ -16,6 +17,8 @@ pub struct Specimens {
     pub training: Vec<f32>,
     /// Class numbers of the first `count`.
     pub y: Vec<f32>,
+    /// What the first `count` have beside x and y, in the order of the play's [`BatchShape`](super::BatchShape).
+    pub extras: Vec<Vec<f32>>,
     /// Examples in a batch of a look, 2 at least.
     pub count: usize,
     /// As many examples that training never sees, where there are any, and their class numbers.
@@ -49,8 +52,9 @@ pub struct Findings {
     pub layers: Vec<(String, String, f64)>,
 }
 
-/// A program that looks at the states of a play.
+/// A program that looks at the states of a play, as long as it stays in its phase.
 pub struct Probe {
+    phase: usize,
     program: Program,
     rates: Vec<Buffer>,
     names: Vec<String>,
@@ -81,10 +85,17 @@ impl Probe {
             figures: vec![],
             layers: vec![],
         };
-        for position in 0..play.players.len() {
-            look.at_player(position, &inputs[states + position]);
+        let phase = play.phase();
+        let progress = Tensor::full(dtype, &[], play.game.progress(play.done()));
+        play.scope.stage().set(phase, progress);
+        for (position, (player, _)) in play.players.iter().enumerate() {
+            if play.game.moves(phase).iter().any(|m| m.player.name == player.name) {
+                look.at_player(position, &inputs[states + position]);
+            }
         }
-        look.at_networks_and_samples();
+        if play.system().z_dim() > 0 {
+            look.at_networks_and_samples();
+        }
         let Look { figures, layers, .. } = look;
         let joined = |values: Vec<&Tensor>| match values.len() {
             0 => Tensor::full(dtype, &[1], 0.0),
@@ -95,11 +106,17 @@ impl Probe {
             joined(layers.iter().map(|(_, _, value)| value).collect()),
         ];
         Probe {
+            phase,
             program: Program::compile(&inputs, &outputs, &[None, None]),
             rates: play.players.iter().map(|_| Buffer::zeros(dtype, 1)).collect(),
             names: figures.into_iter().map(|(name, _)| name).collect(),
             layers: layers.into_iter().map(|(figure, layer, _)| (figure, layer)).collect(),
         }
+    }
+
+    /// Whether it is a probe of the phase that the play is in.
+    pub fn fits(&self, play: &Play) -> bool {
+        self.phase == play.phase()
     }
 
     /// Looks at the state before step `n`, counted from 0.
@@ -144,14 +161,25 @@ impl Look<'_> {
     }
 
     fn examples(&self, values: &[f32]) -> Tensor {
-        let mut shape = self.play.x_shape.clone();
+        let mut shape = self.play.shape.x.clone();
         shape[0] = values.len() / shape[1..].iter().product::<usize>();
         Tensor::from_f32(&shape, values)
     }
 
     fn real(&self) -> Tensor {
-        let floats: usize = self.play.x_shape[1..].iter().product();
+        let floats: usize = self.play.shape.x[1..].iter().product();
         self.examples(&self.specimens.training[..self.specimens.count * floats])
+    }
+
+    fn extras(&self) -> Vec<(Field, Tensor)> {
+        let shapes = self.play.shape.extras.iter().zip(&self.specimens.extras);
+        let of = |shape: &[usize], values| {
+            let shape = [&[self.specimens.count], &shape[1..]].concat();
+            Tensor::from_f32(&shape, values)
+        };
+        shapes
+            .map(|((field, shape), values)| (*field, of(shape, values)))
+            .collect()
     }
 
     fn y(&self) -> Tensor {
@@ -163,7 +191,8 @@ impl Look<'_> {
         let player = self.play.players[position].0.name;
         let step = Step {
             x: self.real(),
-            y: Some(self.y()),
+            y: self.y(),
+            extras: self.extras(),
             key: Key::new(DType::F32, self.play.seed, 0),
             player,
             repeat: 0,

@@ -1,4 +1,5 @@
 //! What a loss sees of the step it is part of.
+use crate::data::Field;
 use gany_engine::{Key, Tensor};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -6,7 +7,8 @@ use std::collections::BTreeMap;
 /// The step as one move sees it: a batch, random numbers, what other moves have made, and a place for reports.
 pub struct Step {
     pub(super) x: Tensor,
-    pub(super) y: Option<Tensor>,
+    pub(super) y: Tensor,
+    pub(super) extras: Vec<(Field, Tensor)>,
     pub(super) key: Key,
     pub(super) player: &'static str,
     pub(super) repeat: usize,
@@ -22,14 +24,27 @@ impl Step {
         &self.x
     }
 
-    /// The class numbers of this move's data, `[batch]`.
+    /// The class numbers of this move's data, `[batch]`; zeros where the data have none.
+    pub fn y(&self) -> &Tensor {
+        &self.y
+    }
+
+    /// The second pictures of this move's data, `[batch, ..]`.
     ///
     /// # Panics
     /// Where the data have none; a system that calls this says so in what it needs.
-    pub fn y(&self) -> &Tensor {
-        self.y
-            .as_ref()
-            .expect("a system that reads labels declares that it needs them")
+    pub fn x_b(&self) -> &Tensor {
+        self.extra(Field::XB)
+    }
+
+    /// What this move's data have beside x and y, `[batch, ..]`.
+    ///
+    /// # Panics
+    /// Where the data have no such field; a system that asks for it says so in what it needs.
+    pub fn extra(&self, field: Field) -> &Tensor {
+        let found = self.extras.iter().find(|(has, _)| *has == field);
+        let (_, extra) = found.unwrap_or_else(|| panic!("a system that reads `{field}` declares that it needs it"));
+        extra
     }
 
     /// Examples in the batch.

@@ -1,4 +1,5 @@
 //! Settings by dotted key: a system's defaults, what the user sets over them, and the errors in between.
+use crate::data::Field;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -47,11 +48,13 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
-    /// The system needs classes, and the data have none.
-    #[error("`{system}` needs labelled data, and these have no labels")]
-    NoLabels {
+    /// The system needs something of each example that the data do not have.
+    #[error("`{system}` needs {}", match field { Field::Y => "labelled data, and these have no labels", _ => "pairs of pictures, and these are single ones" })]
+    Lacks {
         /// The system.
         system: &'static str,
+        /// What is not there.
+        field: Field,
     },
     /// The system makes pictures, and the data are points.
     #[error("`{system}` needs pictures, and these data are points")]
@@ -87,9 +90,12 @@ impl ConfigError {
             ConfigError::Invalid { system, .. } => {
                 format!("`gany models {system}` lists all settings and their defaults")
             }
-            ConfigError::NoLabels { .. } => {
+            ConfigError::Lacks { field: Field::Y, .. } => {
                 "put the pictures of each class into a sub-folder of its own, or take a labelled set: `gany data list`"
                     .into()
+            }
+            ConfigError::Lacks { .. } => {
+                "`--data paired:A,B`, `side-by-side:A` or `unpaired:A,B` make pairs of what you have: `gany data --help`".into()
             }
             ConfigError::NoPictures { .. } => {
                 "systems for points are `gan`, `wgan` and `wgan_gp`; `gany models` says more".into()

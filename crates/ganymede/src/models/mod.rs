@@ -7,32 +7,79 @@ pub mod objective;
 
 pub use configure::{ConfigError, Settings, resolve};
 
-use crate::data::Shape;
-use crate::games::System;
+use crate::data::{Dataset, Extra, Field, Shape};
+use crate::games::{BatchShape, System};
 use crate::nn::Scope;
 use gany_engine::DType;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// What a system is built for: the data's examples and classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
     /// One example.
     pub sample: Shape,
     /// How many classes the examples are labelled with, if they are.
     pub classes: Option<usize>,
+    /// What every example has beside x and y.
+    pub extras: Vec<Extra>,
+}
+
+impl Given {
+    /// Of examples that have nothing beside x and, where there are classes, y.
+    pub fn of(sample: Shape, classes: Option<usize>) -> Given {
+        Given {
+            sample,
+            classes,
+            extras: vec![],
+        }
+    }
+
+    /// Of these data.
+    pub fn by(data: &(impl Dataset + ?Sized)) -> Given {
+        Given {
+            sample: data.shape(),
+            classes: data.classes().map(<[String]>::len),
+            extras: data.extras().to_vec(),
+        }
+    }
+
+    /// The shapes of a batch.
+    pub fn of_batch(&self, batch: usize) -> BatchShape {
+        let of = |extra: &Extra| (extra.field, [&[batch], &extra.shape[..]].concat());
+        BatchShape {
+            x: self.sample.of_batch(batch),
+            extras: self.extras.iter().map(of).collect(),
+        }
+    }
+
+    fn has(&self, field: Field) -> bool {
+        match field {
+            Field::X => true,
+            Field::Y => self.classes.is_some(),
+            _ => self.extras.iter().any(|extra| extra.field == field),
+        }
+    }
 }
 
 /// The chapter of the zoo that a system stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Section {
+    /// What a generative model is: the explicit ones that GANs are compared with.
+    Explicit,
     /// The game itself.
     Objective,
     /// Bigger pictures and other shapes.
     Architecture,
     /// Steering the output.
     Conditional,
+    /// Back from picture to code.
+    Inference,
+    /// Picture to picture.
+    Translation,
+    /// Filling in and sharpening.
+    Restoration,
 }
 
 /// What a person should know of a system.
@@ -50,8 +97,8 @@ pub struct Card {
     pub idea: &'static str,
     /// What the players minimise, as formulas, a line each.
     pub equations: &'static [&'static str],
-    /// Whether every example must come with its class.
-    pub needs_labels: bool,
+    /// What every example must have beside x.
+    pub needs: &'static [Field],
     /// Whether points of the plane will do as well as pictures.
     pub takes_points: bool,
 }
@@ -84,17 +131,14 @@ pub struct Built {
 pub struct Entry {
     /// What a person should know of it.
     pub card: Card,
-    /// The evidence that was recorded for it: JSON, or empty.
-    pub evidence: &'static str,
     defaults: fn() -> Value,
     build: Builder,
 }
 
 impl Entry {
-    fn of<S: Describe>(evidence: &'static str) -> Entry {
+    fn of<S: Describe>() -> Entry {
         Entry {
             card: S::CARD,
-            evidence,
             defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
             build: |settings, given, scope| {
                 let config: S::Config =
@@ -117,8 +161,11 @@ impl Entry {
     /// # Errors
     /// Where the settings do not fit, or the data lack what the system needs.
     pub fn build(&self, settings: &Settings, given: &Given, seed: u64) -> Result<Built, ConfigError> {
-        if self.card.needs_labels && given.classes.is_none() {
-            return Err(ConfigError::NoLabels { system: self.card.id });
+        if let Some(field) = self.card.needs.iter().find(|field| !given.has(**field)) {
+            return Err(ConfigError::Lacks {
+                system: self.card.id,
+                field: *field,
+            });
         }
         if !self.card.takes_points && matches!(given.sample, Shape::Point { .. }) {
             return Err(ConfigError::NoPictures { system: self.card.id });
@@ -153,7 +200,7 @@ macro_rules! systems {
         pub fn registry() -> &'static [Entry] {
             static REGISTRY: std::sync::OnceLock<Vec<Entry>> = std::sync::OnceLock::new();
             REGISTRY.get_or_init(|| vec![$($(
-                Entry::of::<$chapter::$file::$type>(include_str!(concat!("../../../../docs/results/", stringify!($file), ".json"))),
+                Entry::of::<$chapter::$file::$type>(),
             )+)+])
         }
     };

@@ -29,6 +29,7 @@ mod residual;
 mod scope;
 mod sequential;
 mod spectral;
+mod stage;
 
 pub use activation::Activation;
 pub use conv::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, PerAxis, conv, conv_transpose};
@@ -44,6 +45,7 @@ pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
+pub use stage::Stage;
 
 use gany_engine::Tensor;
 

@@ -1,5 +1,5 @@
 //! The named state tree: where layers declare their tensors, and the handles by which they read them.
-use crate::nn::Init;
+use crate::nn::{Init, Stage};
 use gany_engine::{DType, Tensor};
 use std::fmt::{Debug, Display};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,6 +81,7 @@ pub struct Scope {
     dtype: DType,
     seed: u64,
     declared: Arc<Mutex<Vec<Parameter>>>,
+    stage: Stage,
 }
 
 impl Scope {
@@ -91,6 +92,7 @@ impl Scope {
             dtype,
             seed,
             declared: Arc::default(),
+            stage: Stage::new(dtype),
         }
     }
 
@@ -137,6 +139,11 @@ impl Scope {
             self.path.is_empty() || rest.is_some_and(|rest| rest.starts_with('.'))
         };
         declared.iter().filter(is_under).cloned().collect()
+    }
+
+    /// Where the game stands, for networks that change as training goes on; all scopes of a tree share it.
+    pub fn stage(&self) -> Stage {
+        self.stage.clone()
     }
 
     /// What the elements of all parameters are.

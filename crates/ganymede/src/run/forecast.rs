@@ -52,6 +52,7 @@ impl Training {
         for (position, bytes) in before.into_iter().enumerate() {
             play.state_mut(position).as_bytes_mut().copy_from_slice(&bytes);
         }
+        play.go_on_from(n);
         let scalars = play.reports(n).len() as u64;
         let (sample_seconds, sample_bytes) = self.time_sample()?;
         self.begin_to_watch()?;

@@ -59,8 +59,14 @@ impl Sampler {
             .and_then(|names| serde_json::from_value(names.clone()).ok());
         let classes = class_names.as_ref().map(Vec::len);
         let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
-        let Built { system, scope, batch } = entry.build(&resolved, &Given { sample: shape, classes }, order.seed)?;
-        let mut play = Play::new(system, scope, &shape.of_batch(batch), order.seed).in_precision(order.precision);
+        let extras = settings.get("data.extras").cloned().unwrap_or_default();
+        let given = Given {
+            sample: shape,
+            classes,
+            extras: serde_json::from_value(extras).unwrap_or_default(),
+        };
+        let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
+        let mut play = Play::new(system, scope, given.of_batch(batch), order.seed).in_precision(order.precision);
         let (saved, file) = match name {
             Some(name) => {
                 let file = checkpoint::named_file(&folder, name)?;

@@ -507,6 +507,11 @@ impl Training {
             let (x, y) = self.play.batch_mut(part);
             x.copy_from_slice(&batch.x[part * floats..][..floats]);
             y.copy_from_slice(&batch.y[part * count..][..count]);
+            for (number, extra) in batch.extras.iter().enumerate() {
+                let to = self.play.extra_mut(part, number);
+                let floats = to.len();
+                to.copy_from_slice(&extra[part * floats..][..floats]);
+            }
         }
     }
 
@@ -807,12 +812,9 @@ pub(super) fn set_up(
 ) -> Result<(Settings, Arc<dyn Dataset>, Play, usize), TrainError> {
     let resolved = models::resolve(entry.card.id, &entry.defaults(), &order.changes)?;
     let data = data::open(&order.data, &order.want)?;
-    let given = Given {
-        sample: data.shape(),
-        classes: data.classes().map(<[String]>::len),
-    };
+    let given = Given::by(&*data);
     let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
-    let play = Play::new(system, scope, &data.shape().of_batch(batch), order.seed).in_precision(order.precision);
+    let play = Play::new(system, scope, given.of_batch(batch), order.seed).in_precision(order.precision);
     Ok((settings_of(entry, order, resolved, &*data), data, play, batch))
 }
 
@@ -827,6 +829,10 @@ fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &
     settings.insert("data.digest".into(), json!(format!("sha256:{}", data.digest())));
     settings.insert("data.shape".into(), json!(data.shape().of_batch(1)[1..]));
     settings.insert("data.classes".into(), json!(data.classes()));
+    // Runs of earlier versions have no such setting.
+    if !data.extras().is_empty() {
+        settings.insert("data.extras".into(), json!(data.extras()));
+    }
     settings.insert(
         "data.want".into(),
         serde_json::to_value(&order.want).expect("a plain value"),
@@ -835,7 +841,7 @@ fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &
     settings.insert("precision".into(), json!(order.precision.name()));
     settings.insert("checkpoint_every".into(), json!(order.checkpoint_every));
     settings.insert("sample_every".into(), json!(order.sample_every));
-    // Runs of earlier versions have no such setting.
+    // Nor this one.
     if let Some(every) = order.eval_every {
         settings.insert("eval_every".into(), json!(every.to_string()));
     }
@@ -928,6 +934,7 @@ pub(super) fn restore(play: &mut Play, saved: &Checkpoint, path: &Path) -> Resul
         }
         state.as_bytes_mut().copy_from_slice(&tensor.bytes);
     }
+    play.go_on_from(saved.step);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::events::{Event, read_events};
 use super::folder::RunFolder;
 use super::training::{Length, Order, TrainError, restore, set_up};
 use crate::data::part::held_out;
-use crate::data::{DataError, Dataset};
+use crate::data::{DataError, Dataset, Extra};
 use crate::doctor::{self, Alarm, Case, Diagnosis, Figures, Finding, diagnose, is_looked_at};
 use crate::games::{Findings, Play, Probe, Specimens};
 use crate::models;
@@ -25,6 +25,7 @@ const FEWEST: u64 = 4;
 pub(super) struct Watching {
     case: Case,
     raised: BTreeSet<String>,
+    specimens: Specimens,
     probe: Probe,
 }
 
@@ -48,6 +49,7 @@ impl Watching {
             case: Case::new(settings),
             raised: BTreeSet::new(),
             probe: Probe::new(play, &specimens),
+            specimens,
         };
         watching.recall(events);
         Ok(Some(watching))
@@ -66,7 +68,7 @@ impl Watching {
 
     /// Looks at the state after `step`, adds what it finds to the step's figures, and says which alarms are new.
     pub(super) fn look(&mut self, play: &mut Play, step: u64, figures: &mut Figures) -> Vec<Diagnosis> {
-        let findings = self.probe.look(play, step);
+        let findings = self.findings(play, step);
         figures.extend(findings.figures.clone());
         self.case.see(step, figures.clone());
         let mut new = diagnose(&self.case);
@@ -78,7 +80,14 @@ impl Watching {
 
     /// How many figures a look has.
     pub(super) fn figures(&mut self, play: &mut Play, step: u64) -> usize {
-        self.probe.look(play, step).figures.len()
+        self.findings(play, step).figures.len()
+    }
+
+    fn findings(&mut self, play: &mut Play, step: u64) -> Findings {
+        if !self.probe.fits(play) {
+            self.probe = Probe::new(play, &self.specimens);
+        }
+        self.probe.look(play, step)
     }
 
     /// The step before the looks that an alarm may rest on.
@@ -140,10 +149,17 @@ fn specimens(order: &Order, data: &dyn Dataset) -> Result<Option<Specimens>, Dat
     let rest = TRAINING.min(FLOATS / floats as u64).clamp(count, len.max(count));
     let (training, mut y) = read(data, rest)?;
     y.truncate(count as usize);
+    let extra = |(number, extra): (usize, &Extra)| {
+        let mut values = vec![0.0; count as usize * extra.floats()];
+        data.batch_extra(number, order.seed, 0, count as usize, &mut values)?;
+        Ok::<_, DataError>(values)
+    };
+    let extras = data.extras().iter().enumerate().map(extra).collect::<Result<_, _>>()?;
     let held_out = held_out(data, &order.data, &order.want).filter(|other| other.len().is_some_and(|len| len >= count));
     Ok(Some(Specimens {
         training,
         y,
+        extras,
         count: count as usize,
         held_out: held_out.map(|other| read(&*other, count)).transpose()?,
         has_end: data.len().is_some(),

@@ -219,7 +219,7 @@ impl Describe for Dcgan {
             "L_D = E_x[softplus(-D(x))] + E_z[softplus(D(G(z)))]",
             "L_G = E_z[softplus(-D(G(z)))]",
         ],
-        needs_labels: false,
+        needs: &[],
         takes_points: false,
     };
 

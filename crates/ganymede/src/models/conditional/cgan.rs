@@ -9,7 +9,7 @@
 //!
 //! Over `dcgan`, whose networks it takes where the paper has dense ones: the class as numbers 0 and 1 beside the latent
 //! vector, and as constant planes beside the picture's channels.
-use crate::data::Shape;
+use crate::data::{Field, Shape};
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::{Card, Describe, Given, Section};
@@ -132,7 +132,7 @@ impl Describe for Cgan {
             "L_D = E_x[softplus(-D(x, y))] + E_z[softplus(D(G(z, y), y))]",
             "L_G = E_z[softplus(-D(G(z, y), y))]",
         ],
-        needs_labels: true,
+        needs: &[Field::Y],
         takes_points: false,
     };
 

@@ -124,7 +124,7 @@ impl Describe for Gan {
             "L_D = E_x[softplus(-D(x))] + E_z[softplus(D(G(z)))]",
             "L_G = E_z[softplus(-D(G(z)))]  (non-saturating)  or  -E_z[softplus(D(G(z)))]  (minimax)",
         ],
-        needs_labels: false,
+        needs: &[],
         takes_points: true,
     };
 

@@ -131,7 +131,7 @@ impl Describe for Wgan {
             "L_D = E_z[D(G(z))] - E_x[D(x)],  weights of D clipped to [-c, c]",
             "L_G = -E_z[D(G(z))]",
         ],
-        needs_labels: false,
+        needs: &[],
         takes_points: true,
     };
 

@@ -139,7 +139,7 @@ impl Describe for WganGp {
             "L_D = E_z[D(G(z))] - E_x[D(x)] + w E[(|grad D(x^)| - 1)^2],  x^ between data and samples",
             "L_G = -E_z[D(G(z))]",
         ],
-        needs_labels: false,
+        needs: &[],
         takes_points: true,
     };
 
