@@ -91,6 +91,24 @@ impl Shape {
         }
     }
 
+    /// The shape of examples with `more` channels, or coordinates, beside their own.
+    pub fn beside(self, more: usize) -> Shape {
+        match self {
+            Self::Picture {
+                height,
+                width,
+                channels,
+            } => Self::Picture {
+                height,
+                width,
+                channels: channels + more,
+            },
+            Self::Point { dimension } => Self::Point {
+                dimension: dimension + more,
+            },
+        }
+    }
+
     /// The dimensions of `count` examples: `[count, height, width, channels]` or `[count, dimension]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {

@@ -6,11 +6,13 @@
 mod game;
 mod play;
 mod probe;
+mod search;
 mod step;
 
 pub use game::{Game, Move};
 pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};
+pub use search::{Found, Search, difference};
 pub use step::Step;
 
 use crate::data::Field;
@@ -100,6 +102,12 @@ pub trait System: Send {
     /// Where there are no latent vectors, unless the system says what else it does.
     fn sample(&self, _z: &Tensor, _y: Option<&Tensor>) -> Tensor {
         panic!("a system without latent vectors makes no samples")
+    }
+
+    /// How far examples `x [n, ..]` are from what latent vectors `z [n, z_dim]` make of classes `y [n]`, a number each, `[n]`:
+    /// what a [`Search`] minimises. The absolute differences of their numbers, summed, by default.
+    fn misfit(&self, z: &Tensor, y: Option<&Tensor>, x: &Tensor) -> Tensor {
+        difference(&self.sample(z, y), x)
     }
 
     /// What it computes beside samples; nothing by default.

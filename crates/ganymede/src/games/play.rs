@@ -591,39 +591,46 @@ impl Play {
         };
         if !self.functions.contains_key(&asked) {
             self.functions.retain(|other, _| other.phase == asked.phase);
-            let mut inputs: Vec<Tensor> = self
-                .entries
-                .iter()
-                .map(|entry| Tensor::placeholder(dtype, &entry.shape))
-                .collect();
-            for parameter in self.scope.parameters() {
-                let names = [average_name(&parameter), parameter.name().to_owned()];
-                let slot = names
-                    .iter()
-                    .find_map(|name| self.index.get(name))
-                    .expect("every parameter is in the state");
-                parameter.set(inputs[*slot].clone());
-            }
+            let mut inputs = self.settled();
             let asked_with: Vec<Tensor> = shapes.iter().map(|shape| Tensor::placeholder(dtype, shape)).collect();
-            let progress = Tensor::placeholder(dtype, &[]);
-            self.stage.set(asked.phase, progress.clone());
             let output = evaluating(|| match name {
                 SAMPLE => self.system.sample(&asked_with[0], is_labelled.then(|| &asked_with[1])),
                 name => self.system.apply(name, &asked_with[0]),
             });
             inputs.extend(asked_with);
-            inputs.push(progress);
             let program = Program::compile_in(self.precision, &inputs, &[output], &[None]);
             self.functions.insert(asked.clone(), program);
         }
-        let mut progress = Buffer::zeros(dtype, 1);
-        write(&mut progress, &[self.game.progress(self.done)]);
-        more.push(progress);
+        more.insert(0, self.progress());
         let mut program = self.functions.remove(&asked).expect("just compiled");
         self.lend_state(more, |inputs| program.run(inputs));
         let output = program.output(0).to_vec();
         self.functions.insert(asked, program);
         output
+    }
+
+    /// Placeholders of the state and of the progress of its phase, which parameters and stage are bound to as answers are
+    /// given: averaged weights where the system keeps them.
+    pub(super) fn settled(&self) -> Vec<Tensor> {
+        let dtype = self.scope.dtype();
+        let entries = self.entries.iter();
+        let mut inputs: Vec<Tensor> = entries.map(|entry| Tensor::placeholder(dtype, &entry.shape)).collect();
+        for parameter in self.scope.parameters() {
+            let names = [average_name(&parameter), parameter.name().to_owned()];
+            let slot = names.iter().find_map(|name| self.index.get(name));
+            parameter.set(inputs[*slot.expect("every parameter is in the state")].clone());
+        }
+        let progress = Tensor::placeholder(dtype, &[]);
+        self.stage.set(self.phase(), progress.clone());
+        inputs.push(progress);
+        inputs
+    }
+
+    /// The value of the last of the placeholders of [`settled`](Play::settled).
+    pub(super) fn progress(&self) -> Buffer {
+        let mut progress = Buffer::zeros(self.scope.dtype(), 1);
+        write(&mut progress, &[self.game.progress(self.done)]);
+        progress
     }
 
     /// Runs a program whose inputs are the state and then `more`, which are given back. The state lends its memory and gets

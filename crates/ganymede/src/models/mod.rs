@@ -3,6 +3,8 @@
 pub mod architecture;
 pub mod conditional;
 mod configure;
+pub mod explicit;
+pub mod inference;
 pub mod objective;
 
 pub use configure::{ConfigError, Settings, resolve};
@@ -207,9 +209,11 @@ macro_rules! systems {
 }
 
 systems! {
+    explicit: autoencoder::Autoencoder, vae::Vae, cvae::Cvae, bayes_classifier::BayesClassifier;
     objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
     architecture: dcgan::Dcgan;
-    conditional: cgan::Cgan;
+    conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
+    inference: bigan::Bigan, ali::Ali, anogan::Anogan;
 }
 
 /// The system of this name.

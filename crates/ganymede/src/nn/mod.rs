@@ -19,6 +19,7 @@
 //! assert_eq!(scope.parameters()[0].name(), "discriminator.0.weight");
 //! ```
 mod activation;
+mod beside;
 mod conv;
 mod dense;
 mod embedding;
@@ -32,6 +33,7 @@ mod spectral;
 mod stage;
 
 pub use activation::Activation;
+pub use beside::beside;
 pub use conv::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, PerAxis, conv, conv_transpose};
 pub use dense::{Dense, DenseConfig, dense};
 pub use embedding::{Embedding, EmbeddingConfig, embedding};

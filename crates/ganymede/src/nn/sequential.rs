@@ -38,6 +38,13 @@ impl Sequential {
         self.layers.is_empty()
     }
 
+    /// What the last rectifier gives: the features that the layers behind it decide by.
+    pub fn features(&self, x: &Tensor) -> Tensor {
+        let end = self.layers.iter().rposition(|layer| layer.rectifies());
+        let hidden = &self.layers[..end.map_or(0, |last| last + 1)];
+        hidden.iter().fold(x.clone(), |x, layer| layer.forward(&x))
+    }
+
     /// What every layer gives, first to last: the features that matching losses compare.
     pub fn activations(&self, x: &Tensor) -> Vec<Tensor> {
         let mut x = x.clone();
@@ -92,6 +99,7 @@ mod tests {
         assert_eq!((features.len(), network.len()), (4, 4));
         assert_eq!(features[1].to_f64(), [1.0, 0.0, 0.0, 1.0]);
         assert_eq!(features[3].to_f64(), [20.0, 200.0]);
+        assert_eq!(network.features(&x).to_f64(), features[1].to_f64());
     }
 
     #[test]

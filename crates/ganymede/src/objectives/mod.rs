@@ -2,6 +2,7 @@
 //! any shape, one number a sample (or a patch); every loss is a scalar, the mean over all of them.
 pub mod hinge;
 pub mod least_squares;
+pub mod likelihood;
 pub mod minimax;
 pub mod non_saturating;
 pub mod wasserstein;

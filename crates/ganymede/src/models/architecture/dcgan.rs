@@ -77,7 +77,7 @@ fn pyramid(sample: &Shape) -> (usize, [usize; 2], [usize; 3]) {
     )
 }
 
-/// Transposed convolutions from a latent vector to a picture.
+/// Transposed convolutions from a latent vector to a picture in [-1, 1].
 ///
 /// # Shapes
 /// `[n, z_dim]` to `[n, height, width, channels]`.
@@ -85,6 +85,17 @@ fn pyramid(sample: &Shape) -> (usize, [usize; 2], [usize; 3]) {
 /// # Panics
 /// Where the data are points.
 pub fn generator(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> Sequential {
+    decoder(scope, sample, z_dim, width).push(Activation::Tanh)
+}
+
+/// The generator before its last nonlinearity: numbers without bounds.
+///
+/// # Shapes
+/// `[n, z_dim]` to `[n, height, width, channels]`.
+///
+/// # Panics
+/// Where the data are points.
+pub fn decoder(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> Sequential {
     let (levels, smallest, [height, columns, channels]) = pyramid(sample);
     let mut c = width << levels.saturating_sub(1);
     let mut layers = Sequential::new(scope)
@@ -109,7 +120,6 @@ pub fn generator(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> S
     layers
         .push(last.stride(2).padding(1))
         .push(move |x: &Tensor| cropped(x, height, columns))
-        .push(Activation::Tanh)
 }
 
 /// The middle of a picture.
@@ -126,6 +136,17 @@ fn cropped(x: &Tensor, height: usize, width: usize) -> Tensor {
 /// # Panics
 /// Where the data are points.
 pub fn discriminator(scope: &Scope, sample: &Shape, width: usize, has_batch_norm: bool) -> Sequential {
+    encoder(scope, sample, 1, width, has_batch_norm).push(|x: &Tensor| x.reshape(&[x.extent(0)]))
+}
+
+/// The discriminator with as many numbers as one likes for its one.
+///
+/// # Shapes
+/// `[n, height, width, channels]` to `[n, outputs]`.
+///
+/// # Panics
+/// Where the data are points.
+pub fn encoder(scope: &Scope, sample: &Shape, outputs: usize, width: usize, has_batch_norm: bool) -> Sequential {
     let (levels, _, [height, columns, channels]) = pyramid(sample);
     let mut layers = Sequential::new(scope)
         .push(
@@ -153,14 +174,19 @@ pub fn discriminator(scope: &Scope, sample: &Shape, width: usize, has_batch_norm
     }
     layers
         .push(
-            conv(c, 1, [height >> levels, columns >> levels])
+            conv(c, outputs, [height >> levels, columns >> levels])
                 .bias(false)
                 .init(Init::DCGAN),
         )
-        .push(|x: &Tensor| x.reshape(&[x.extent(0)]))
+        .push(|x: &Tensor| x.flatten_from(1))
 }
 
 impl Dcgan {
+    /// What the discriminator's last layer decides by, of pictures `[n, height, width, channels]`.
+    pub fn features(&self, x: &Tensor) -> Tensor {
+        self.discriminator.features(x)
+    }
+
     fn generate(&self, s: &Step) -> Tensor {
         s.once("x_fake", || {
             self.generator.forward(&s.normal(&[s.batch(), self.config.z_dim]))

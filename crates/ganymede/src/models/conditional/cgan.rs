@@ -9,14 +9,14 @@
 //!
 //! Over `dcgan`, whose networks it takes where the paper has dense ones: the class as numbers 0 and 1 beside the latent
 //! vector, and as constant planes beside the picture's channels.
-use crate::data::{Field, Shape};
+use crate::data::Field;
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::{Card, Describe, Given, Section};
-use crate::nn::{Layer, Scope, Sequential};
+use crate::nn::{Layer, Scope, Sequential, beside};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
-use gany_engine::{Tensor, concat};
+use gany_engine::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Cgan`].
@@ -57,18 +57,18 @@ pub struct Cgan {
 }
 
 impl Cgan {
-    fn generate(&self, z: &Tensor, y: &Tensor) -> Tensor {
-        self.generator
-            .forward(&concat(&[z.clone(), y.one_hot(self.classes)], 1))
+    /// Samples `[n, ..]` for latent vectors `[n, z_dim]` of classes `[n]`.
+    pub fn generate(&self, z: &Tensor, y: &Tensor) -> Tensor {
+        self.generator.forward(&beside(z, &y.one_hot(self.classes)))
     }
 
     fn logits(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        let [n, height, width] = [0, 1, 2].map(|axis| x.extent(axis));
-        let planes = y.one_hot(self.classes).reshape(&[n, 1, 1, self.classes]);
-        self.discriminator.forward(&concat(
-            &[x.clone(), planes.broadcast_to(&[n, height, width, self.classes])],
-            3,
-        ))
+        self.discriminator.forward(&beside(x, &y.one_hot(self.classes)))
+    }
+
+    /// What the discriminator decides by, of pictures `[n, ..]` of classes `[n]`.
+    pub fn features(&self, x: &Tensor, y: &Tensor) -> Tensor {
+        self.discriminator.features(&beside(x, &y.one_hot(self.classes)))
     }
 
     fn x_fake(&self, s: &Step) -> Tensor {
@@ -138,19 +138,6 @@ impl Describe for Cgan {
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         let classes = given.classes.expect("checked: this system needs labels");
-        let Shape::Picture {
-            height,
-            width,
-            channels,
-        } = given.sample
-        else {
-            panic!("checked: this system needs pictures")
-        };
-        let with_planes = Shape::Picture {
-            height,
-            width,
-            channels: channels + classes,
-        };
         Cgan {
             generator: dcgan::generator(
                 &scope.at("generator"),
@@ -158,7 +145,12 @@ impl Describe for Cgan {
                 config.z_dim + classes,
                 config.width,
             ),
-            discriminator: dcgan::discriminator(&scope.at("discriminator"), &with_planes, config.width, true),
+            discriminator: dcgan::discriminator(
+                &scope.at("discriminator"),
+                &given.sample.beside(classes),
+                config.width,
+                true,
+            ),
             classes,
             config,
         }

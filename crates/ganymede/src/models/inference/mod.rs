@@ -1,0 +1,4 @@
+//! Back from picture to code.
+pub mod ali;
+pub mod anogan;
+pub mod bigan;
