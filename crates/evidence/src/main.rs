@@ -3,17 +3,28 @@
 //! are raised, for `forecast` how near forecasts come.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
+mod acgan;
+mod age_cgan;
+mod anogan;
+mod autoencoder;
+mod bayes_classifier;
+mod can;
 mod cgan;
+mod cvae;
 mod dcgan;
 mod failures;
 mod forecast;
 mod gan;
+mod inference;
+mod infogan;
 mod judge;
+mod labelled;
 mod metrics;
 mod precision;
 mod record;
 mod survive;
 mod training;
+mod vae;
 mod wgan;
 mod wgan_gp;
 
@@ -32,6 +43,17 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("wgan_gp", wgan_gp::evidence),
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
+    ("autoencoder", autoencoder::evidence),
+    ("vae", vae::evidence),
+    ("cvae", cvae::evidence),
+    ("bayes_classifier", bayes_classifier::evidence),
+    ("acgan", acgan::evidence),
+    ("age_cgan", age_cgan::evidence),
+    ("infogan", infogan::evidence),
+    ("can", can::evidence),
+    ("bigan", inference::bigan),
+    ("ali", inference::ali),
+    ("anogan", anogan::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),
