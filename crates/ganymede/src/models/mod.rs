@@ -208,7 +208,7 @@ macro_rules! systems {
 
 systems! {
     objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
-    architecture: dcgan::Dcgan;
+    architecture: dcgan::Dcgan, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan;
 }
 
