@@ -7,11 +7,15 @@ mod cgan;
 mod dcgan;
 mod failures;
 mod forecast;
+mod gallery;
 mod gan;
 mod judge;
+mod lapgan;
 mod metrics;
 mod precision;
+mod progressive;
 mod record;
+mod stylegan;
 mod survive;
 mod training;
 mod wgan;
@@ -31,6 +35,9 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("wgan", wgan::evidence),
     ("wgan_gp", wgan_gp::evidence),
     ("dcgan", dcgan::evidence),
+    ("lapgan", lapgan::evidence),
+    ("progressive", progressive::evidence),
+    ("stylegan", stylegan::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
