@@ -17,6 +17,8 @@ const CHANGES: Changes = &[
     ("w_dim", "64"),
     ("mapping_layers", "4"),
     ("average_half_life", "2000"),
+    // A slope of a picture of fewer pixels is of fewer numbers: ten is for faces of a million.
+    ("r1_gamma", "0.1"),
 ];
 /// Layers that are told styles at 32 pixels: the first four are those of 4 and 8 pixels, the last two those of 32.
 const LAYERS: usize = 8;
