@@ -14,14 +14,18 @@ mod cvae;
 mod dcgan;
 mod failures;
 mod forecast;
+mod gallery;
 mod gan;
 mod inference;
 mod infogan;
 mod judge;
 mod labelled;
+mod lapgan;
 mod metrics;
 mod precision;
+mod progressive;
 mod record;
+mod stylegan;
 mod survive;
 mod training;
 mod vae;
@@ -42,6 +46,9 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("wgan", wgan::evidence),
     ("wgan_gp", wgan_gp::evidence),
     ("dcgan", dcgan::evidence),
+    ("lapgan", lapgan::evidence),
+    ("progressive", progressive::evidence),
+    ("stylegan", stylegan::evidence),
     ("cgan", cgan::evidence),
     ("autoencoder", autoencoder::evidence),
     ("vae", vae::evidence),

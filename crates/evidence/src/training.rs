@@ -57,7 +57,8 @@ pub(crate) fn train_in_parts(
         return Err("evidence is measured after so many steps".into());
     };
     println!("training {name}: {steps} steps");
-    let mut training = Training::begin(order, &path)?;
+    // What the doctor would say is no part of what is measured.
+    let mut training = Training::begin(order, &path)?.watched(false);
     let mut seconds = 0.0;
     for &at in stops {
         let stop = OnceLock::new();
@@ -100,6 +101,16 @@ pub(crate) fn curve(training: &Training, name: &str) -> Result<Vec<(u64, f64)>> 
         _ => None,
     };
     Ok(events.iter().filter_map(value).collect())
+}
+
+/// Seconds of training, without samples and checkpoints.
+pub(crate) fn seconds(training: &Training) -> Result<f64> {
+    let events = read_events(&training.folder().events_file())?.events;
+    let last = events.iter().rev().find_map(|event| match event {
+        Event::Step { seconds, .. } => Some(*seconds),
+        _ => None,
+    });
+    last.ok_or_else(|| "a training without a step".into())
 }
 
 /// The mean of a recorded scalar over the last tenth of the run.
@@ -160,6 +171,11 @@ pub(crate) fn scatter(training: &mut Training, path: &Path) -> Result<()> {
 
 /// Writes pictures as a grid.
 pub(crate) fn grid(training: &Training, values: &[f32], columns: usize, path: &Path) -> Result<()> {
+    grid_of(training, values, columns, 1, path)
+}
+
+/// Writes pictures as a grid, each as wide as `strip` of the data's.
+pub(crate) fn grid_of(training: &Training, values: &[f32], columns: usize, strip: usize, path: &Path) -> Result<()> {
     let Shape::Picture {
         height,
         width,
@@ -168,6 +184,7 @@ pub(crate) fn grid(training: &Training, values: &[f32], columns: usize, path: &P
     else {
         return Err("points make no grid of pictures".into());
     };
+    let width = strip * width;
     let pictures = Pictures {
         values,
         count: values.len() / (height * width * channels),

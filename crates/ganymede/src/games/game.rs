@@ -105,6 +105,11 @@ impl Game {
         moves.map(|m| m.times).max().unwrap_or(0)
     }
 
+    /// The first step of every phase.
+    pub fn starts(&self) -> impl Iterator<Item = u64> + '_ {
+        self.phases.iter().map(|phase| phase.first)
+    }
+
     /// The number of the phase of step `n`, counted from 0 like the steps.
     pub fn phase(&self, n: u64) -> usize {
         self.phases.partition_point(|phase| phase.first <= n) - 1
@@ -160,6 +165,7 @@ mod tests {
             [0, 9, 10, 11, 15, 16].map(|n| game.turns(n)),
             [false, false, true, false, true, false]
         );
+        assert!(game.starts().eq([0, 10, 15]));
         assert!(game.due(14).eq(["term"]) && game.due(12).next().is_none());
         assert_eq!(game.batches(), 3);
         let names: Vec<_> = game.players().iter().map(|player| player.name).collect();

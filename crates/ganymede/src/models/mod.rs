@@ -211,7 +211,7 @@ macro_rules! systems {
 systems! {
     explicit: autoencoder::Autoencoder, vae::Vae, cvae::Cvae, bayes_classifier::BayesClassifier;
     objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
-    architecture: dcgan::Dcgan;
+    architecture: dcgan::Dcgan, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
 }

@@ -19,11 +19,17 @@
 //! assert_eq!(scope.parameters()[0].name(), "discriminator.0.weight");
 //! ```
 mod activation;
+mod adain;
 mod beside;
 mod conv;
 mod dense;
 mod embedding;
+mod equalised;
+mod fir;
 mod init;
+mod minibatch_deviation;
+mod modulated;
+mod noise;
 mod norm;
 mod observe;
 mod residual;
@@ -33,11 +39,17 @@ mod spectral;
 mod stage;
 
 pub use activation::Activation;
+pub use adain::AdaIn;
 pub use beside::beside;
 pub use conv::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, PerAxis, conv, conv_transpose};
 pub use dense::{Dense, DenseConfig, dense};
 pub use embedding::{Embedding, EmbeddingConfig, embedding};
+pub use equalised::{Drawn, Equalised, EqualisedConfig, equalised};
+pub use fir::Fir;
 pub use init::Init;
+pub use minibatch_deviation::MinibatchDeviation;
+pub use modulated::Modulated;
+pub use noise::{NoiseInjection, NoiseInjectionConfig, noise_injection};
 pub use norm::{
     Affine, AnyNorm, BatchNorm, BatchNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, Norm,
     NormAxes, PixelNorm, batch_norm, evaluating, instance_norm, is_evaluating, layer_norm,

@@ -13,6 +13,7 @@
 //! and aspect: sides are halved while both stay at least 4, and what the generator makes too much is cut off.
 use crate::data::Shape;
 use crate::games::{Game, Player, Step, System};
+use crate::models::architecture::pyramid::Pyramid;
 use crate::models::{Card, Describe, Given, Section};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, batch_norm, conv, conv_transpose};
 use crate::objectives::non_saturating;
@@ -56,27 +57,6 @@ pub struct Dcgan {
     discriminator: Sequential,
 }
 
-/// How often the sides are halved, and the sides of the smallest grid that doubles back to at least the picture.
-fn pyramid(sample: &Shape) -> (usize, [usize; 2], [usize; 3]) {
-    let Shape::Picture {
-        height,
-        width,
-        channels,
-    } = *sample
-    else {
-        panic!("dcgan: points have no sides")
-    };
-    let mut levels = 0;
-    while height.min(width) >> (levels + 1) >= 4 {
-        levels += 1;
-    }
-    (
-        levels,
-        [height, width].map(|side| side.div_ceil(1 << levels)),
-        [height, width, channels],
-    )
-}
-
 /// Transposed convolutions from a latent vector to a picture in [-1, 1].
 ///
 /// # Shapes
@@ -96,11 +76,12 @@ pub fn generator(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> S
 /// # Panics
 /// Where the data are points.
 pub fn decoder(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> Sequential {
-    let (levels, smallest, [height, columns, channels]) = pyramid(sample);
+    let pyramid = Pyramid::of(sample);
+    let (levels, channels) = (pyramid.levels, pyramid.channels);
     let mut c = width << levels.saturating_sub(1);
     let mut layers = Sequential::new(scope)
         .push(move |z: &Tensor| z.reshape(&[z.extent(0), 1, 1, z_dim]))
-        .push(conv_transpose(z_dim, c, smallest).bias(false).init(Init::DCGAN))
+        .push(conv_transpose(z_dim, c, pyramid.smallest).bias(false).init(Init::DCGAN))
         .push(batch_norm(c))
         .push(Activation::Relu);
     for _ in 1..levels {
@@ -119,13 +100,7 @@ pub fn decoder(scope: &Scope, sample: &Shape, z_dim: usize, width: usize) -> Seq
     let last = conv_transpose(c, channels, [4, 4]).bias(false).init(Init::DCGAN);
     layers
         .push(last.stride(2).padding(1))
-        .push(move |x: &Tensor| cropped(x, height, columns))
-}
-
-/// The middle of a picture.
-fn cropped(x: &Tensor, height: usize, width: usize) -> Tensor {
-    let [top, left] = [(x.extent(1) - height) / 2, (x.extent(2) - width) / 2];
-    x.slice(1, top, top + height).slice(2, left, left + width)
+        .push(move |x: &Tensor| pyramid.cropped(x))
 }
 
 /// Convolutions from a picture to a logit.
@@ -147,10 +122,11 @@ pub fn discriminator(scope: &Scope, sample: &Shape, width: usize, has_batch_norm
 /// # Panics
 /// Where the data are points.
 pub fn encoder(scope: &Scope, sample: &Shape, outputs: usize, width: usize, has_batch_norm: bool) -> Sequential {
-    let (levels, _, [height, columns, channels]) = pyramid(sample);
+    let pyramid = Pyramid::of(sample);
+    let (levels, [height, columns]) = (pyramid.levels, pyramid.picture);
     let mut layers = Sequential::new(scope)
         .push(
-            conv(channels, width, [4, 4])
+            conv(pyramid.channels, width, [4, 4])
                 .stride(2)
                 .padding(1)
                 .bias(false)

@@ -1,2 +1,6 @@
 //! Bigger pictures and other shapes.
 pub mod dcgan;
+pub mod lapgan;
+pub mod progressive;
+pub mod pyramid;
+pub mod stylegan;
