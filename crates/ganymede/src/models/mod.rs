@@ -207,7 +207,8 @@ macro_rules! systems {
 }
 
 systems! {
-    objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
+    objective: gan::Gan, lsgan::Lsgan, hinge::Hinge, sngan::Sngan, geometric_gan::GeometricGan, wgan::Wgan, wgan_gp::WganGp,
+        dragan::Dragan, gan_r1r2::GanR1R2;
     architecture: dcgan::Dcgan;
     conditional: cgan::Cgan;
 }

@@ -1,6 +1,6 @@
 //! Layers one after another.
 use crate::nn::observe::note;
-use crate::nn::{Declare, Layer, Scope};
+use crate::nn::{Declare, Layer, Parameter, Scope};
 use gany_engine::Tensor;
 use std::sync::Arc;
 
@@ -36,6 +36,11 @@ impl Sequential {
     /// Whether there is no layer.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// Everything declared under it, in order of declaration.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.scope.parameters()
     }
 
     /// What every layer gives, first to last: the features that matching losses compare.

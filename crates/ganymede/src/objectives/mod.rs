@@ -4,6 +4,7 @@ pub mod hinge;
 pub mod least_squares;
 pub mod minimax;
 pub mod non_saturating;
+pub mod relativistic;
 pub mod wasserstein;
 
 use crate::named::named_enum;

@@ -1,5 +1,12 @@
 //! The game itself: objectives, all on the same two networks.
+pub mod dragan;
 pub mod gan;
+pub mod gan_r1r2;
+pub mod geometric_gan;
+pub mod hinge;
+pub mod lsgan;
 pub mod networks;
+pub mod sngan;
+pub mod two_player;
 pub mod wgan;
 pub mod wgan_gp;
