@@ -3,11 +3,17 @@
 //! are raised, for `forecast` how near forecasts come.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
+mod began;
 mod cgan;
 mod dcgan;
+mod ebgan;
+mod f_gan;
 mod failures;
 mod forecast;
 mod gan;
+mod gan_r1r2;
+mod grid;
+mod improved_gan;
 mod judge;
 mod metrics;
 mod precision;
@@ -30,6 +36,16 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("gan", gan::evidence),
     ("wgan", wgan::evidence),
     ("wgan_gp", wgan_gp::evidence),
+    ("improved_gan", improved_gan::evidence),
+    ("f_gan", f_gan::evidence),
+    ("ebgan", ebgan::evidence),
+    ("began", began::evidence),
+    ("geometric_gan", grid::geometric_gan),
+    ("dragan", grid::dragan),
+    ("gan_r1r2", gan_r1r2::evidence),
+    ("lsgan", grid::lsgan),
+    ("sngan", grid::sngan),
+    ("hinge", grid::hinge),
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),

@@ -208,7 +208,7 @@ macro_rules! systems {
 
 systems! {
     objective: gan::Gan, lsgan::Lsgan, hinge::Hinge, sngan::Sngan, geometric_gan::GeometricGan, wgan::Wgan, wgan_gp::WganGp,
-        dragan::Dragan, gan_r1r2::GanR1R2;
+        f_gan::FGan, ebgan::Ebgan, began::Began, dragan::Dragan, gan_r1r2::GanR1R2, improved_gan::ImprovedGan;
     architecture: dcgan::Dcgan;
     conditional: cgan::Cgan;
 }

@@ -23,6 +23,7 @@ mod conv;
 mod dense;
 mod embedding;
 mod init;
+mod minibatch_discrimination;
 mod norm;
 mod observe;
 mod residual;
@@ -30,12 +31,14 @@ mod scope;
 mod sequential;
 mod spectral;
 mod stage;
+mod virtual_batch_norm;
 
 pub use activation::Activation;
 pub use conv::{Conv, ConvConfig, ConvTranspose, ConvTransposeConfig, PerAxis, conv, conv_transpose};
 pub use dense::{Dense, DenseConfig, dense};
 pub use embedding::{Embedding, EmbeddingConfig, embedding};
 pub use init::Init;
+pub use minibatch_discrimination::{MinibatchDiscrimination, MinibatchDiscriminationConfig, minibatch_discrimination};
 pub use norm::{
     Affine, AnyNorm, BatchNorm, BatchNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, Norm,
     NormAxes, PixelNorm, batch_norm, evaluating, instance_norm, is_evaluating, layer_norm,
@@ -46,6 +49,7 @@ pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 pub use stage::Stage;
+pub use virtual_batch_norm::{VirtualBatchNorm, VirtualBatchNormConfig, virtual_batch_norm};
 
 use gany_engine::Tensor;
 

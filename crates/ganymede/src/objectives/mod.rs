@@ -1,5 +1,7 @@
 //! What the two players of the plain game minimise, as pairs of functions of the discriminator's logits. Logits have
 //! any shape, one number a sample (or a patch); every loss is a scalar, the mean over all of them.
+pub mod f_divergence;
+pub mod feature_matching;
 pub mod hinge;
 pub mod least_squares;
 pub mod minimax;
