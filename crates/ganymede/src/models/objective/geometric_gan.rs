@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! D(x) = <w, phi(x)> + b
-//! L_D = 1/(2C) |w|^2 + E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))]      soft margin
-//! L_G = -E_z[D(G(z))]                                                        along the normal w
+//! L_D = |w|^2 / (2 C n) + E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))]      soft margin, n samples of each
+//! L_G = -E_z[D(G(z))]                                                           along the normal w
 //! ```
 //!
-//! Over `hinge`: the hyperplane's margin is made large, w being the weight of the discriminator's last layer. The paper
-//! divides by the number of samples what multiplies |w|^2; here it is in C. Simplification: the chapter's networks.
+//! Over `hinge`: the hyperplane's margin is made large, w being the weight of the discriminator's last layer. Simplification:
+//! the chapter's networks, whose other weights are neither clipped nor decayed.
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
@@ -41,7 +41,7 @@ impl Rules for SoftMargin {
         paper: "Lim and Ye 2017, Geometric GAN, arXiv:1705.02894",
         idea: "A support vector machine separates real from generated features; samples move across along its normal.",
         equations: &[
-            "L_D = 1/(2C) |w|^2 + E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))],  D(x) = <w, phi(x)> + b",
+            "L_D = |w|^2 / (2 C n) + E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))],  D(x) = <w, phi(x)> + b",
             "L_G = -E_z[D(G(z))]",
         ],
         needs: &[],
@@ -57,7 +57,7 @@ impl Rules for SoftMargin {
             networks: Networks::Auto,
             generator: adam,
             rules: SoftMargin {
-                c: 1e3,
+                c: 1.0,
                 discriminator: adam,
             },
         }
@@ -71,7 +71,7 @@ impl Rules for SoftMargin {
         let [real, fake] = logits(discriminator, x_fake, s);
         let squared_normal = normal(discriminator).square().sum();
         s.report("margin", &squared_normal.rsqrt());
-        hinge::discriminator(&real, &fake) + squared_normal * (0.5 / self.c)
+        hinge::discriminator(&real, &fake) + squared_normal * (0.5 / (self.c * s.batch() as f64))
     }
 
     fn generator_loss(&self, discriminator: &Sequential, x_fake: &Tensor, _: &Step) -> Tensor {
@@ -91,11 +91,10 @@ mod tests {
     use super::*;
     use crate::models::objective::two_player::tests::{on_the_line, value};
 
-    /// D(x) = 2 x gives 6 for real and -6 for generated: no margin is violated, and w falls by rate w / C = 0.25 * 2 / 4.
+    /// D(x) = 2 x gives 6 for real and -6 for generated: no margin is violated, and w falls by rate w / (C n) = 0.25 * 2 / 4.
     #[test]
     fn the_margin_widens_where_nothing_violates_it() {
         let mut config = SoftMargin::defaults();
-        config.rules.c = 4.0;
         config.rules.discriminator = OptimiserConfig::sgd(0.25, 0.0);
         let mut play = on_the_line(config, 2.0, 3.0, -3.0);
         play.step(0);
