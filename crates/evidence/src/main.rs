@@ -8,14 +8,20 @@ mod age_cgan;
 mod anogan;
 mod autoencoder;
 mod bayes_classifier;
+mod began;
 mod can;
 mod cgan;
 mod cvae;
 mod dcgan;
+mod ebgan;
+mod f_gan;
 mod failures;
 mod forecast;
 mod gallery;
 mod gan;
+mod gan_r1r2;
+mod grid;
+mod improved_gan;
 mod inference;
 mod infogan;
 mod judge;
@@ -45,6 +51,16 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("gan", gan::evidence),
     ("wgan", wgan::evidence),
     ("wgan_gp", wgan_gp::evidence),
+    ("improved_gan", improved_gan::evidence),
+    ("f_gan", f_gan::evidence),
+    ("ebgan", ebgan::evidence),
+    ("began", began::evidence),
+    ("geometric_gan", grid::geometric_gan),
+    ("dragan", grid::dragan),
+    ("gan_r1r2", gan_r1r2::evidence),
+    ("lsgan", grid::lsgan),
+    ("sngan", grid::sngan),
+    ("hinge", grid::hinge),
     ("dcgan", dcgan::evidence),
     ("lapgan", lapgan::evidence),
     ("progressive", progressive::evidence),

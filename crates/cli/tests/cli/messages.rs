@@ -102,7 +102,7 @@ fn pictures_that_do_not_fit() {
     place.refuses(
         "train dcgan --data ring",
         "error: `dcgan` needs pictures, and these data are points\n\n\
-         hint: systems for points are `gan`, `wgan` and `wgan_gp`; `gany models` says more",
+         hint: systems of the chapter `objective` take points, such as `gan`; `gany models` lists them",
     );
     place.refuses(
         "train gan --data ring --size 16",

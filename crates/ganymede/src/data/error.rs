@@ -133,6 +133,16 @@ pub enum DataError {
         /// What was written.
         spec: String,
     },
+    /// A set that nothing of the kind can be made of.
+    #[error("cannot make `{spec}`: expected {expected}, got {got}")]
+    Unfit {
+        /// What was written.
+        spec: String,
+        /// What the other set should hold.
+        expected: &'static str,
+        /// What it holds.
+        got: String,
+    },
     /// One picture that cannot be decoded.
     #[error("broken picture: {why}: {}", path.display())]
     BrokenPicture {
@@ -305,6 +315,7 @@ impl DataError {
             Self::NoReader { .. } => "it is only unpacked so far; no system asks for it yet".into(),
             Self::NotArchive { .. } => "write `set.zip`, or `set-%06d.tar` for shards".into(),
             Self::NotTwo { .. } => "write it as `paired:A,B` or `unpaired:A,B`".into(),
+            Self::Unfit { .. } => "`gany data list` shows what each set holds".into(),
             Self::MixedSizes { .. } => "give a size, such as `--size 64` or `--size 96x128`".into(),
             Self::ImpossibleShape { .. } => {
                 "give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels".into()
@@ -466,6 +477,14 @@ mod tests {
                     second: (5, 6),
                 },
                 "pictures of different sizes: expected one size or a wanted size, got 3x4 and 5x6 (width x height): a/b\nhint: give a size, such as `--size 64` or `--size 96x128`",
+            ),
+            (
+                DataError::Unfit {
+                    spec: "stacked:ring".into(),
+                    expected: "grey pictures",
+                    got: "points".into(),
+                },
+                "cannot make `stacked:ring`: expected grey pictures, got points\nhint: `gany data list` shows what each set holds",
             ),
             (
                 DataError::ImpossibleShape {

@@ -42,6 +42,7 @@ pub mod prefetch;
 pub mod registry;
 pub mod shaping;
 pub mod shards;
+pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
 pub mod toys;

@@ -11,13 +11,15 @@ use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
+use super::stacked::Stacked;
 use super::toys::{Points, Toy};
 use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
 
 /// Opens a data set by a name or a path.
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
-/// - `first:N:SPEC`, the first N examples of any of these
+/// - `first:N:SPEC`, the first N examples of any of these; `each:N:SPEC`, the first N of each class
+/// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
@@ -49,12 +51,16 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             }
             "paired" => return two().and_then(|(a, b)| Ok(Arc::new(Paired::by_name(spec, a, b)?) as _)),
             "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
+            "stacked" => return Ok(Arc::new(Stacked::new(spec, open(rest, want)?)?)),
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
     }
     if let Some((count, whole)) = part::parse(spec) {
         return Ok(Arc::new(Part::new(open(whole, want)?, 0..count, spec)?));
+    }
+    if let Some((count, whole)) = part::counted(spec, "each:") {
+        return Ok(Arc::new(Part::of_each(open(whole, want)?, count, spec)?));
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),
@@ -89,7 +95,7 @@ fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
 /// The picture files that a spec names, in a folder or in archives; `None` for every other kind of data.
 pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     let name = spec.split(':').next().unwrap_or(spec);
-    if registry::find(name).is_some() || ["points", "paired", "unpaired", "side-by-side"].contains(&name) {
+    if registry::find(name).is_some() || ["points", "paired", "unpaired", "side-by-side", "stacked"].contains(&name) {
         return Ok(None);
     }
     let (path, split) = existing(spec)?;

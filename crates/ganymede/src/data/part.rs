@@ -1,17 +1,41 @@
-//! The first examples of a set, and the rest of it: few examples to train on, and others that training never sees.
+//! The first examples of a set, or of each of its classes, and the rest of it: few examples to train on, and others that
+//! training never sees.
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
 use super::{Dataset, Field, Shape, Want, registry};
 
-/// A run of examples of another set, as a set of its own.
+/// Some examples of another set, as a set of its own.
 #[derive(Debug)]
 pub struct Part {
     whole: Arc<dyn Dataset>,
-    range: Range<u64>,
+    numbers: Numbers,
     name: String,
     digest: String,
+}
+
+/// The numbers that the examples of a part have in the whole.
+#[derive(Debug)]
+enum Numbers {
+    Run(Range<u64>),
+    Listed(Vec<u64>),
+}
+
+impl Numbers {
+    fn len(&self) -> u64 {
+        match self {
+            Numbers::Run(range) => range.end - range.start,
+            Numbers::Listed(numbers) => numbers.len() as u64,
+        }
+    }
+
+    fn nth(&self, index: u64) -> Option<u64> {
+        match self {
+            Numbers::Run(range) => Some(range.start + index).filter(|number| *number < range.end),
+            Numbers::Listed(numbers) => numbers.get(index as usize).copied(),
+        }
+    }
 }
 
 impl Part {
@@ -33,7 +57,45 @@ impl Part {
             digest: super::sha256_hex(&[format!("{range:?} of {}", whole.digest()).as_bytes()]),
             name: name.to_owned(),
             whole,
-            range,
+            numbers: Numbers::Run(range),
+        })
+    }
+
+    /// The first `count` examples of each class, in the order of the whole: few labels, of every class as many.
+    ///
+    /// # Errors
+    /// [`DataError::Unfit`] where there are no classes, no end, or too few examples of a class.
+    pub fn of_each(whole: Arc<dyn Dataset>, count: u64, name: &str) -> Result<Part> {
+        let unfit = |expected, got| DataError::Unfit {
+            spec: name.to_owned(),
+            expected,
+            got,
+        };
+        let (Some(classes), Some(len)) = (whole.classes().map(<[String]>::len), whole.len()) else {
+            return Err(unfit("labelled examples with an end", "others".to_owned()));
+        };
+        let mut left = vec![count; classes];
+        let mut numbers = vec![];
+        let mut x = vec![0.0; whole.shape().floats()];
+        for number in 0..len {
+            if left.iter().all(|left| *left == 0) {
+                break;
+            }
+            let left = &mut left[whole.read(number, &mut x)? as usize];
+            if *left > 0 {
+                *left -= 1;
+                numbers.push(number);
+            }
+        }
+        let found = left.iter().map(|left| count - left).min().unwrap_or(0);
+        if found < count.max(1) {
+            return Err(unfit("that many examples of each class", found.to_string()));
+        }
+        Ok(Part {
+            digest: super::sha256_hex(&[format!("{numbers:?} of {}", whole.digest()).as_bytes()]),
+            name: name.to_owned(),
+            whole,
+            numbers: Numbers::Listed(numbers),
         })
     }
 }
@@ -48,7 +110,7 @@ impl Dataset for Part {
     }
 
     fn len(&self) -> Option<u64> {
-        Some(self.range.end - self.range.start)
+        Some(self.numbers.len())
     }
 
     fn shape(&self) -> Shape {
@@ -68,21 +130,23 @@ impl Dataset for Part {
     }
 
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32> {
-        let count = self.range.end - self.range.start;
-        if index >= count {
-            return Err(DataError::NoExample {
-                name: self.name.clone(),
-                index,
-                len: count,
-            });
-        }
-        self.whole.read(self.range.start + index, x)
+        let number = self.numbers.nth(index).ok_or_else(|| DataError::NoExample {
+            name: self.name.clone(),
+            index,
+            len: self.numbers.len(),
+        })?;
+        self.whole.read(number, x)
     }
 }
 
 /// `first:N:SPEC` in parts.
 pub(super) fn parse(spec: &str) -> Option<(u64, &str)> {
-    let (count, whole) = spec.strip_prefix("first:")?.split_once(':')?;
+    counted(spec, "first:")
+}
+
+/// `WORD:N:SPEC` in parts, where `word` has its colon.
+pub(super) fn counted<'s>(spec: &'s str, word: &str) -> Option<(u64, &'s str)> {
+    let (count, whole) = spec.strip_prefix(word)?.split_once(':')?;
     Some((count.parse().ok()?, whole))
 }
 
@@ -132,6 +196,23 @@ mod tests {
         assert_eq!(
             error,
             "no example 10000 in `fashion-mnist-10k`: expected a number below 10000"
+        );
+    }
+
+    #[test]
+    fn of_each_class_as_many() {
+        let want = Want::default();
+        let whole = open("fashion-mnist-10k", &want).unwrap();
+        let part = open("each:3:fashion-mnist-10k", &want).unwrap();
+        let labels: Vec<u32> = (0..30).map(|index| part.example(index).unwrap().1).collect();
+        assert!((0..10).all(|class| labels.iter().filter(|label| **label == class).count() == 3), "{labels:?}");
+        assert_eq!((part.len(), part.example(0).unwrap()), (Some(30), whole.example(0).unwrap()));
+        assert_eq!(part.example(30).unwrap_err().to_string(), "no example 30 in `each:3:fashion-mnist-10k`: expected a number below 30");
+        let error = |spec: &str| open(spec, &want).unwrap_err().to_string();
+        assert_eq!(error("each:1:ring"), "cannot make `each:1:ring`: expected labelled examples with an end, got others");
+        assert_eq!(
+            error("each:2000:fashion-mnist-10k"),
+            "cannot make `each:2000:fashion-mnist-10k`: expected that many examples of each class, got 1000"
         );
     }
 

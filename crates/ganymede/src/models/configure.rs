@@ -98,7 +98,7 @@ impl ConfigError {
                 "`--data paired:A,B`, `side-by-side:A` or `unpaired:A,B` make pairs of what you have: `gany data --help`".into()
             }
             ConfigError::NoPictures { .. } => {
-                "systems for points are `gan`, `wgan` and `wgan_gp`; `gany models` says more".into()
+                "systems of the chapter `objective` take points, such as `gan`; `gany models` lists them".into()
             }
             ConfigError::TooSmall { smallest, .. } => format!("ask for a larger size: `--size {}`", smallest.max(&32)),
         })

@@ -210,7 +210,8 @@ macro_rules! systems {
 
 systems! {
     explicit: autoencoder::Autoencoder, vae::Vae, cvae::Cvae, bayes_classifier::BayesClassifier;
-    objective: gan::Gan, wgan::Wgan, wgan_gp::WganGp;
+    objective: gan::Gan, lsgan::Lsgan, hinge::Hinge, sngan::Sngan, geometric_gan::GeometricGan, wgan::Wgan, wgan_gp::WganGp,
+        f_gan::FGan, ebgan::Ebgan, began::Began, dragan::Dragan, gan_r1r2::GanR1R2, improved_gan::ImprovedGan;
     architecture: dcgan::Dcgan, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;

@@ -28,6 +28,7 @@ mod equalised;
 mod fir;
 mod init;
 mod minibatch_deviation;
+mod minibatch_discrimination;
 mod modulated;
 mod noise;
 mod norm;
@@ -37,6 +38,7 @@ mod scope;
 mod sequential;
 mod spectral;
 mod stage;
+mod virtual_batch_norm;
 
 pub use activation::Activation;
 pub use adain::AdaIn;
@@ -48,6 +50,7 @@ pub use equalised::{Drawn, Equalised, EqualisedConfig, equalised};
 pub use fir::Fir;
 pub use init::Init;
 pub use minibatch_deviation::MinibatchDeviation;
+pub use minibatch_discrimination::{MinibatchDiscrimination, MinibatchDiscriminationConfig, minibatch_discrimination};
 pub use modulated::Modulated;
 pub use noise::{NoiseInjection, NoiseInjectionConfig, noise_injection};
 pub use norm::{
@@ -60,6 +63,7 @@ pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 pub use stage::Stage;
+pub use virtual_batch_norm::{VirtualBatchNorm, VirtualBatchNormConfig, virtual_batch_norm};
 
 use gany_engine::Tensor;
 

@@ -35,7 +35,7 @@ pub struct Affine {
 }
 
 impl Affine {
-    fn declare(scope: &Scope, channels: usize, gain: Init) -> Affine {
+    pub(super) fn declare(scope: &Scope, channels: usize, gain: Init) -> Affine {
         Affine {
             weight: scope.parameter("weight", &[channels], gain),
             bias: scope.parameter("bias", &[channels], Init::Zeros),

@@ -1,6 +1,6 @@
 //! Layers one after another.
 use crate::nn::observe::note;
-use crate::nn::{Declare, Layer, Scope};
+use crate::nn::{Declare, Layer, Parameter, Scope};
 use gany_engine::Tensor;
 use std::sync::Arc;
 
@@ -43,6 +43,11 @@ impl Sequential {
         let end = self.layers.iter().rposition(|layer| layer.rectifies());
         let hidden = &self.layers[..end.map_or(0, |last| last + 1)];
         hidden.iter().fold(x.clone(), |x, layer| layer.forward(&x))
+    }
+
+    /// Everything declared under it, in order of declaration.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.scope.parameters()
     }
 
     /// What every layer gives, first to last: the features that matching losses compare.

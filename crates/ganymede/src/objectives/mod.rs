@@ -1,10 +1,13 @@
 //! What the two players of the plain game minimise, as pairs of functions of the discriminator's logits. Logits have
 //! any shape, one number a sample (or a patch); every loss is a scalar, the mean over all of them.
+pub mod f_divergence;
+pub mod feature_matching;
 pub mod hinge;
 pub mod least_squares;
 pub mod likelihood;
 pub mod minimax;
 pub mod non_saturating;
+pub mod relativistic;
 pub mod wasserstein;
 
 use crate::named::named_enum;

@@ -9,111 +9,31 @@
 //! ```
 //!
 //! Simplification: leaky rectifiers in both networks where the paper has maxout and dropout.
-use crate::games::{Game, Player, Step, System};
+use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
+use crate::models::{Card, Section};
 use crate::nn::{Layer, Parameter, Scope, Sequential};
 use crate::objectives::Objective;
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`Gan`].
+/// The GAN of 2014.
+pub type Gan = TwoPlayer<Original>;
+
+/// Settings of [`Gan`] beside those of every [`TwoPlayer`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Examples in a batch.
-    pub batch: usize,
-    /// Numbers in a latent vector.
-    pub z_dim: usize,
-    /// Units of each hidden layer, or channels of the outermost convolution.
-    pub width: usize,
-    /// Which networks play.
-    pub networks: Networks,
+pub struct Original {
     /// What all first weights are multiplied by; other than 1 to see what a bad initialisation does.
     pub initial_gain: f64,
     /// What is minimised; `minimax` and `non-saturating` are the paper's.
     pub objective: Objective,
-    /// The generator's optimiser.
-    pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
     pub discriminator: OptimiserConfig,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let adam = OptimiserConfig::adam(2e-4, [0.5, 0.999]);
-        Config {
-            batch: 64,
-            z_dim: 100,
-            width: 512,
-            networks: Networks::Dense,
-            initial_gain: 1.0,
-            objective: Objective::NonSaturating,
-            generator: adam,
-            discriminator: adam,
-        }
-    }
-}
-
-/// The GAN of 2014.
-pub struct Gan {
-    config: Config,
-    generator: Sequential,
-    discriminator: Sequential,
-}
-
-impl Gan {
-    fn generate(&self, s: &Step) -> Tensor {
-        s.once("x_fake", || {
-            self.generator.forward(&s.normal(&[s.batch(), self.config.z_dim]))
-        })
-    }
-
-    fn discriminator_loss(&self, s: &Step) -> Tensor {
-        let x_fake = self.generate(s);
-        let logits_real = self.discriminator.forward(s.x());
-        let logits_fake = self.discriminator.forward(&x_fake.detach());
-        s.report_discriminator(&logits_real, &logits_fake);
-        self.config.objective.discriminator(&logits_real, &logits_fake)
-    }
-
-    fn generator_loss(&self, s: &Step) -> Tensor {
-        self.config
-            .objective
-            .generator(&self.discriminator.forward(&self.generate(s)))
-    }
-}
-
-impl System for Gan {
-    fn game(&self) -> Game {
-        Game::step(Player::new("discriminator", self.config.discriminator), 1)
-            .then(Player::new("generator", self.config.generator), 1)
-    }
-
-    fn loss(&self, player: &str, s: &Step) -> Tensor {
-        match player {
-            "discriminator" => self.discriminator_loss(s),
-            _ => self.generator_loss(s),
-        }
-    }
-
-    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.discriminator.forward(x))
-    }
-
-    fn z_dim(&self) -> usize {
-        self.config.z_dim
-    }
-
-    fn sample(&self, z: &Tensor, _: Option<&Tensor>) -> Tensor {
-        self.generator.forward(z)
-    }
-}
-
-impl Describe for Gan {
-    type Config = Config;
-
+impl Rules for Original {
     const CARD: Card = Card {
         id: "gan",
         section: Section::Objective,
@@ -128,20 +48,39 @@ impl Describe for Gan {
         takes_points: true,
     };
 
-    fn build(config: Config, given: &Given, scope: &Scope) -> Self {
-        let gan = Gan {
-            generator: config
-                .networks
-                .generator(&scope.at("generator"), given, config.z_dim, config.width),
-            discriminator: config
-                .networks
-                .discriminator(&scope.at("discriminator"), given, config.width),
-            config,
-        };
-        if gan.config.initial_gain != 1.0 {
-            let weights = scope.parameters().into_iter().filter(Parameter::is_trainable);
-            weights.for_each(|weight| weight.set(weight.get() * gan.config.initial_gain));
+    fn defaults() -> Config<Self> {
+        let adam = OptimiserConfig::adam(2e-4, [0.5, 0.999]);
+        Config {
+            batch: 64,
+            z_dim: 100,
+            width: 512,
+            networks: Networks::Dense,
+            generator: adam,
+            rules: Original {
+                initial_gain: 1.0,
+                objective: Objective::NonSaturating,
+                discriminator: adam,
+            },
         }
-        gan
+    }
+
+    fn judge(&self) -> Player {
+        Player::new("discriminator", self.discriminator)
+    }
+
+    fn judge_loss(&self, discriminator: &Sequential, x_fake: &Tensor, s: &Step) -> Tensor {
+        let [real, fake] = logits(discriminator, x_fake, s);
+        self.objective.discriminator(&real, &fake)
+    }
+
+    fn generator_loss(&self, discriminator: &Sequential, x_fake: &Tensor, _: &Step) -> Tensor {
+        self.objective.generator(&discriminator.forward(x_fake))
+    }
+
+    fn declared(&self, scope: &Scope) {
+        if self.initial_gain != 1.0 {
+            let weights = scope.parameters().into_iter().filter(Parameter::is_trainable);
+            weights.for_each(|weight| weight.set(weight.get() * self.initial_gain));
+        }
     }
 }

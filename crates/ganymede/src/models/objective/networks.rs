@@ -21,7 +21,7 @@ named_enum! {
 }
 
 impl Networks {
-    fn are_dense(self, given: &Given) -> bool {
+    pub(super) fn are_dense(self, given: &Given) -> bool {
         match (self, given.sample) {
             (_, Shape::Point { .. }) | (Networks::Dense, _) => true,
             (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,

@@ -9,28 +9,23 @@
 //!
 //! Over `wgan`: the penalty, Adam, and no clipping. The penalty may also be taken at the data or at the samples (the
 //! regulariser R(f) of courses), and on slopes above 1 only (one-sided).
-use crate::games::{Game, Player, Step, System};
+use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
-use crate::models::{Card, Describe, Given, Section};
-use crate::nn::{Layer, Scope, Sequential};
+use crate::models::objective::two_player::{Config, Rules, TwoPlayer};
+use crate::models::{Card, Section};
+use crate::nn::{Layer, Sequential};
 use crate::objectives::wasserstein;
 use crate::optimisers::OptimiserConfig;
 use crate::penalties::gradient::{self, Sided, Where};
 use gany_engine::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`WganGp`].
+/// WGAN with gradient penalty.
+pub type WganGp = TwoPlayer<Penalised>;
+
+/// Settings of [`WganGp`] beside those of every [`TwoPlayer`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Examples in a batch.
-    pub batch: usize,
-    /// Numbers in a latent vector.
-    pub z_dim: usize,
-    /// Units of each hidden layer, or channels of the outermost convolution.
-    pub width: usize,
-    /// Which networks play.
-    pub networks: Networks,
+pub struct Penalised {
     /// Moves of the critic to one of the generator.
     pub n_critic: usize,
     /// Weight of the penalty.
@@ -39,96 +34,11 @@ pub struct Config {
     pub penalty_at: Where,
     /// Which slopes are penalised: `two` sides of 1, or the `one` above.
     pub sided: Sided,
-    /// The generator's optimiser.
-    pub generator: OptimiserConfig,
     /// The critic's optimiser.
     pub critic: OptimiserConfig,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        let adam = OptimiserConfig::adam(1e-4, [0.0, 0.9]);
-        Config {
-            batch: 64,
-            z_dim: 100,
-            width: 64,
-            networks: Networks::Auto,
-            n_critic: 5,
-            penalty_weight: 10.0,
-            penalty_at: Where::Interpolated,
-            sided: Sided::Two,
-            generator: adam,
-            critic: adam,
-        }
-    }
-}
-
-/// WGAN with gradient penalty.
-pub struct WganGp {
-    config: Config,
-    generator: Sequential,
-    critic: Sequential,
-}
-
-impl WganGp {
-    fn generate(&self, s: &Step) -> Tensor {
-        s.once("x_fake", || {
-            self.generator.forward(&s.normal(&[s.batch(), self.config.z_dim]))
-        })
-    }
-
-    fn critic_loss(&self, s: &Step) -> Tensor {
-        let x_fake = self.generate(s).detach();
-        let (real, fake) = (self.critic.forward(s.x()), self.critic.forward(&x_fake));
-        let gap = wasserstein::discriminator(&real, &fake);
-        let critic = |x: &Tensor| self.critic.forward(x);
-        let penalty = gradient::at(
-            self.config.penalty_at,
-            critic,
-            s.x(),
-            &x_fake,
-            &s.uniform(&[s.batch()]),
-            self.config.sided,
-        );
-        s.report("critic.gap", &-&gap);
-        s.report("gradient_norm.critic", &penalty.gradient_norm);
-        gap + penalty.value * self.config.penalty_weight
-    }
-
-    fn generator_loss(&self, s: &Step) -> Tensor {
-        wasserstein::generator(&self.critic.forward(&self.generate(s)))
-    }
-}
-
-impl System for WganGp {
-    fn game(&self) -> Game {
-        Game::step(Player::new("critic", self.config.critic), self.config.n_critic)
-            .then(Player::new("generator", self.config.generator), 1)
-    }
-
-    fn loss(&self, player: &str, s: &Step) -> Tensor {
-        match player {
-            "critic" => self.critic_loss(s),
-            _ => self.generator_loss(s),
-        }
-    }
-
-    fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.critic.forward(x))
-    }
-
-    fn z_dim(&self) -> usize {
-        self.config.z_dim
-    }
-
-    fn sample(&self, z: &Tensor, _: Option<&Tensor>) -> Tensor {
-        self.generator.forward(z)
-    }
-}
-
-impl Describe for WganGp {
-    type Config = Config;
-
+impl Rules for Penalised {
     const CARD: Card = Card {
         id: "wgan_gp",
         section: Section::Objective,
@@ -143,13 +53,43 @@ impl Describe for WganGp {
         takes_points: true,
     };
 
-    fn build(config: Config, given: &Given, scope: &Scope) -> Self {
-        WganGp {
-            generator: config
-                .networks
-                .generator(&scope.at("generator"), given, config.z_dim, config.width),
-            critic: config.networks.discriminator(&scope.at("critic"), given, config.width),
-            config,
+    fn defaults() -> Config<Self> {
+        let adam = OptimiserConfig::adam(1e-4, [0.0, 0.9]);
+        Config {
+            batch: 64,
+            z_dim: 100,
+            width: 64,
+            networks: Networks::Auto,
+            generator: adam,
+            rules: Penalised {
+                n_critic: 5,
+                penalty_weight: 10.0,
+                penalty_at: Where::Interpolated,
+                sided: Sided::Two,
+                critic: adam,
+            },
         }
+    }
+
+    fn judge(&self) -> Player {
+        Player::new("critic", self.critic)
+    }
+
+    fn n_critic(&self) -> usize {
+        self.n_critic
+    }
+
+    fn judge_loss(&self, critic: &Sequential, x_fake: &Tensor, s: &Step) -> Tensor {
+        let gap = wasserstein::critic(&critic.forward(s.x()), &critic.forward(x_fake));
+        let slope = |x: &Tensor| critic.forward(x);
+        let epsilon = s.uniform(&[s.batch()]);
+        let penalty = gradient::at(self.penalty_at, slope, s.x(), x_fake, &epsilon, self.sided);
+        s.report("critic.gap", &-&gap);
+        s.report("gradient_norm.critic", &penalty.gradient_norm);
+        gap + penalty.value * self.penalty_weight
+    }
+
+    fn generator_loss(&self, critic: &Sequential, x_fake: &Tensor, _: &Step) -> Tensor {
+        wasserstein::generator(&critic.forward(x_fake))
     }
 }

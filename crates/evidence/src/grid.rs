@@ -1,0 +1,128 @@
+//! Twenty-five Gaussians on a grid: the check of the objectives that are there to cover them.
+use crate::Result;
+use crate::record::{Evidence, fairly_covered, median, picture, round};
+use crate::training::{self, Changes, order, pairs, samples, scatter, settings};
+use ganymede::metrics::Coverage;
+use serde_json::json;
+use std::f64::consts::PI;
+
+pub(crate) const SEEDS: [u64; 3] = [0, 1, 2];
+
+/// What all systems on the grid have in common.
+const TOY: Changes = &[("batch", "128"), ("z_dim", "2"), ("width", "128")];
+
+pub(crate) fn lsgan() -> Result<Evidence> {
+    measure("lsgan", &adam("discriminator", "[0.5, 0.999]"), 30_000)
+}
+
+pub(crate) fn hinge() -> Result<Evidence> {
+    measure("hinge", &adam("discriminator", "[0.5, 0.999]"), 30_000)
+}
+
+pub(crate) fn sngan() -> Result<Evidence> {
+    measure("sngan", &adam("discriminator", "[0.5, 0.999]"), 30_000)
+}
+
+pub(crate) fn geometric_gan() -> Result<Evidence> {
+    measure("geometric_gan", &adam("discriminator", "[0.5, 0.999]"), 30_000)
+}
+
+pub(crate) fn dragan() -> Result<Evidence> {
+    measure("dragan", &adam("discriminator", "[0.5, 0.9]"), 30_000)
+}
+
+fn adam(judge: &str, betas: &str) -> Vec<(String, String)> {
+    let of = |player: &str| {
+        [
+            (format!("{player}.learning_rate"), "1e-3".to_owned()),
+            (format!("{player}.betas"), betas.to_owned()),
+        ]
+    };
+    [of("generator"), of(judge)].concat()
+}
+
+/// What samples of one training make of the modes.
+pub(crate) struct Covered {
+    /// Modes with one sample of high quality or more.
+    pub(crate) covered: usize,
+    /// Modes with a tenth of their share or more.
+    pub(crate) fairly: usize,
+    /// Share of samples of high quality.
+    pub(crate) high_quality: f64,
+}
+
+/// Trains on the grid and counts the modes of 2,500 samples; the first seed's are plotted as `name`.
+pub(crate) fn train(
+    evidence: &mut Evidence,
+    system: &str,
+    name: &str,
+    changes: Changes,
+    seed: u64,
+    steps: u64,
+) -> Result<Covered> {
+    let changes = [TOY, changes].concat();
+    let order = order(system, "grid", &changes, seed, steps);
+    let mut run = training::train(&format!("{name}-{seed}"), order)?;
+    let points = pairs(&samples(run.play(), 2500));
+    let coverage = Coverage::of(&points, run.data().modes().ok_or("the grid has modes")?);
+    evidence.settings(name, settings(&run)?);
+    if seed == 0 {
+        scatter(&mut run, &picture(name)?)?;
+    }
+    let covered = Covered {
+        covered: coverage.covered(),
+        fairly: fairly_covered(&coverage, points.len()),
+        high_quality: coverage.high_quality,
+    };
+    println!(
+        "      {} of 25 modes, {} fairly, {:.1} % of high quality",
+        covered.covered,
+        covered.fairly,
+        100.0 * covered.high_quality
+    );
+    Ok(covered)
+}
+
+/// The figures of several trainings as rows.
+pub(crate) fn rows(runs: &[Covered]) -> Vec<serde_json::Value> {
+    let row = |(seed, run): (&u64, &Covered)| {
+        json!({
+            "seed": seed, "covered": run.covered, "covered_fairly": run.fairly, "high_quality": round(run.high_quality),
+        })
+    };
+    SEEDS.iter().zip(runs).map(row).collect()
+}
+
+fn measure(system: &str, changes: &[(String, String)], steps: u64) -> Result<Evidence> {
+    let mut evidence = Evidence::of_seeds(&SEEDS);
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let mut runs = vec![];
+    for seed in SEEDS {
+        runs.push(train(&mut evidence, system, system, &changes, seed, steps)?);
+    }
+    evidence.figure("runs", rows(&runs));
+    let of = |f: &dyn Fn(&Covered) -> f64| median(&runs.iter().map(f).collect::<Vec<_>>());
+    let covered = of(&|run| run.covered as f64);
+    let fairly = of(&|run| run.fairly as f64);
+    let quality = of(&|run| run.high_quality);
+    evidence.check(
+        "modes covered, median of 3 seeds",
+        "25 of 25",
+        format!("{covered} of 25"),
+        covered == 25.0,
+    );
+    // Points strewn evenly over the square of the modes would cover them too, by chance.
+    let by_chance = 25.0 * PI * (3.0 * 0.05_f64).powi(2) / 64.0;
+    let times = quality / by_chance;
+    evidence.check(
+        "share of high quality over that of even points",
+        ">= 10",
+        format!("{quality:.3} / {by_chance:.3} = {times:.1}"),
+        times >= 10.0,
+    );
+    evidence.figure = format!(
+        "{covered} of 25 modes of the grid, {fairly} of them fairly, {:.0} % of samples of high quality (medians of 3 seeds)",
+        100.0 * quality
+    );
+    Ok(evidence)
+}
