@@ -1,6 +1,7 @@
 //! What a training will take, before it begins: time, memory and disk, from steps that are done and taken back.
 use super::checkpoint::KEEP_LAST;
 use super::training::{Length, TrainError, Training, is_logged, is_sampled};
+use crate::data::Shape;
 use crate::doctor::is_looked_at;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -97,12 +98,21 @@ impl Training {
         })
     }
 
-    /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet.
+    /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet. Of points it
+    /// is drawn of places half way between two examples, since most samples of a run lie in between.
     fn time_sample(&mut self) -> Result<(f64, u64), TrainError> {
         // The first samples are compiled.
         let count = self.grid_values().len() / self.data().shape().floats();
         let mut examples = vec![0.0; count * self.data().shape().floats()];
         self.data().batch(0, 0, count, &mut examples, &mut [])?;
+        if let Shape::Point { dimension } = self.data().shape() {
+            let mut next = examples.clone();
+            next.rotate_left(dimension);
+            examples
+                .iter_mut()
+                .zip(next)
+                .for_each(|(x, next)| *x = (*x + next) / 2.0);
+        }
         let path = self.folder().path().join("forecast.png");
         let (seconds, ()) = timed(|| {
             self.grid_values();
