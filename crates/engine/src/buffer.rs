@@ -5,7 +5,7 @@ use std::panic::panic_any;
 
 /// Elements of one dtype in aligned memory.
 pub struct Buffer {
-    memory: Pages,
+    memory: Memory,
     dtype: DType,
     numel: usize,
 }
@@ -25,32 +25,25 @@ const LINE: usize = 64;
 const HUGE_PAGE: usize = 2 << 20;
 
 /// Zeros at first, aligned to a cache line; where there is room for huge pages, to those.
-pub(crate) struct Pages {
+struct Memory {
     /// What was allocated. The allocator is asked for no more than its own alignment: then large zeros come from the
     /// operating system as they are needed, and nobody writes them.
     allocated: *mut u8,
     layout: Layout,
     /// The first aligned byte of it.
     start: *mut u8,
-    /// How many bytes may be used from there on.
-    bytes: usize,
 }
 
 // SAFETY: it owns what it points to, as a `Vec` does.
-unsafe impl Send for Pages {}
+unsafe impl Send for Memory {}
 // SAFETY: as above; shared references only read.
-unsafe impl Sync for Pages {}
+unsafe impl Sync for Memory {}
 
-impl Pages {
-    pub(crate) fn zeros(bytes: usize) -> Self {
-        // Half a huge page is worth a whole one.
-        let (align, extent) = if bytes >= HUGE_PAGE / 2 {
-            (HUGE_PAGE, bytes.checked_next_multiple_of(HUGE_PAGE))
-        } else {
-            (LINE, Some(bytes))
-        };
-        let layout = extent
-            .and_then(|extent| extent.checked_add(align))
+impl Memory {
+    fn zeros(bytes: usize) -> Self {
+        let align = if bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE };
+        let layout = bytes
+            .checked_add(align)
             .and_then(|bytes| Layout::array::<u64>(bytes.div_ceil(8)).ok());
         let layout = layout.unwrap_or_else(|| panic_any(OutOfMemory { bytes }));
         // SAFETY: the layout is not empty.
@@ -64,30 +57,17 @@ impl Pages {
         if align == HUGE_PAGE {
             // SAFETY: only pages that lie wholly in this allocation are named; the advice does not change what is in them.
             // It may be refused, which costs time and nothing else.
-            unsafe { libc::madvise(start.cast(), bytes.next_multiple_of(HUGE_PAGE), libc::MADV_HUGEPAGE) };
+            unsafe { libc::madvise(start.cast(), bytes / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
         }
         Self {
             allocated,
             layout,
             start,
-            bytes,
         }
     }
 }
 
-impl Pages {
-    /// The first byte.
-    pub(crate) fn start(&self) -> *mut u8 {
-        self.start
-    }
-
-    /// How many bytes there are.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Drop for Pages {
+impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout.
         unsafe { dealloc(self.allocated, self.layout) }
@@ -108,7 +88,7 @@ impl Buffer {
     /// Zeros.
     pub fn zeros(dtype: DType, numel: usize) -> Buffer {
         Buffer {
-            memory: Pages::zeros(numel * dtype.bytes()),
+            memory: Memory::zeros(numel * dtype.bytes()),
             dtype,
             numel,
         }
