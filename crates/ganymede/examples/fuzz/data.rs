@@ -2,7 +2,7 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use ganymede::data::{archive, cifar, decode, idx, labels, npy};
+use ganymede::data::{archive, cifar, decode, idx, labels, npy, parquet};
 
 use super::{Target, at};
 
@@ -30,6 +30,12 @@ pub(super) const TARGETS: &[Target] = &[
         seeds: tar_files,
         read: |b| archive::tar(Cursor::new(b), at()).is_ok(),
         mebibytes: 4,
+    },
+    Target {
+        name: "parquet",
+        seeds: parquet_files,
+        read: |b| parquet::rows(bytes::Bytes::copy_from_slice(b), at(), &mut |_| Ok(())).is_ok(),
+        mebibytes: 64,
     },
     Target {
         name: "cifar",
@@ -68,6 +74,13 @@ pub(super) const TARGETS: &[Target] = &[
         mebibytes: 2048,
     },
 ];
+
+fn parquet_files() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    ["snappy.parquet", "plain.parquet", "numbers.parquet"]
+        .map(|name| std::fs::read(folder.join(name)).expect("the fixtures are there"))
+        .to_vec()
+}
 
 fn npy_files() -> Vec<Vec<u8>> {
     let file = |descr: &str, shape: &str, data: usize| {

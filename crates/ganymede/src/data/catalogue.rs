@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{DataError, Result};
 use super::listing::{Item, Listing, Place, Span};
+use super::marks::Marks;
 use super::shaping::{Size, Want};
 use super::{decode, get, hex, sha256_hex};
 
@@ -43,6 +44,8 @@ pub(crate) struct About {
     /// Names of the broken pictures, and why they are.
     pub(crate) broken: Vec<(String, String)>,
     classes: Option<Vec<String>>,
+    #[serde(default)]
+    marks: Marks,
     notes: Vec<String>,
     /// What [`stamp`] was when this was found out.
     stamp: String,
@@ -106,6 +109,7 @@ impl Catalogue {
             is_grey: sizes.iter().all(|size| size.channels <= 2),
             broken,
             classes: listing.classes.clone(),
+            marks: listing.marks.clone(),
             notes: listing.notes.clone(),
             stamp,
         };
@@ -176,8 +180,15 @@ impl Catalogue {
         let shape = vec![self.listing.items.len(), COLUMNS];
         let words = self.listing.words.as_bytes();
         let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).map_err(std::io::Error::other);
+        let places: Vec<u8> = self
+            .listing
+            .places
+            .iter()
+            .flat_map(|place| place.to_le_bytes())
+            .collect();
         let tensors = [
             ("items", view(Dtype::U64, shape, &numbers)?),
+            ("places", view(Dtype::F32, vec![self.listing.places.len()], &places)?),
             ("words", view(Dtype::U8, vec![words.len()], words)?),
         ];
         let about = serde_json::to_string(&self.about)?;
@@ -230,6 +241,17 @@ fn load(path: &Path, stamp: &str, root: &Path, holders: &[PathBuf]) -> Option<Ca
         let is_sound = |item: &Item| (item.holder as usize) < holders.len() && (item.label as usize) < classes;
         !items.is_empty() && items.iter().all(is_sound)
     })?;
+    let places = tensors.tensor("places").ok()?;
+    let places: Vec<f32> = places
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| f32::from_le_bytes(*b))
+        .collect();
+    if places.len() != items.len() * 2 * about.marks.places() {
+        return None;
+    }
     let listing = Listing {
         root: root.into(),
         holders: holders.to_vec(),
@@ -237,6 +259,8 @@ fn load(path: &Path, stamp: &str, root: &Path, holders: &[PathBuf]) -> Option<Ca
         classes: about.classes.clone(),
         notes: about.notes.clone(),
         words,
+        marks: about.marks.clone(),
+        places,
         ..Listing::default()
     };
     Some(Catalogue { listing, about })
@@ -300,7 +324,7 @@ fn item(columns: &[u64; COLUMNS]) -> Option<Item> {
 }
 
 /// A word that changes when one of the files is written, and the bytes of all of them.
-fn stamp(files: &[&Path]) -> Result<(String, u64)> {
+pub(crate) fn stamp(files: &[&Path]) -> Result<(String, u64)> {
     let looks: Vec<Result<(u64, u128)>> = files
         .par_iter()
         .map(|path| {

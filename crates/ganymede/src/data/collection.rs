@@ -8,7 +8,7 @@ use super::catalogue::Catalogue;
 use super::error::{DataError, Result};
 use super::listing::Item;
 use super::shaping::{Shaper, Size, Want, to_floats};
-use super::{Dataset, Shape, check_lengths, decode, order};
+use super::{Dataset, Extra, Field, Shape, check_lengths, decode, marks, order};
 
 /// Pictures of a [`Catalogue`], shaped as wanted.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ struct Collection {
     catalogue: Catalogue,
     target: Size,
     want: Want,
+    extras: Vec<Extra>,
+    has: Vec<Field>,
+    /// The places that are marked in the shaped pictures, picture after picture.
+    places: Vec<f32>,
     /// The shaped pictures one after the other, if they fit the memory budget.
     pixels: Option<Vec<u8>>,
 }
@@ -41,6 +45,11 @@ pub(crate) fn open(name: String, mut catalogue: Catalogue, want: &Want) -> Resul
         Some(decode_all(&mut catalogue, bytes as usize, target, want)?)
     };
     notes.splice(0..0, catalogue.notes());
+    let listing = &catalogue.listing;
+    let (extras, places) = (listing.marks.extras(), marks::shaped(listing, target, want)?);
+    let mut has = vec![Field::X];
+    has.extend(listing.classes.is_some().then_some(Field::Y));
+    has.extend(extras.iter().map(|extra| extra.field));
     let want = want.clone();
     Ok(Arc::new(Collection {
         name,
@@ -48,6 +57,9 @@ pub(crate) fn open(name: String, mut catalogue: Catalogue, want: &Want) -> Resul
         catalogue,
         target,
         want,
+        extras,
+        has,
+        places,
         pixels,
     }))
 }
@@ -111,6 +123,14 @@ impl Dataset for Collection {
         self.catalogue.listing.classes.as_deref()
     }
 
+    fn extras(&self) -> &[Extra] {
+        &self.extras
+    }
+
+    fn has(&self) -> &[Field] {
+        &self.has
+    }
+
     fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -136,6 +156,14 @@ impl Dataset for Collection {
             }
         }
         Ok(item.label)
+    }
+
+    fn read_extra(&self, extra: usize, index: u64, to: &mut [f32]) -> Result<()> {
+        self.item(index)?;
+        let floats = |extras: &[Extra]| extras.iter().map(Extra::floats).sum::<usize>();
+        let start = index as usize * floats(&self.extras) + floats(&self.extras[..extra]);
+        to.copy_from_slice(&self.places[start..start + self.extras[extra].floats()]);
+        Ok(())
     }
 
     /// As the trait says; what is not in memory is decoded on all cores.

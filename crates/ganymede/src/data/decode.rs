@@ -33,6 +33,12 @@ pub(crate) fn is_picture(name: &str) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
+/// What a file with these bytes is called: the usual extension of its format, of PNG where it is none that is known.
+pub(crate) fn extension(bytes: &[u8]) -> &'static str {
+    let format = image::guess_format(bytes).unwrap_or(image::ImageFormat::Png);
+    format.extensions_str().first().copied().unwrap_or("png")
+}
+
 /// The shape of a picture of a list, upright, from its header.
 pub(crate) fn probe(listing: &Listing, item: &Item) -> Result<Size> {
     let length = listing.length(item)?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | folders | all pictures in two or more top folders: these are the classes |
 //! | `dataset.json` | `{"labels": [["00000/img0.png", 3], ..]}`, as StyleGAN's `dataset_tool.py` writes it; `classes` may name them |
-//! | `labels.csv`, `metadata.csv` | columns `file` and `label`, and `caption` if there is one, in any order |
+//! | `labels.csv`, `metadata.csv` | columns `file` and `label`, and `caption` if there is one, in any order; [`marks`] too |
 //! | `NAME.cls`, `NAME.txt`, `NAME.json` | class number, caption, or both (`label`, `caption`) beside `NAME.png`, as in WebDataset's shards |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,26 +14,31 @@ use serde::Deserialize;
 
 use super::error::{DataError, Result};
 use super::listing::Listing;
+use super::marks::{self, Marks};
 
 /// More classes than this are taken for a mistake.
 const MAX_CLASSES: u64 = 1_000_000;
 
 /// What a table says about one picture.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Said {
     /// Its class: a number or a name.
     pub label: Option<String>,
     /// What is written about it.
     pub caption: Option<String>,
+    /// What is marked in it: x and y in turn, in pixels.
+    pub places: Vec<f32>,
 }
 
 /// A table of labels: what it says by picture, and the names of the classes if it has them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// By the picture's path inside its folder or archive.
     pub said: HashMap<String, Said>,
     /// By class number.
     pub classes: Option<Vec<String>>,
+    /// What it marks in every picture.
+    pub marks: Marks,
 }
 
 /// What was found beside the pictures of an archive.
@@ -134,11 +139,16 @@ impl Table {
                 ));
             };
             let label = Some(label);
-            said.insert(file.replace('\\', "/"), Said { label, caption: None });
+            let said_of = Said {
+                label,
+                ..Said::default()
+            };
+            said.insert(file.replace('\\', "/"), said_of);
         }
         Ok(Self {
             said,
             classes: raw.classes,
+            marks: Marks::default(),
         })
     }
 
@@ -157,6 +167,7 @@ impl Table {
         };
         let label = column(&["label", "class", "category"]);
         let caption = column(&["caption", "text"]);
+        let marked = marks::Columns::of(&header.iter().map(str::to_lowercase).collect::<Vec<_>>());
         let mut said = HashMap::new();
         for row in reader.records() {
             let row = row.map_err(unreadable)?;
@@ -167,29 +178,39 @@ impl Table {
                 Said {
                     label: cell(label),
                     caption: cell(caption),
+                    places: marked.read(&row, path)?,
                 },
             );
         }
-        Ok(Self { said, classes: None })
+        Ok(Self {
+            said,
+            classes: None,
+            marks: marked.marks,
+        })
     }
 }
 
 /// Gives every picture of the list its class and caption, from a table if there is one, else from files beside the
-/// pictures, else from the folders they lie in.
+/// pictures, else from the folders they lie in. Files beside pictures have the captions that a table has not.
 pub(crate) fn give(listing: &mut Listing, table: Option<(Table, &Path)>, beside: &HashMap<String, Said>) -> Result<()> {
     let from = table
         .as_ref()
         .map_or_else(|| listing.root.clone(), |(_, path)| path.to_path_buf());
     let said: Vec<Option<Said>> = match &table {
-        Some((table, _)) => {
-            let of = |item| table.said.get(listing.name(item)).cloned();
+        Some((table, _)) if !table.said.is_empty() => {
+            let of = |item| {
+                let mut said = table.said.get(listing.name(item)).cloned()?;
+                let aside = beside.get(key(listing.name(item)));
+                said.caption = said.caption.or_else(|| aside?.caption.clone());
+                Some(said)
+            };
             listing.items.iter().map(of).collect()
         }
-        None if !beside.is_empty() => {
+        _ if !beside.is_empty() => {
             let of = |item| beside.get(key(listing.name(item))).cloned();
             listing.items.iter().map(of).collect()
         }
-        None => return give_by_folder(listing),
+        _ => return give_by_folder(listing),
     };
     let labelled = said.iter().flatten().filter(|said| said.label.is_some()).count();
     if labelled > 0 && labelled < said.len() {
@@ -206,6 +227,19 @@ pub(crate) fn give(listing: &mut Listing, table: Option<(Table, &Path)>, beside:
         .filter_map(|(i, said)| Some((i, said.as_ref()?.caption.as_ref()?)))
     {
         listing.items[number].caption = listing.say(caption);
+    }
+    if let Some((table, _)) = table.as_ref().filter(|(table, _)| table.marks.places() > 0) {
+        let marked = said.iter().flatten().count();
+        if let Some(first) = said.iter().position(Option::is_none) {
+            let got = format!("{marked}, none for `{}`", listing.name(&listing.items[first]));
+            return Err(bad(&from, "places", format!("{}, one set a picture", said.len()), got));
+        }
+        listing.places = said
+            .iter()
+            .flatten()
+            .flat_map(|said| said.places.iter().copied())
+            .collect();
+        listing.marks = table.marks.clone();
     }
     if labelled == 0 {
         return Ok(());
@@ -286,7 +320,7 @@ fn short(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn bad(path: &Path, what: &'static str, expected: String, got: String) -> DataError {
+pub(crate) fn bad(path: &Path, what: &'static str, expected: String, got: String) -> DataError {
     DataError::BadFile {
         kind: "labels",
         path: path.into(),

@@ -9,6 +9,7 @@ use flate2::read::DeflateDecoder;
 
 use super::archive::Member;
 use super::error::{DataError, Result};
+use super::marks::Marks;
 use super::{decode, labels};
 
 /// The pictures of a set.
@@ -30,6 +31,10 @@ pub(crate) struct Listing {
     pub(crate) others: u64,
     /// Names and captions, one after the other.
     pub(crate) words: String,
+    /// What is marked in every picture.
+    pub(crate) marks: Marks,
+    /// The places that are marked, x and y in turn in pixels, picture after picture.
+    pub(crate) places: Vec<f32>,
 }
 
 /// A picture of a [`Listing`].
@@ -176,11 +181,15 @@ impl Listing {
 
     /// Keeps the pictures whose numbers are not among these.
     pub(crate) fn drop(&mut self, numbers: &std::collections::HashSet<usize>) {
-        let mut number = 0;
-        self.items.retain(|_| {
-            number += 1;
-            !numbers.contains(&(number - 1))
-        });
+        let floats = 2 * self.marks.places();
+        let kept = (0..self.items.len()).filter(|number| !numbers.contains(number));
+        if floats > 0 {
+            self.places = kept
+                .clone()
+                .flat_map(|number| self.places[number * floats..][..floats].to_vec())
+                .collect();
+        }
+        self.items = kept.map(|number| self.items[number]).collect();
     }
 }
 

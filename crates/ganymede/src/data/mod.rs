@@ -31,11 +31,13 @@ pub mod get;
 pub mod idx;
 pub mod labels;
 mod listing;
+pub mod marks;
 pub mod npy;
 pub mod open;
 pub mod order;
 pub mod pack;
 pub mod pairs;
+pub mod parquet;
 pub mod part;
 pub mod pictures;
 pub mod prefetch;
@@ -134,6 +136,10 @@ pub enum Field {
     Y,
     /// The second picture, of systems that turn pictures into pictures.
     XB,
+    /// The corners of a box, left upper and right lower, `[2, 2]` in [-1, 1] across the picture.
+    Box,
+    /// Key points, `[points, 2]` in [-1, 1] across the picture.
+    Points,
 }
 
 impl std::fmt::Display for Field {
@@ -142,11 +148,13 @@ impl std::fmt::Display for Field {
             Self::X => "x",
             Self::Y => "y",
             Self::XB => "x_b",
+            Self::Box => "box",
+            Self::Points => "points",
         })
     }
 }
 
-/// A part of an example beside `x` and `y`: a second picture now; boxes, key points, a sound or numbered words likewise.
+/// A part of an example beside `x` and `y`: a second picture, a box, key points; a sound or numbered words likewise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
     /// What systems ask for it by.

@@ -13,7 +13,7 @@ use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::stacked::Stacked;
 use super::toys::{Points, Toy};
-use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
+use super::{Dataset, builtin, cifar, folder, get, idx, npy, parquet, shards};
 
 /// Opens a data set by a name or a path.
 ///
@@ -22,6 +22,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, npy, shards};
 /// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
+/// - a Parquet file with a column of pictures, or a folder of such files, see [`parquet::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
 /// - a folder with CIFAR's or MNIST's files, with a split if wanted, or one of those files; labels are found beside it
 /// - `points:FILE`, see [`Points`]
@@ -102,6 +103,10 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     match kind(path, split)? {
         Kind::Folder => folder::list(path, split).map(Some),
         Kind::Archives(archives) => shards::list(path, &archives).map(Some),
+        Kind::Parquet(files) => {
+            let archive = parquet::laid_out(&files)?;
+            shards::list(&archive, &[archive.clone()]).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -112,6 +117,8 @@ enum Kind {
     Folder,
     /// Archives of pictures.
     Archives(Vec<PathBuf>),
+    /// Parquet files with a column of pictures.
+    Parquet(Vec<PathBuf>),
     /// An IDX images file and its labels file.
     Idx(PathBuf, Option<PathBuf>),
     /// Batches of CIFAR.
@@ -137,11 +144,12 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         if !batches.is_empty() {
             return Ok(Kind::Cifar(batches));
         }
-        let archives = archives_of(path, split)?;
-        return Ok(if archives.is_empty() {
-            Kind::Folder
-        } else {
-            Kind::Archives(archives)
+        let archives = files_of(path, split, ".tar")?;
+        let tables = files_of(path, split, ".parquet")?;
+        return Ok(match (archives.is_empty(), tables.is_empty()) {
+            (false, _) => Kind::Archives(archives),
+            (true, false) => Kind::Parquet(tables),
+            (true, true) => Kind::Folder,
         });
     }
     if let Some(archives) = path
@@ -163,6 +171,9 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
             Kind::Archives(vec![path.into()])
         };
         return splitless(kind);
+    }
+    if start.starts_with(parquet::MAGIC) {
+        return splitless(Kind::Parquet(vec![path.into()]));
     }
     if start.starts_with(b"\x93NUMPY") {
         return splitless(Kind::Arrays);
@@ -202,9 +213,9 @@ fn is_tar(path: &Path, start: &[u8]) -> bool {
     start.get(257..262) == Some(b"ustar") || path.extension().is_some_and(|extension| extension == "tar")
 }
 
-/// The TAR files of a folder that holds nothing else to train on, in the order of their names; those of a split if their
+/// The files with this ending of a folder that holds no pictures, in the order of their names; those of a split if their
 /// names begin with it.
-fn archives_of(folder: &Path, split: Option<&str>) -> Result<Vec<PathBuf>> {
+fn files_of(folder: &Path, split: Option<&str>, ending: &str) -> Result<Vec<PathBuf>> {
     let mut archives = Vec::new();
     for entry in folder.read_dir().map_err(|e| DataError::reading(folder, e))? {
         let path = entry.map_err(|e| DataError::reading(folder, e))?.path();
@@ -212,7 +223,7 @@ fn archives_of(folder: &Path, split: Option<&str>) -> Result<Vec<PathBuf>> {
         if path.is_dir() || super::decode::is_picture(&name) {
             return Ok(Vec::new());
         }
-        if name.ends_with(".tar") && split.is_none_or(|split| name.starts_with(split)) {
+        if name.ends_with(ending) && split.is_none_or(|split| name.starts_with(split)) {
             archives.push(path);
         }
     }
@@ -316,6 +327,7 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
     Ok(match kind(path, split)? {
         Kind::Folder => return folder::open(path, split, want),
         Kind::Archives(archives) => return shards::open(&name, path, &archives, want),
+        Kind::Parquet(files) => return parquet::open(&name, &files, want),
         Kind::Idx(images, labels) => Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?),
         Kind::Cifar(batches) => Arc::new(cifar::open(&name, &batches, want)?),
         Kind::Arrays => Arc::new(npy::open(&name, path, want)?),

@@ -148,7 +148,7 @@ fn ready(data: &dyn Dataset, index: u64) -> Result<Ready> {
 }
 
 /// The archives being written, under names that say they are not finished.
-struct Archives {
+pub(super) struct Archives {
     pattern: String,
     pictures_a_shard: u64,
     written: Vec<(PathBuf, PathBuf)>,
@@ -162,7 +162,7 @@ enum Open {
 }
 
 impl Archives {
-    fn new(pattern: &str, is_zip: bool, pictures_a_shard: u64) -> Self {
+    pub(super) fn new(pattern: &str, is_zip: bool, pictures_a_shard: u64) -> Self {
         Self {
             pattern: pattern.into(),
             pictures_a_shard,
@@ -181,32 +181,34 @@ impl Archives {
 
     /// Writes a picture and returns its name.
     fn add(&mut self, number: u64, picture: &Ready, is_labelled: bool) -> Result<String> {
-        let is_due = self.numbered().is_some() && number.is_multiple_of(self.pictures_a_shard);
-        if self.open.is_none() || is_due {
+        if self.numbered().is_some() && number.is_multiple_of(self.pictures_a_shard) {
             self.next()?;
         }
-        let unfinished = self
-            .written
-            .last()
-            .map(|(unfinished, _)| unfinished.clone())
-            .unwrap_or_default();
         let name = match self.is_zip {
             true => format!("{:05}/img{number:08}.png", number / 1000),
             false => format!("{number:09}.png"),
         };
-        let mut put = |name: &str, bytes: &[u8]| match self.open.as_mut() {
-            Some(open) => open.put(name, bytes).map_err(|e| DataError::writing(&unfinished, e)),
-            None => Ok(()),
-        };
-        put(&name, &picture.png)?;
+        self.put(&name, &picture.png)?;
         let stem = name.trim_end_matches(".png");
         if !self.is_zip && is_labelled {
-            put(&format!("{stem}.cls"), picture.label.to_string().as_bytes())?;
+            self.put(&format!("{stem}.cls"), picture.label.to_string().as_bytes())?;
         }
         if let Some(caption) = picture.caption.as_ref().filter(|_| !self.is_zip) {
-            put(&format!("{stem}.txt"), caption.as_bytes())?;
+            self.put(&format!("{stem}.txt"), caption.as_bytes())?;
         }
         Ok(name)
+    }
+
+    /// Writes a file into the archive that is open, or into the first one.
+    pub(super) fn put(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        if self.open.is_none() {
+            self.next()?;
+        }
+        let path = self.written.last().map_or(Path::new(""), |(unfinished, _)| unfinished);
+        match self.open.as_mut() {
+            Some(open) => open.put(name, bytes).map_err(|e| DataError::writing(path, e)),
+            None => Ok(()),
+        }
     }
 
     /// Finishes the archive that is open and begins the next.
@@ -217,7 +219,8 @@ impl Archives {
             Some((before, digits, behind)) => format!("{before}{number:0digits$}{behind}"),
             None => self.pattern.clone(),
         };
-        let unfinished = PathBuf::from(format!("{path}.unfinished"));
+        // Two processes may be at it.
+        let unfinished = PathBuf::from(format!("{path}.{}.unfinished", std::process::id()));
         let file = File::create(&unfinished).map_err(|e| DataError::writing(&unfinished, e))?;
         self.written.push((unfinished, path.into()));
         let file = BufWriter::with_capacity(1 << 20, file);
@@ -237,7 +240,7 @@ impl Archives {
     }
 
     /// Puts everything in place.
-    fn finish(mut self, labels: &str) -> Result<(Vec<PathBuf>, String)> {
+    pub(super) fn finish(mut self, labels: &str) -> Result<(Vec<PathBuf>, String)> {
         if let Some(Open::Zip(writer)) = &mut self.open {
             let done = put_in_zip(writer, "dataset.json", labels.as_bytes());
             done.map_err(|e| DataError::writing(Path::new(&self.pattern), e))?;

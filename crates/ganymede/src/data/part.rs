@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
-use super::{Dataset, Field, Shape, Want, registry};
+use super::{Dataset, Extra, Field, Modes, Shape, Want, registry};
 
 /// Some examples of another set, as a set of its own.
 #[derive(Debug)]
@@ -98,6 +98,15 @@ impl Part {
             numbers: Numbers::Listed(numbers),
         })
     }
+
+    /// The number of an example in the whole.
+    fn in_whole(&self, index: u64) -> Result<u64> {
+        self.numbers.nth(index).ok_or_else(|| DataError::NoExample {
+            name: self.name.clone(),
+            index,
+            len: self.numbers.len(),
+        })
+    }
 }
 
 impl Dataset for Part {
@@ -129,13 +138,28 @@ impl Dataset for Part {
         self.whole.notes()
     }
 
+    fn extras(&self) -> &[Extra] {
+        self.whole.extras()
+    }
+
+    fn modes(&self) -> Option<&Modes> {
+        self.whole.modes()
+    }
+
+    fn example_name(&self, index: u64) -> Option<&str> {
+        self.whole.example_name(self.in_whole(index).ok()?)
+    }
+
+    fn caption(&self, index: u64) -> Option<&str> {
+        self.whole.caption(self.in_whole(index).ok()?)
+    }
+
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32> {
-        let number = self.numbers.nth(index).ok_or_else(|| DataError::NoExample {
-            name: self.name.clone(),
-            index,
-            len: self.numbers.len(),
-        })?;
-        self.whole.read(number, x)
+        self.whole.read(self.in_whole(index)?, x)
+    }
+
+    fn read_extra(&self, extra: usize, index: u64, to: &mut [f32]) -> Result<()> {
+        self.whole.read_extra(extra, self.in_whole(index)?, to)
     }
 }
 
@@ -174,6 +198,18 @@ pub fn held_out(trained: &dyn Dataset, spec: &str, want: &Want) -> Option<Arc<dy
 mod tests {
     use super::*;
     use crate::data::open;
+
+    #[test]
+    fn a_part_has_what_the_whole_has() {
+        let whole = open("unpaired:fashion-mnist-10k,fashion-mnist-10k", &Want::default()).unwrap();
+        let part = Part::new(whole.clone(), 5..9, "part").unwrap();
+        assert_eq!((part.extras(), part.has()), (whole.extras(), whole.has()));
+        let mut read = [vec![0.0; 784], vec![0.0; 784]];
+        part.read_extra(0, 3, &mut read[0]).unwrap();
+        whole.read_extra(0, 8, &mut read[1]).unwrap();
+        assert_eq!(read[0], read[1]);
+        assert!(part.read_extra(0, 4, &mut read[0]).is_err());
+    }
 
     #[test]
     fn the_first_and_the_rest_are_the_whole() {

@@ -84,6 +84,27 @@ impl Want {
         Size { width, ..whole }
     }
 
+    /// Where a place of a picture of this size, in pixels, comes to lie in the shaped one: from -1 at the left or upper edge to 1
+    /// at the right or lower one.
+    pub(crate) fn place(&self, [mut x, y]: [f32; 2], size: Size, target: Size) -> [f32; 2] {
+        let taken = self.taken(size);
+        if self.half == Some(Half::Right) {
+            x -= (size.width - taken.width) as f32;
+        }
+        let [width, height] = [taken.width as f32, taken.height as f32];
+        let [across, down] = [target.width as f32 / width, target.height as f32 / height];
+        let [across, down] = match self.fit {
+            Fit::Stretch => [across, down],
+            Fit::CenterCrop => [across.max(down); 2],
+            Fit::Pad => [across.min(down); 2],
+        };
+        // Whatever the fit, middles lie on middles.
+        [
+            (2.0 * x - width) * across / target.width as f32,
+            (2.0 * y - height) * down / target.height as f32,
+        ]
+    }
+
     /// The shape that pictures of shape `native` are made into.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! What a training will take, before it begins: time, memory and disk, from steps that are done and taken back.
 use super::checkpoint::KEEP_LAST;
 use super::training::{Length, TrainError, Training, is_logged, is_sampled};
+use crate::data::Shape;
 use crate::doctor::is_looked_at;
 use std::fs;
 use std::time::{Duration, Instant};
 
 /// Steps are timed for so long, but at least [`FEWEST`] of them.
 const TIMED_FOR: Duration = Duration::from_millis(400);
-const FEWEST: usize = 3;
+const FEWEST: u32 = 3;
 
 /// Bytes of a line of `events.jsonl` without its scalars, and of each scalar: `"accuracy.discriminator":0.0123456789,`.
 const LINE: u64 = 60;
@@ -56,6 +57,8 @@ impl Training {
         let scalars = play.reports(n).len() as u64;
         let (sample_seconds, sample_bytes) = self.time_sample()?;
         self.begin_to_watch()?;
+        // The first look touches its memory for the first time.
+        self.look_for_nothing();
         let (look_seconds, figures) = timed(|| Ok(self.look_for_nothing()))?;
 
         let last = match self.length() {
@@ -97,12 +100,21 @@ impl Training {
         })
     }
 
-    /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet.
+    /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet. Of points it
+    /// is drawn of places between two examples each, where many samples of a run lie.
     fn time_sample(&mut self) -> Result<(f64, u64), TrainError> {
         // The first samples are compiled.
         let count = self.grid_values().len() / self.data().shape().floats();
         let mut examples = vec![0.0; count * self.data().shape().floats()];
         self.data().batch(0, 0, count, &mut examples, &mut [])?;
+        if let Shape::Point { dimension } = self.data().shape() {
+            let mut next = examples.clone();
+            next.rotate_left(dimension);
+            examples
+                .iter_mut()
+                .zip(next)
+                .for_each(|(x, next)| *x = (*x + next) / 2.0);
+        }
         let path = self.folder().path().join("forecast.png");
         let (seconds, ()) = timed(|| {
             self.grid_values();
@@ -114,19 +126,17 @@ impl Training {
         Ok((seconds, bytes))
     }
 
-    /// The seconds of a step, by the median of some.
+    /// The seconds of a step, the mean of some: a training has slow steps, too.
     fn time_steps(&mut self, n: u64) -> Result<f64, TrainError> {
         self.fill_for(n)?;
         // The first one is compiled, and touches its memory for the first time.
         self.play().step(n);
-        let (mut times, begun) = (vec![], Instant::now());
-        while times.len() < FEWEST || begun.elapsed() < TIMED_FOR {
-            let start = Instant::now();
+        let (mut steps, begun) = (0, Instant::now());
+        while steps < FEWEST || begun.elapsed() < TIMED_FOR {
             self.play().step(n);
-            times.push(start.elapsed().as_secs_f64());
+            steps += 1;
         }
-        times.sort_by(f64::total_cmp);
-        Ok(times[times.len() / 2])
+        Ok(begun.elapsed().as_secs_f64() / f64::from(steps))
     }
 }
 
