@@ -113,7 +113,7 @@ fn exact(divergence: Divergence, fit: Fit) -> f64 {
 
 /// The Gaussian of the least divergence, by a search along the axes with a falling stride.
 fn best_fit(divergence: Divergence) -> Fit {
-    let mut fit = [0.0, 1.0];
+    let mut fit: Fit = [0.0, 1.0];
     let mut stride = 0.2;
     while stride > 1e-5 {
         let neighbours = [[stride, 0.0], [-stride, 0.0], [0.0, stride], [0.0, -stride]];

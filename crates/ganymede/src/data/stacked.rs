@@ -118,7 +118,7 @@ impl Dataset for Stacked {
 
 #[cfg(test)]
 mod tests {
-    use crate::data::{Dataset, Want, open};
+    use crate::data::{Want, open};
     use std::collections::HashSet;
 
     #[test]
