@@ -9,6 +9,7 @@ mod failures;
 mod forecast;
 mod gallery;
 mod gan;
+mod gan3d;
 mod judge;
 mod lapgan;
 mod metrics;
@@ -38,6 +39,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("lapgan", lapgan::evidence),
     ("progressive", progressive::evidence),
     ("stylegan", stylegan::evidence),
+    ("gan3d", gan3d::evidence),
     ("cgan", cgan::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),

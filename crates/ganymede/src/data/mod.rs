@@ -31,6 +31,7 @@ pub mod get;
 pub mod idx;
 pub mod labels;
 mod listing;
+pub mod meshes;
 pub mod npy;
 pub mod open;
 pub mod order;
@@ -45,6 +46,7 @@ pub mod shards;
 #[cfg(feature = "svg")]
 mod svg;
 pub mod toys;
+mod views;
 
 pub use check::{Report, check};
 pub use error::{DataError, Result};
@@ -71,6 +73,17 @@ pub enum Shape {
         /// 1 grey, 2 grey and alpha, 3 red-green-blue, 4 red-green-blue and alpha.
         channels: usize,
     },
+    /// A volume, channels last: `(depth, height, width, channels)` floats in [-1, 1], rows from the top.
+    Volume {
+        /// Slices, from the front.
+        depth: usize,
+        /// Rows of a slice.
+        height: usize,
+        /// Columns of a slice.
+        width: usize,
+        /// Numbers in a place; 1 of solids: 1 inside and -1 outside.
+        channels: usize,
+    },
     /// A point of the plane or of a space.
     Point {
         /// How many coordinates.
@@ -87,11 +100,18 @@ impl Shape {
                 width,
                 channels,
             } => height * width * channels,
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => depth * height * width * channels,
             Self::Point { dimension } => dimension,
         }
     }
 
-    /// The dimensions of `count` examples: `[count, height, width, channels]` or `[count, dimension]`.
+    /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]` or
+    /// `[count, dimension]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {
             Self::Picture {
@@ -99,7 +119,42 @@ impl Shape {
                 width,
                 channels,
             } => vec![count, height, width, channels],
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => vec![count, depth, height, width, channels],
             Self::Point { dimension } => vec![count, dimension],
+        }
+    }
+
+    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it; points are
+    /// not drawn one by one.
+    pub fn picture(&self) -> Option<[usize; 3]> {
+        match *self {
+            Self::Picture {
+                height,
+                width,
+                channels,
+            } => Some([height, width, channels]),
+            Self::Volume {
+                depth, height, width, ..
+            } => Some(views::extents([depth, height, width])),
+            Self::Point { .. } => None,
+        }
+    }
+
+    /// Examples as the [`picture`](Shape::picture)s that they are drawn as; points as they are.
+    pub fn drawn<'v>(&self, values: &'v [f32]) -> std::borrow::Cow<'v, [f32]> {
+        match *self {
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => views::of(values, [depth, height, width], channels).into(),
+            _ => values.into(),
         }
     }
 }
@@ -334,7 +389,7 @@ impl Batch {
         self.shape
     }
 
-    /// The dimensions of `x`: `[count, height, width, channels]` or `[count, dimension]`.
+    /// The dimensions of `x`, as [`Shape::of_batch`] says.
     pub fn x_shape(&self) -> Vec<usize> {
         self.shape.of_batch(self.count())
     }

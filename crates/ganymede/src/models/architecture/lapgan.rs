@@ -282,7 +282,6 @@ impl Describe for LapGan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Shape;
     use gany_engine::{DType, Key};
 
     /// With the details painted on it, every blurred picture is whole again, up to the canvas; 0 and 8 average to 4, which

@@ -23,7 +23,7 @@ named_enum! {
 impl Networks {
     fn are_dense(self, given: &Given) -> bool {
         match (self, given.sample) {
-            (_, Shape::Point { .. }) | (Networks::Dense, _) => true,
+            (_, Shape::Point { .. } | Shape::Volume { .. }) | (Networks::Dense, _) => true,
             (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,
         }
     }
@@ -62,7 +62,7 @@ pub fn generator(scope: &Scope, given: &Given, z_dim: usize, width: usize) -> Se
         .push(dense(width, sample.floats()));
     match sample {
         Shape::Point { .. } => hidden,
-        Shape::Picture { .. } => hidden
+        Shape::Picture { .. } | Shape::Volume { .. } => hidden
             .push(Activation::Tanh)
             .push(move |x: &Tensor| x.reshape(&sample.of_batch(x.extent(0)))),
     }
