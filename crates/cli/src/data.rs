@@ -227,6 +227,12 @@ fn told(report: &Report) -> String {
             width,
             channels,
         }) => format!("{width}x{height}, channels: {channels}"),
+        Some(Shape::Volume {
+            depth,
+            height,
+            width,
+            channels,
+        }) => format!("{width}x{height}x{depth}, channels: {channels}"),
         Some(Shape::Point { dimension }) => format!("{dimension}-D points"),
         None => "different sizes; choose one with `--size`".into(),
     };

@@ -71,10 +71,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             "output": output, "count": args.count, "seed": args.seed, "class": class, "step": sampler.stamp().step,
         }));
     } else {
-        let what = if matches!(sampler.shape(), Shape::Picture { .. }) {
-            "pictures"
-        } else {
-            "points"
+        let what = match sampler.shape() {
+            Shape::Picture { .. } => "pictures",
+            Shape::Volume { .. } => "volumes",
+            Shape::Point { .. } => "points",
         };
         print(&format!(
             "{} {what} in {}",
@@ -113,14 +113,11 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
         make_folder(parent)?;
     }
     let values = sampler.samples(args.seed, 0, args.count, class);
-    match sampler.shape() {
-        Shape::Picture {
-            height,
-            width,
-            channels,
-        } => {
+    let shape = sampler.shape();
+    match shape.picture() {
+        Some([height, width, channels]) => {
             let pictures = Pictures {
-                values: &values,
+                values: &shape.drawn(&values),
                 count: args.count,
                 height,
                 width,
@@ -139,8 +136,8 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
                 args.json,
             );
         }
-        Shape::Point { dimension } => {
-            scatter_png(&[], &points(&values, dimension), &sampler.stamp(), path)?;
+        None => {
+            scatter_png(&[], &points(&values, shape.floats()), &sampler.stamp(), path)?;
             show(
                 path,
                 &Grid {
@@ -172,7 +169,7 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
     let name = |index: usize| format!("{index:0digits$}.png");
     let (shape, stamp) = (sampler.shape(), sampler.stamp());
     let ours: std::collections::HashSet<String> = match shape {
-        Shape::Picture { .. } => (0..args.count).map(name).collect(),
+        Shape::Picture { .. } | Shape::Volume { .. } => (0..args.count).map(name).collect(),
         Shape::Point { .. } => ["points.csv".to_owned()].into(),
     };
     let listed = path.read_dir().map_err(|error| cannot_write(path, &error))?;
@@ -194,14 +191,10 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
     for first in (0..args.count).step_by(PORTION) {
         let count = PORTION.min(args.count - first);
         let values = sampler.samples(args.seed, first, count, class);
-        match shape {
-            Shape::Picture {
-                height,
-                width,
-                channels,
-            } => {
+        match shape.picture() {
+            Some([height, width, channels]) => {
                 let pictures = Pictures {
-                    values: &values,
+                    values: &shape.drawn(&values),
                     count,
                     height,
                     width,
@@ -210,8 +203,8 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
                 let write = |i| png_of_one(&pictures, i, &stamp, &path.join(name(first + i)));
                 (0..count).into_par_iter().try_for_each(write)?;
             }
-            Shape::Point { dimension } => {
-                for [x, y] in points(&values, dimension) {
+            None => {
+                for [x, y] in points(&values, shape.floats()) {
                     let _ = writeln!(csv, "{x},{y}");
                 }
             }

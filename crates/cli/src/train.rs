@@ -176,12 +176,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         print(&foretold(&training.forecast()?));
         print("");
     }
-    let grid = match training.data().shape() {
-        Shape::Picture { height, width, .. } => Grid {
+    let grid = match training.data().shape().picture() {
+        Some([height, width, _]) => Grid {
             columns: training.sample_columns() as u32,
             aspect: height as f64 / width as f64,
         },
-        Shape::Point { .. } => Grid {
+        None => Grid {
             columns: 1,
             aspect: 1.0,
         },
@@ -494,6 +494,9 @@ fn described(data: &dyn Dataset) -> String {
             let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
             ("pictures", format!("{width}x{height} {colours}"))
         }
+        Shape::Volume {
+            depth, height, width, ..
+        } => ("volumes", format!("{width}x{height}x{depth}")),
         Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
     };
     match data.len() {

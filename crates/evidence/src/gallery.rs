@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Samples, and real pictures, that are compared: more than a feature vector has numbers.
 pub(crate) const COUNT: usize = 1_400;
+/// What FD is taken in the features of.
+const NETWORK: &str = "effnet-lite0";
 /// Paths whose perceptual length is taken.
 const PATHS: usize = 200;
 
@@ -21,15 +23,16 @@ pub(crate) struct Gallery {
     /// How pictures are wanted.
     pub(crate) want: Want,
     shape: [usize; 3],
-    network: Box<dyn FeatureNetwork>,
-    gaussian: Gaussian,
+    pictures: Vec<f32>,
     real: Gathered,
+    /// Opened when it is first asked, for it takes longer to look at the pictures than all else here.
+    eye: Option<(Box<dyn FeatureNetwork>, Gaussian)>,
 }
 
 impl Gallery {
     /// Fetches the data and the networks if need be. The real pictures are the first of an order that no training has.
     pub(crate) fn of(name: &str, side: usize) -> Result<Gallery> {
-        for part in [name, "effnet-lite0", "squeezenet", "lpips-heads"] {
+        for part in [name, NETWORK, "squeezenet", "lpips-heads"] {
             data::get(part, &mut |line| println!("      {line}"))?;
         }
         let want = Want::picture(side, side, 3);
@@ -37,21 +40,28 @@ impl Gallery {
         let shape = [side, side, 3];
         let mut pictures = vec![0.0; COUNT * data.shape().floats()];
         data.batch(crate::training::HELD_OUT_SEED, 0, COUNT, &mut pictures, &mut [])?;
-        let mut network = features::open("effnet-lite0", None)?;
-        let real_features = network.answer(&pictures, shape).features;
         Ok(Gallery {
-            gaussian: Gaussian::of(&real_features, network.dimension()),
             real: gathered(&pictures, shape),
             want,
             shape,
-            network,
+            pictures,
+            eye: None,
         })
     }
 
     /// FD(effnet) between the real pictures and as many samples.
-    pub(crate) fn frechet(&mut self, samples: &[f32]) -> f64 {
-        let features = self.network.answer(samples, self.shape).features;
-        Gaussian::of(&features, self.network.dimension()).distance(&self.gaussian)
+    pub(crate) fn frechet(&mut self, samples: &[f32]) -> Result<f64> {
+        let of = |network: &mut dyn FeatureNetwork, pictures: &[f32], shape| {
+            let features = network.answer(pictures, shape).features;
+            Gaussian::of(&features, network.dimension())
+        };
+        if self.eye.is_none() {
+            let mut network = features::open(NETWORK, None)?;
+            let real = of(&mut *network, &self.pictures, self.shape);
+            self.eye = Some((network, real));
+        }
+        let (network, real) = self.eye.as_mut().expect("just opened");
+        Ok(of(&mut **network, samples, self.shape).distance(real))
     }
 
     /// The sliced Wasserstein distance of every level of the pyramid, finest first.

@@ -23,7 +23,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
             order.want = gallery.want.clone();
             let mut run = training::train(&format!("lapgan-{system}-{seed}"), order)?;
             let x = samples(run.play(), COUNT);
-            distances[which].push(gallery.frechet(&x));
+            distances[which].push(gallery.frechet(&x)?);
             println!("      FD(effnet) {:.2}", distances[which][seed as usize]);
             evidence.settings(system, settings(&run)?);
             if seed == 0 {

@@ -19,6 +19,7 @@ mod failures;
 mod forecast;
 mod gallery;
 mod gan;
+mod gan3d;
 mod gan_r1r2;
 mod grid;
 mod improved_gan;
@@ -65,6 +66,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("lapgan", lapgan::evidence),
     ("progressive", progressive::evidence),
     ("stylegan", stylegan::evidence),
+    ("gan3d", gan3d::evidence),
     ("cgan", cgan::evidence),
     ("autoencoder", autoencoder::evidence),
     ("vae", vae::evidence),

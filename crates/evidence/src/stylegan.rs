@@ -39,7 +39,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
             order.want = gallery.want.clone();
             let mut run = training::train(&format!("stylegan-{system}-{seed}"), order)?;
             let x = samples(run.play(), COUNT);
-            distances[which].push(gallery.frechet(&x));
+            distances[which].push(gallery.frechet(&x)?);
             let z_dim = run.play().system().z_dim();
             lengths[which].push(gallery.path_length(z_dim, |z| samples_at(run.play(), z))?);
             println!("      FD(effnet) {:.2}", distances[which][seed as usize]);

@@ -1,7 +1,7 @@
 //! Runs through the library's own trainer, in folders under `target/evidence`.
 use crate::Result;
 use crate::record::root;
-use ganymede::data::{Dataset, Shape, Want};
+use ganymede::data::{Dataset, Want};
 use ganymede::engine::Precision;
 use ganymede::games::{Play, latent_vectors};
 use ganymede::run::{Event, Length, Order, Pictures, Stamp, Training, grid_png, read_events, sampling, scatter_png};
@@ -176,17 +176,14 @@ pub(crate) fn grid(training: &Training, values: &[f32], columns: usize, path: &P
 
 /// Writes pictures as a grid, each as wide as `strip` of the data's.
 pub(crate) fn grid_of(training: &Training, values: &[f32], columns: usize, strip: usize, path: &Path) -> Result<()> {
-    let Shape::Picture {
-        height,
-        width,
-        channels,
-    } = training.data().shape()
-    else {
+    let shape = training.data().shape();
+    let Some([height, width, channels]) = shape.picture() else {
         return Err("points make no grid of pictures".into());
     };
     let width = strip * width;
+    let values = shape.drawn(values);
     let pictures = Pictures {
-        values,
+        values: &values,
         count: values.len() / (height * width * channels),
         height,
         width,

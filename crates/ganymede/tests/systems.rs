@@ -8,6 +8,12 @@ const PICTURE: Shape = Shape::Picture {
     width: 12,
     channels: 3,
 };
+const VOLUME: Shape = Shape::Volume {
+    depth: 8,
+    height: 16,
+    width: 8,
+    channels: 1,
+};
 const POINT: Shape = Shape::Point { dimension: 2 };
 const CLASSES: usize = 4;
 
@@ -33,7 +39,9 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    if entry.card.takes_points {
+    if entry.makes_volumes {
+        vec![VOLUME]
+    } else if entry.card.takes_points {
         vec![PICTURE, POINT]
     } else {
         vec![PICTURE]
@@ -66,7 +74,7 @@ fn samples_have_the_shape_of_the_data_and_pictures_their_range() {
         play.step(0);
         let values = samples(&mut play, 1);
         assert_eq!(values.len(), 3 * sample.floats(), "{}", entry.card.id);
-        if sample == PICTURE {
+        if sample != POINT {
             assert!(values.iter().all(|value| value.abs() <= 1.0), "{}", entry.card.id);
         }
     });
@@ -221,6 +229,17 @@ fn systems_say_what_they_cannot_be_built_for() {
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "`dcgan` needs pictures, and these data are points");
+    let error = dcgan
+        .build(&dcgan.defaults(), &Given::of(VOLUME, None), 0)
+        .err()
+        .unwrap();
+    assert_eq!(error.to_string(), "`dcgan` needs pictures, and these data are volumes");
+    let gan3d = models::find("gan3d").unwrap();
+    let error = gan3d
+        .build(&gan3d.defaults(), &Given::of(PICTURE, None), 0)
+        .err()
+        .unwrap();
+    assert_eq!(error.to_string(), "`gan3d` needs volumes, and these data are none");
     let tiny = Shape::Picture {
         height: 4,
         width: 30,

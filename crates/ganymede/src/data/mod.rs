@@ -32,6 +32,7 @@ pub mod idx;
 pub mod labels;
 mod listing;
 pub mod marks;
+pub mod meshes;
 pub mod npy;
 pub mod open;
 pub mod order;
@@ -48,6 +49,7 @@ pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
 pub mod toys;
+mod views;
 
 pub use check::{Report, check};
 pub use error::{DataError, Result};
@@ -74,6 +76,17 @@ pub enum Shape {
         /// 1 grey, 2 grey and alpha, 3 red-green-blue, 4 red-green-blue and alpha.
         channels: usize,
     },
+    /// A volume, channels last: `(depth, height, width, channels)` floats in [-1, 1], rows from the top.
+    Volume {
+        /// Slices, from the front.
+        depth: usize,
+        /// Rows of a slice.
+        height: usize,
+        /// Columns of a slice.
+        width: usize,
+        /// Numbers in a place; 1 of solids: 1 inside and -1 outside.
+        channels: usize,
+    },
     /// A point of the plane or of a space.
     Point {
         /// How many coordinates.
@@ -90,6 +103,12 @@ impl Shape {
                 width,
                 channels,
             } => height * width * channels,
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => depth * height * width * channels,
             Self::Point { dimension } => dimension,
         }
     }
@@ -106,13 +125,25 @@ impl Shape {
                 width,
                 channels: channels + more,
             },
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => Self::Volume {
+                depth,
+                height,
+                width,
+                channels: channels + more,
+            },
             Self::Point { dimension } => Self::Point {
                 dimension: dimension + more,
             },
         }
     }
 
-    /// The dimensions of `count` examples: `[count, height, width, channels]` or `[count, dimension]`.
+    /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]` or
+    /// `[count, dimension]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {
             Self::Picture {
@@ -120,7 +151,42 @@ impl Shape {
                 width,
                 channels,
             } => vec![count, height, width, channels],
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => vec![count, depth, height, width, channels],
             Self::Point { dimension } => vec![count, dimension],
+        }
+    }
+
+    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it; points are
+    /// not drawn one by one.
+    pub fn picture(&self) -> Option<[usize; 3]> {
+        match *self {
+            Self::Picture {
+                height,
+                width,
+                channels,
+            } => Some([height, width, channels]),
+            Self::Volume {
+                depth, height, width, ..
+            } => Some(views::extents([depth, height, width])),
+            Self::Point { .. } => None,
+        }
+    }
+
+    /// Examples as the [`picture`](Shape::picture)s that they are drawn as; points as they are.
+    pub fn drawn<'v>(&self, values: &'v [f32]) -> std::borrow::Cow<'v, [f32]> {
+        match *self {
+            Self::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            } => views::of(values, [depth, height, width], channels).into(),
+            _ => values.into(),
         }
     }
 }
@@ -361,7 +427,7 @@ impl Batch {
         self.shape
     }
 
-    /// The dimensions of `x`: `[count, height, width, channels]` or `[count, dimension]`.
+    /// The dimensions of `x`, as [`Shape::of_batch`] says.
     pub fn x_shape(&self) -> Vec<usize> {
         self.shape.of_batch(self.count())
     }

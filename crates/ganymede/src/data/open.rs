@@ -13,7 +13,7 @@ use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::stacked::Stacked;
 use super::toys::{Points, Toy};
-use super::{Dataset, builtin, cifar, folder, get, idx, npy, parquet, shards};
+use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, shards};
 
 /// Opens a data set by a name or a path.
 ///
@@ -289,6 +289,16 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
                 [a, b] if paired => Ok(Arc::new(Paired::by_name(&name, open(a.name)?, open(b.name)?)?)),
                 _ => open(split.filter(|_| folders.len() > 1).unwrap_or(folders[0].name)),
             }
+        }
+        Route::Debian { .. } if entry.id == "shapes" => {
+            let folder = get::folder_of(entry)?;
+            if !get::has_all(entry, &folder) {
+                return Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder,
+                });
+            }
+            Ok(Arc::new(meshes::open(&name, &folder, split, entry.classes, want)?))
         }
         Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {
             let folder = get::folder_of(entry);

@@ -92,7 +92,7 @@ impl Need {
     pub fn lacking(self, context: &Context) -> Option<&'static str> {
         let picture = match context.shape {
             Shape::Picture { height, width, .. } => Some([height, width]),
-            Shape::Point { .. } => None,
+            Shape::Point { .. } | Shape::Volume { .. } => None,
         };
         let at_least = |least: usize| picture.is_some_and(|sides| sides.iter().all(|side| *side >= least));
         let (is_met, reason) = match self {
@@ -110,7 +110,7 @@ impl Need {
                 picture.is_some_and(|[h, w]| ssim::scales(h, w) > 0),
                 "it needs pictures of 11x11 pixels or more",
             ),
-            Need::Points => (picture.is_none(), "it needs points"),
+            Need::Points => (matches!(context.shape, Shape::Point { .. }), "it needs points"),
             Need::Modes => (context.modes.is_some(), "it needs points whose modes are known"),
             Need::HeldOut => (context.held_out.is_some(), "it needs held-out examples"),
             Need::Classes => (

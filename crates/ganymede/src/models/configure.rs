@@ -62,6 +62,14 @@ pub enum ConfigError {
         /// The system.
         system: &'static str,
     },
+    /// The system makes volumes and the data are none, or the other way round.
+    #[error("`{system}` needs {}", if *makes_volumes { "volumes, and these data are none" } else { "pictures, and these data are volumes" })]
+    Volumes {
+        /// The system.
+        system: &'static str,
+        /// Whether it is the one that makes volumes.
+        makes_volumes: bool,
+    },
     /// Pictures are too small for a network that halves them.
     #[error("expected pictures of at least {smallest}x{smallest} pixels, got {width}x{height}")]
     TooSmall {
@@ -100,6 +108,10 @@ impl ConfigError {
             ConfigError::NoPictures { .. } => {
                 "systems of the chapter `objective` take points, such as `gan`; `gany models` lists them".into()
             }
+            ConfigError::Volumes {
+                makes_volumes: true, ..
+            } => "`gany data get shapes` fetches solids; then `--data shapes`".into(),
+            ConfigError::Volumes { .. } => "the system for volumes is `gan3d`".into(),
             ConfigError::TooSmall { smallest, .. } => format!("ask for a larger size: `--size {}`", smallest.max(&32)),
         })
     }

@@ -113,6 +113,9 @@ pub trait Describe: System + Sized + 'static {
     /// What a person should know of it.
     const CARD: Card;
 
+    /// Whether it is for volumes, and for nothing else.
+    const MAKES_VOLUMES: bool = false;
+
     /// Declares the networks for this data in `scope`.
     fn build(config: Self::Config, given: &Given, scope: &Scope) -> Self;
 }
@@ -133,6 +136,8 @@ pub struct Built {
 pub struct Entry {
     /// What a person should know of it.
     pub card: Card,
+    /// Whether it is for volumes, and for nothing else.
+    pub makes_volumes: bool,
     defaults: fn() -> Value,
     build: Builder,
 }
@@ -141,6 +146,7 @@ impl Entry {
     fn of<S: Describe>() -> Entry {
         Entry {
             card: S::CARD,
+            makes_volumes: S::MAKES_VOLUMES,
             defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
             build: |settings, given, scope| {
                 let config: S::Config =
@@ -167,6 +173,12 @@ impl Entry {
             return Err(ConfigError::Lacks {
                 system: self.card.id,
                 field: *field,
+            });
+        }
+        if self.makes_volumes != matches!(given.sample, Shape::Volume { .. }) {
+            return Err(ConfigError::Volumes {
+                system: self.card.id,
+                makes_volumes: self.makes_volumes,
             });
         }
         if !self.card.takes_points && matches!(given.sample, Shape::Point { .. }) {
@@ -212,7 +224,7 @@ systems! {
     explicit: autoencoder::Autoencoder, vae::Vae, cvae::Cvae, bayes_classifier::BayesClassifier;
     objective: gan::Gan, lsgan::Lsgan, hinge::Hinge, sngan::Sngan, geometric_gan::GeometricGan, wgan::Wgan, wgan_gp::WganGp,
         f_gan::FGan, ebgan::Ebgan, began::Began, dragan::Dragan, gan_r1r2::GanR1R2, improved_gan::ImprovedGan;
-    architecture: dcgan::Dcgan, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
+    architecture: dcgan::Dcgan, gan3d::Gan3d, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
 }

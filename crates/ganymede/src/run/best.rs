@@ -91,6 +91,7 @@ impl Best {
             .as_ref()
             .is_some_and(|network| 4 * network.dimension() > PICTURES);
         let metrics: &[&str] = match data.shape() {
+            Shape::Volume { .. } => return Ok(None),
             Shape::Point { .. } => &["w1", "modes"],
             Shape::Picture { .. } if has_many => &["kid", "precision-recall", "swd", "ms-ssim"],
             Shape::Picture { .. } => &["fd", "precision-recall", "swd", "ms-ssim"],
@@ -99,7 +100,7 @@ impl Best {
             metrics: metrics.iter().map(ToString::to_string).collect(),
             count: match data.shape() {
                 Shape::Point { .. } => POINTS,
-                Shape::Picture { .. } => PICTURES,
+                _ => PICTURES,
             },
             seed: order.seed,
         };

@@ -148,6 +148,10 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
             channels: Some(channels),
             ..trained.want
         },
+        Shape::Volume { height, width, .. } => Want {
+            size: Some((height, width)),
+            ..trained.want
+        },
         Shape::Point { .. } => trained.want,
     };
     let spec = order.against.as_deref().unwrap_or(&trained.data);
@@ -282,6 +286,12 @@ fn in_words(shape: Shape) -> String {
             width,
             channels,
         } => format!("{width}x{height}x{channels}"),
+        Shape::Volume {
+            depth,
+            height,
+            width,
+            channels,
+        } => format!("{width}x{height}x{depth}, channels: {channels}"),
         Shape::Point { dimension } => format!("points of {dimension} coordinates"),
     }
 }

@@ -50,6 +50,12 @@ impl Sampler {
                 width,
                 channels,
             },
+            [depth, height, width, channels] => Shape::Volume {
+                depth,
+                height,
+                width,
+                channels,
+            },
             _ => Shape::Point {
                 dimension: shape.first().copied().unwrap_or(2),
             },

@@ -585,8 +585,8 @@ impl Training {
         let classes = self.play.system().classes();
         let count = match (self.data.shape(), classes) {
             (Shape::Point { .. }, _) => 1024,
-            (Shape::Picture { .. }, Some(classes)) => classes * 8,
-            (Shape::Picture { .. }, None) => 64,
+            (_, Some(classes)) => classes * 8,
+            (_, None) => 64,
         };
         let z = latent_vectors(self.order.seed, 0, count, self.play.system().z_dim());
         let y = classes.map(|classes| classes_in_turn(count, classes));
@@ -601,14 +601,11 @@ impl Training {
             step: self.step,
         };
         let count = values.len() / self.data.shape().floats();
-        match self.data.shape() {
-            Shape::Picture {
-                height,
-                width,
-                channels,
-            } => {
+        let shape = self.data.shape();
+        match shape.picture() {
+            Some([height, width, channels]) => {
                 let pictures = Pictures {
-                    values,
+                    values: &shape.drawn(values),
                     count,
                     height,
                     width,
@@ -616,7 +613,8 @@ impl Training {
                 };
                 grid_png(&pictures, self.sample_columns(), &stamp, path)?;
             }
-            Shape::Point { dimension } => {
+            None => {
+                let dimension = shape.floats();
                 let mut real = vec![0.0; count * dimension];
                 self.data.batch(self.order.seed, 0, count, &mut real, &mut [])?;
                 scatter_png(&points(&real, dimension), &points(values, dimension), &stamp, path)?;

@@ -1,5 +1,6 @@
 //! Bigger pictures and other shapes.
 pub mod dcgan;
+pub mod gan3d;
 pub mod lapgan;
 pub mod progressive;
 pub mod pyramid;

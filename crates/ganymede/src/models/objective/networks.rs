@@ -23,7 +23,7 @@ named_enum! {
 impl Networks {
     pub(super) fn are_dense(self, given: &Given) -> bool {
         match (self, given.sample) {
-            (_, Shape::Point { .. }) | (Networks::Dense, _) => true,
+            (_, Shape::Point { .. } | Shape::Volume { .. }) | (Networks::Dense, _) => true,
             (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,
         }
     }
