@@ -3,15 +3,23 @@
 //! are raised, for `forecast` how near forecasts come.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
+mod adda;
 mod cgan;
+mod cogan;
+mod context_encoder;
+mod cyclegan;
 mod dcgan;
+mod defog;
 mod failures;
 mod forecast;
 mod gan;
 mod judge;
+mod made;
 mod metrics;
+mod pix2pix;
 mod precision;
 mod record;
+mod srgan;
 mod survive;
 mod training;
 mod wgan;
@@ -32,6 +40,13 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("wgan_gp", wgan_gp::evidence),
     ("dcgan", dcgan::evidence),
     ("cgan", cgan::evidence),
+    ("pix2pix", pix2pix::evidence),
+    ("cyclegan", cyclegan::evidence),
+    ("cogan", cogan::evidence),
+    ("adda", adda::evidence),
+    ("defog", defog::evidence),
+    ("srgan", srgan::evidence),
+    ("context_encoder", context_encoder::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),

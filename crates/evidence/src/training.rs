@@ -84,6 +84,11 @@ pub(crate) fn settings(training: &Training) -> Result<Value> {
     // They are the same, or nothing, or none of the system's.
     settings.retain(|key, _| !["seed", "checkpoint_every", "sample_every", "data.want"].contains(&key.as_str()));
     settings.insert("steps".into(), training.step().into());
+    if let Some(data) = settings.get("data").and_then(Value::as_str) {
+        // Where the workspace lies is nobody's business.
+        let data = data.replace(&format!("{}/", root().display()), "");
+        settings.insert("data".into(), data.into());
+    }
     Ok(settings.into())
 }
 
@@ -180,4 +185,17 @@ fn stamp(training: &Training) -> Stamp {
         seed: settings.get("seed").and_then(Value::as_u64).unwrap_or(0),
         step: training.step(),
     }
+}
+
+/// What a function of the system makes of things, a batch at a time.
+pub(crate) fn applied(play: &mut Play, function: &str, things: &[f32], floats: usize) -> Vec<f32> {
+    let mut made = vec![];
+    for batch in things.chunks(BATCH * floats) {
+        // Always whole batches, so that one program makes them all.
+        let mut whole = batch.to_vec();
+        whole.resize(BATCH * floats, 0.0);
+        let all = play.apply(function, &whole);
+        made.extend_from_slice(&all[..all.len() / BATCH * (batch.len() / floats)]);
+    }
+    made
 }

@@ -153,7 +153,7 @@ pub fn discriminator(scope: &Scope, sample: &Shape, width: usize, has_batch_norm
     }
     layers
         .push(
-            conv(c, 1, [height >> levels, columns >> levels])
+            conv(c, 1, [height, columns].map(|side| side >> levels.max(1)))
                 .bias(false)
                 .init(Init::DCGAN),
         )
