@@ -4,14 +4,19 @@
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod acgan;
+mod adda;
 mod age_cgan;
 mod anogan;
 mod autoencoder;
 mod bayes_classifier;
 mod can;
 mod cgan;
+mod cogan;
+mod context_encoder;
 mod cvae;
+mod cyclegan;
 mod dcgan;
+mod defog;
 mod failures;
 mod forecast;
 mod gan;
@@ -19,9 +24,12 @@ mod inference;
 mod infogan;
 mod judge;
 mod labelled;
+mod made;
 mod metrics;
+mod pix2pix;
 mod precision;
 mod record;
+mod srgan;
 mod survive;
 mod training;
 mod vae;
@@ -54,6 +62,13 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("bigan", inference::bigan),
     ("ali", inference::ali),
     ("anogan", anogan::evidence),
+    ("pix2pix", pix2pix::evidence),
+    ("cyclegan", cyclegan::evidence),
+    ("cogan", cogan::evidence),
+    ("adda", adda::evidence),
+    ("defog", defog::evidence),
+    ("srgan", srgan::evidence),
+    ("context_encoder", context_encoder::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),

@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
-use super::{Dataset, Field, Shape, Want, registry};
+use super::{Dataset, Extra, Field, Shape, Want, registry};
 
 /// A run of examples of another set, as a set of its own.
 #[derive(Debug)]
@@ -38,6 +38,21 @@ impl Part {
     }
 }
 
+impl Part {
+    /// The number in the whole of an example of the part.
+    fn number(&self, index: u64) -> Result<u64> {
+        let count = self.range.end - self.range.start;
+        if index < count {
+            return Ok(self.range.start + index);
+        }
+        Err(DataError::NoExample {
+            name: self.name.clone(),
+            index,
+            len: count,
+        })
+    }
+}
+
 impl Dataset for Part {
     fn name(&self) -> &str {
         &self.name
@@ -67,16 +82,24 @@ impl Dataset for Part {
         self.whole.notes()
     }
 
+    fn extras(&self) -> &[Extra] {
+        self.whole.extras()
+    }
+
+    fn example_name(&self, index: u64) -> Option<&str> {
+        self.whole.example_name(self.number(index).ok()?)
+    }
+
+    fn caption(&self, index: u64) -> Option<&str> {
+        self.whole.caption(self.number(index).ok()?)
+    }
+
     fn read(&self, index: u64, x: &mut [f32]) -> Result<u32> {
-        let count = self.range.end - self.range.start;
-        if index >= count {
-            return Err(DataError::NoExample {
-                name: self.name.clone(),
-                index,
-                len: count,
-            });
-        }
-        self.whole.read(self.range.start + index, x)
+        self.whole.read(self.number(index)?, x)
+    }
+
+    fn read_extra(&self, extra: usize, index: u64, to: &mut [f32]) -> Result<()> {
+        self.whole.read_extra(extra, self.number(index)?, to)
     }
 }
 

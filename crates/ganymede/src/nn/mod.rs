@@ -29,6 +29,7 @@ mod observe;
 mod residual;
 mod scope;
 mod sequential;
+mod shuffle;
 mod spectral;
 mod stage;
 
@@ -46,6 +47,7 @@ pub use observe::observing;
 pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;
+pub use shuffle::pixel_shuffle;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 pub use stage::Stage;
 

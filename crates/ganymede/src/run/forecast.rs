@@ -100,13 +100,15 @@ impl Training {
     /// The seconds and bytes of a sample grid, drawn of examples: samples will look like those, but do not yet.
     fn time_sample(&mut self) -> Result<(f64, u64), TrainError> {
         // The first samples are compiled.
-        let count = self.grid_values().len() / self.data().shape().floats();
-        let mut examples = vec![0.0; count * self.data().shape().floats()];
-        self.data().batch(0, 0, count, &mut examples, &mut [])?;
+        let mut shown = self.shown();
+        if shown.shape == self.data().shape() {
+            let count = shown.values.len() / shown.shape.floats();
+            self.data().batch(0, 0, count, &mut shown.values, &mut [])?;
+        }
         let path = self.folder().path().join("forecast.png");
         let (seconds, ()) = timed(|| {
-            self.grid_values();
-            self.draw_grid(&examples, &path)
+            self.shown();
+            self.draw(&shown, &path)
         })?;
         let bytes = fs::metadata(&path).map_or(0, |file| file.len());
         // Should it stay, it is in nobody's way.
