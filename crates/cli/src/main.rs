@@ -17,6 +17,7 @@ mod progress;
 mod sample;
 mod signals;
 mod train;
+mod translate;
 mod welcome;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,7 @@ Examples:
 enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Translate(translate::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
+            Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

@@ -1,6 +1,6 @@
 //! `gany sample`: new pictures or points from a run.
 use crate::failure::Failure;
-use crate::output::{grouped, print};
+use crate::output::{grouped, print, quoted};
 use crate::picture::{Grid, Screen};
 use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
@@ -50,6 +50,9 @@ const PORTION: usize = 1000;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let mut sampler = Sampler::open(&args.run)?;
+    if !sampler.makes_samples() {
+        return Err(makes_no_samples(&sampler, &args.run));
+    }
     let class = match &args.class {
         Some(wanted) => Some(class_number(wanted, &sampler)?),
         None => None,
@@ -83,6 +86,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn makes_no_samples(sampler: &Sampler, run: &Path) -> Failure {
+    let (system, run) = (sampler.entry().card.id, quoted(&run.to_string_lossy()));
+    let hint = match sampler.translations().first() {
+        Some(_) => format!("it turns pictures into pictures: `gany translate {run} PICTURES OUT`"),
+        None => "its report shows what it does instead".to_owned(),
+    };
+    Failure::new(format!("`{system}` makes nothing of random numbers alone"), hint)
 }
 
 fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
@@ -217,14 +229,14 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
     Ok(())
 }
 
-fn make_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     if path.as_os_str().is_empty() {
         return Ok(());
     }
     std::fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     let failed = RunError::Io {
         doing: "write",
         source: std::io::Error::from(error.kind()),

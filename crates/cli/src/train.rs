@@ -518,7 +518,14 @@ fn closing(training: &Training, progress: &Progress, ending: Ending) -> String {
         text += &format!("  samples  {}\n", folder.path().join(sample).display());
     }
     text += &format!("  report   {}\n", folder.report_file().display());
-    text += &format!("  more     {COMMAND}gany sample {path}{COMMAND:#}\n");
+    let more = match (training.makes_samples(), training.translations().is_empty()) {
+        (true, _) => Some(format!("gany sample {path}")),
+        (false, false) => Some(format!("gany translate {path} PICTURES OUT")),
+        (false, true) => None,
+    };
+    if let Some(more) = more {
+        text += &format!("  more     {COMMAND}{more}{COMMAND:#}\n");
+    }
     let go_on = match (ending, training.length()) {
         (Ending::Stopped, _) => format!("gany train --resume {path}"),
         (Ending::Finished, Length::Steps(steps)) => format!("gany train --resume {path} --steps {}", steps * 2),

@@ -4,6 +4,7 @@
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod acgan;
+mod adda;
 mod age_cgan;
 mod anogan;
 mod autoencoder;
@@ -11,8 +12,12 @@ mod bayes_classifier;
 mod began;
 mod can;
 mod cgan;
+mod cogan;
+mod context_encoder;
 mod cvae;
+mod cyclegan;
 mod dcgan;
+mod defog;
 mod ebgan;
 mod f_gan;
 mod failures;
@@ -28,10 +33,13 @@ mod infogan;
 mod judge;
 mod labelled;
 mod lapgan;
+mod made;
 mod metrics;
+mod pix2pix;
 mod precision;
 mod progressive;
 mod record;
+mod srgan;
 mod stylegan;
 mod survive;
 mod training;
@@ -79,6 +87,13 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("bigan", inference::bigan),
     ("ali", inference::ali),
     ("anogan", anogan::evidence),
+    ("pix2pix", pix2pix::evidence),
+    ("cyclegan", cyclegan::evidence),
+    ("cogan", cogan::evidence),
+    ("adda", adda::evidence),
+    ("defog", defog::evidence),
+    ("srgan", srgan::evidence),
+    ("context_encoder", context_encoder::evidence),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),

@@ -9,4 +9,5 @@ mod place;
 mod resume;
 mod signals;
 mod survive;
+mod translate;
 mod verbs;

@@ -9,7 +9,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::error::{DataError, Result};
 use super::listing::{Item, Listing};
-use super::shaping::Size;
+use super::shaping::{Shaper, Size, Want};
 #[cfg(feature = "svg")]
 use super::svg;
 
@@ -69,6 +69,20 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<([usize; 3], Vec<u8>)> {
     check_length(bytes.len() as u64).map_err(|why| broken(path, why))?;
     let (size, pixels) = guarded(|| pixels(bytes, None)).map_err(|why| broken(path, why))?;
     Ok(([size.height, size.width, size.channels], pixels))
+}
+
+/// Reads one picture file, shaped as wanted: its values, row by row.
+///
+/// # Errors
+/// [`DataError::Unreadable`], [`DataError::BrokenPicture`], [`DataError::ImpossibleShape`].
+pub fn read(path: &Path, want: &Want) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|error| DataError::reading(path, error))?;
+    check_length(bytes.len() as u64).map_err(|why| broken(path, why))?;
+    let (size, pixels) = guarded(|| pixels(&bytes, want.size)).map_err(|why| broken(path, why))?;
+    let target = want.target(size)?;
+    let mut values = vec![0.0; target.bytes()];
+    Shaper::with(|shaper| shaper.shape_to_floats(&pixels, size, &mut values, target, want));
+    Ok(values)
 }
 
 /// Height, width and channels of a picture file, upright, from its first bytes; `path` is only named in errors.

@@ -164,7 +164,7 @@ impl Lpips {
     fn compile(&self, size: [usize; 2]) -> Compiled {
         let shape = [BATCH, size[0], size[1], 3];
         let pair = [(); 2].map(|()| Tensor::placeholder(DType::F32, &shape));
-        let distances = self.forward(&pair[0], &pair[1]);
+        let distances = self.between(&pair[0], &pair[1]);
         Compiled {
             size,
             program: Program::compile(&pair, &[distances], &[None]),
@@ -172,9 +172,13 @@ impl Lpips {
         }
     }
 
-    /// Distances `[n]` of pictures `[n, height, width, 3]`.
-    fn forward(&self, a: &Tensor, b: &Tensor) -> Tensor {
-        let activations = |x| self.backbone.activations(&(self.input)(x));
+    /// The same as a loss: distances `[n]` of pictures `[n, height, width, channels]`, channels 1 or 3.
+    ///
+    /// # Panics
+    /// Where pictures are smaller than [`SMALLEST`] or have other channels.
+    pub fn between(&self, a: &Tensor, b: &Tensor) -> Tensor {
+        let coloured = |x: &Tensor| x.broadcast_to(&[&x.shape()[..3], &[3]].concat());
+        let activations = |x| self.backbone.activations(&(self.input)(&coloured(x)));
         let layers = activations(a).into_iter().zip(activations(b)).zip(&self.heads);
         let distances = layers.map(|((a, b), head)| {
             let apart = (direction(&a) - direction(&b)).square() * head;

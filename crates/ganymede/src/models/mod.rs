@@ -6,6 +6,8 @@ mod configure;
 pub mod explicit;
 pub mod inference;
 pub mod objective;
+pub mod restoration;
+pub mod translation;
 
 pub use configure::{ConfigError, Settings, resolve};
 
@@ -116,6 +118,14 @@ pub trait Describe: System + Sized + 'static {
     /// Whether it is for volumes, and for nothing else.
     const MAKES_VOLUMES: bool = false;
 
+    /// Whether it can be built with these settings for these data.
+    ///
+    /// # Errors
+    /// Where it cannot: what was expected, and what it got.
+    fn check(_config: &Self::Config, _given: &Given) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Declares the networks for this data in `scope`.
     fn build(config: Self::Config, given: &Given, scope: &Scope) -> Self;
 }
@@ -149,11 +159,13 @@ impl Entry {
             makes_volumes: S::MAKES_VOLUMES,
             defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
             build: |settings, given, scope| {
+                let invalid = |reason| ConfigError::Invalid {
+                    system: S::CARD.id,
+                    reason,
+                };
                 let config: S::Config =
-                    serde_json::from_value(settings.clone()).map_err(|source| ConfigError::Invalid {
-                        system: S::CARD.id,
-                        reason: source.to_string(),
-                    })?;
+                    serde_json::from_value(settings.clone()).map_err(|source| invalid(source.to_string()))?;
+                S::check(&config, given).map_err(invalid)?;
                 Ok(Box::new(S::build(config, given, scope)))
             },
         }
@@ -227,6 +239,8 @@ systems! {
     architecture: dcgan::Dcgan, gan3d::Gan3d, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
+    translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
+    restoration: srgan::Srgan, context_encoder::ContextEncoder;
 }
 
 /// The system of this name.

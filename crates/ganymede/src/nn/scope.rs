@@ -80,6 +80,7 @@ pub struct Scope {
     path: String,
     dtype: DType,
     seed: u64,
+    is_frozen: bool,
     declared: Arc<Mutex<Vec<Parameter>>>,
     stage: Stage,
 }
@@ -91,6 +92,7 @@ impl Scope {
             path: String::new(),
             dtype,
             seed,
+            is_frozen: false,
             declared: Arc::default(),
             stage: Stage::new(dtype),
         }
@@ -104,13 +106,45 @@ impl Scope {
         }
     }
 
-    /// Declares a trainable tensor, drawn by `init`.
+    /// This scope for a network that no player trains, but that belongs to the state: a copy of another one that stays
+    /// behind.
+    pub fn frozen(&self) -> Scope {
+        Scope {
+            is_frozen: true,
+            ..self.clone()
+        }
+    }
+
+    /// Binds every tensor under this scope to the value that the one of the same name under `other` has now.
+    ///
+    /// # Panics
+    /// Where the two hold other names or shapes.
+    #[track_caller]
+    pub fn follow(&self, other: &Scope) {
+        let (own, others) = (self.parameters(), other.parameters());
+        let rest = |parameter: &Parameter, scope: &Scope| parameter.name()[scope.path.len()..].to_owned();
+        assert_eq!(
+            own.len(),
+            others.len(),
+            "follow: {self:?} and {other:?} hold other networks"
+        );
+        for (own, other_one) in own.iter().zip(&others) {
+            assert_eq!(
+                rest(own, self),
+                rest(other_one, other),
+                "follow: {self:?} after {other:?}"
+            );
+            own.set(other_one.get().detach());
+        }
+    }
+
+    /// Declares a trainable tensor, drawn by `init`; one that no optimiser updates in a [`frozen`](Scope::frozen) scope.
     ///
     /// # Panics
     /// Where the full name is declared already.
     #[track_caller]
     pub fn parameter(&self, name: impl Display, shape: &[usize], init: Init) -> Parameter {
-        self.declare(&name, true, shape, init)
+        self.declare(&name, !self.is_frozen, shape, init)
     }
 
     /// Declares a tensor that no optimiser updates, with the same number everywhere at first.
@@ -235,6 +269,17 @@ mod tests {
         let handle = parameter.clone();
         parameter.set(Tensor::from_f64(&[2], &[1.0, 2.0]));
         assert_eq!(handle.get().to_f64(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_frozen_copy_follows() {
+        let scope = Scope::new(DType::F64, 0);
+        let (source, copy) = (scope.at("source"), scope.at("copy").frozen());
+        let weight = source.at(0).parameter("weight", &[2], normal());
+        let frozen = copy.at(0).parameter("weight", &[2], normal());
+        assert!(!frozen.is_trainable() && weight.get().to_f64() != frozen.get().to_f64());
+        copy.follow(&source);
+        assert_eq!(weight.get().to_f64(), frozen.get().to_f64());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::folder::{RunFolder, now_utc};
 use super::sampling::Sampler;
 use super::training::{Length, Order, TrainError};
 use crate::data::{self, DataError, Dataset, Shape, Want};
+use crate::games::Play;
 use crate::metrics::classifier::{Classifier, ClassifierError, splits};
 use crate::metrics::evaluation::{Given, Plan};
 use crate::metrics::features::{self, FeatureNetwork, FeaturesError};
@@ -49,6 +50,12 @@ pub enum EvalError {
     /// The two figures say nothing about each other.
     #[error(transparent)]
     Unlike(#[from] Unlike),
+    /// The system makes nothing of random numbers, so there are no samples to measure.
+    #[error("there is nothing to measure: `{system}` makes no samples of its own")]
+    NoSamples {
+        /// The system.
+        system: String,
+    },
     /// Nothing was measured yet.
     #[error("the run was not measured yet: {}", path.display())]
     NotMeasured {
@@ -78,6 +85,9 @@ impl EvalError {
             EvalError::Features(error) => error.hint(),
             EvalError::OtherShape { .. } => Some("leave out `--features`, or train at the data's own size".into()),
             EvalError::Unlike(error) => Some(error.hint()),
+            EvalError::NoSamples { .. } => Some(
+                "the grids and curves of its report show how good it is, and `gany translate` what it makes of pictures".into(),
+            ),
             EvalError::NotMeasured { path } => Some(format!("measure it: `gany eval {}`", path.display())),
             EvalError::NothingInCommon { .. } => Some("measure both with the same `--metrics`".into()),
         }
@@ -136,6 +146,7 @@ pub struct RunFigures {
 /// [`EvalError`].
 pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Result<RunFigures, EvalError> {
     let mut sampler = Sampler::open_at(run, order.checkpoint.as_deref()).map_err(Box::new)?;
+    refuse_to_measure(sampler.entry().card.id, sampler.play()).map_err(|error| *error)?;
     let folder = RunFolder::open(run)?;
     let trained = Order::of(&folder.read_settings()?, folder.path(), Length::Steps(0), vec![])?;
     let want = match sampler.shape() {
@@ -188,6 +199,19 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
     };
     folder.write_figures(&figures)?;
     Ok(figures)
+}
+
+/// Whether there are samples to be measured.
+///
+/// # Errors
+/// [`EvalError::NoSamples`] where there are none.
+pub(super) fn refuse_to_measure(system: &str, play: &Play) -> Result<(), Box<EvalError>> {
+    if play.system().z_dim() > 0 {
+        return Ok(());
+    }
+    Err(Box::new(EvalError::NoSamples {
+        system: system.to_owned(),
+    }))
 }
 
 /// The figures that were measured of a run.

@@ -104,21 +104,23 @@ impl Training {
     /// is drawn of places between two examples each, where many samples of a run lie.
     fn time_sample(&mut self) -> Result<(f64, u64), TrainError> {
         // The first samples are compiled.
-        let count = self.grid_values().len() / self.data().shape().floats();
-        let mut examples = vec![0.0; count * self.data().shape().floats()];
-        self.data().batch(0, 0, count, &mut examples, &mut [])?;
-        if let Shape::Point { dimension } = self.data().shape() {
-            let mut next = examples.clone();
+        let mut shown = self.shown();
+        if shown.shape == self.data().shape() {
+            let count = shown.values.len() / shown.shape.floats();
+            self.data().batch(0, 0, count, &mut shown.values, &mut [])?;
+        }
+        if let Shape::Point { dimension } = shown.shape {
+            let mut next = shown.values.clone();
             next.rotate_left(dimension);
-            examples
-                .iter_mut()
-                .zip(next)
-                .for_each(|(x, next)| *x = (*x + next) / 2.0);
+            for (i, (x, next)) in shown.values.iter_mut().zip(next).enumerate() {
+                // Another share of the way for each, by the golden ratio.
+                *x += ((i / dimension) as f32 * 0.618_034).fract() * (next - *x);
+            }
         }
         let path = self.folder().path().join("forecast.png");
         let (seconds, ()) = timed(|| {
-            self.grid_values();
-            self.draw_grid(&examples, &path)
+            self.shown();
+            self.draw(&shown, &path)
         })?;
         let bytes = fs::metadata(&path).map_or(0, |file| file.len());
         // Should it stay, it is in nobody's way.

@@ -39,6 +39,7 @@ pub mod forecast;
 pub mod grid;
 pub mod report;
 pub mod sampling;
+mod showing;
 pub mod training;
 pub mod watching;
 

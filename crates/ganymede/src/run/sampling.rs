@@ -3,8 +3,8 @@ use super::checkpoint;
 use super::folder::RunFolder;
 use super::grid::Stamp;
 use super::training::{Length, Order, TrainError, restore};
-use crate::data::Shape;
-use crate::games::{Play, latent_vectors};
+use crate::data::{Shape, Want};
+use crate::games::{Function, Play, Space, latent_vectors};
 use crate::metrics::registry::Source;
 use crate::models::{self, Built, Entry, Given};
 use std::path::Path;
@@ -15,9 +15,41 @@ pub struct Sampler {
     play: Play,
     shape: Shape,
     class_names: Vec<String>,
+    want: Want,
     run_seed: u64,
     step: u64,
 }
+
+/// A function that turns one picture into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// Its name.
+    pub name: &'static str,
+    /// Height, width and channels of what it takes.
+    pub takes: [usize; 3],
+    /// Height, width and channels of what it gives.
+    pub gives: [usize; 3],
+}
+
+/// The functions of a system that turn one picture into another.
+pub(super) fn translations(play: &Play) -> Vec<Translation> {
+    let extents = |space: &Space| match (space, &play.shape_in(space)[1..]) {
+        (Space::Data(_) | Space::Other(_), &[height, width, channels @ (1 | 3 | 4)]) => Some([height, width, channels]),
+        _ => None,
+    };
+    let functions = play.system().functions().into_iter();
+    let translation = |function: Function| {
+        Some(Translation {
+            name: function.name,
+            takes: extents(&function.takes)?,
+            gives: extents(&function.gives)?,
+        })
+    };
+    functions.filter_map(translation).collect()
+}
+
+/// Pictures that are translated together.
+const TOGETHER: usize = 8;
 
 /// Samples are made this many at a time, whatever number is asked for.
 const BATCH: usize = 50;
@@ -90,6 +122,7 @@ impl Sampler {
             play,
             shape,
             class_names: class_names.unwrap_or_default(),
+            want: order.want,
             run_seed: order.seed,
             step: saved.step,
         })
@@ -98,6 +131,48 @@ impl Sampler {
     /// The system's registered entry.
     pub fn entry(&self) -> &'static Entry {
         self.entry
+    }
+
+    pub(super) fn play(&self) -> &Play {
+        &self.play
+    }
+
+    /// Whether it makes samples of latent vectors; some systems only compute things of examples.
+    pub fn makes_samples(&self) -> bool {
+        self.play.system().z_dim() > 0
+    }
+
+    /// The functions that turn one picture into another.
+    pub fn translations(&self) -> Vec<Translation> {
+        translations(&self.play)
+    }
+
+    /// How pictures are brought to the shape that a translation takes, as the run's data were.
+    pub fn want(&self, translation: &Translation) -> Want {
+        let [height, width, channels] = translation.takes;
+        Want {
+            size: Some((height, width)),
+            channels: Some(channels),
+            ..self.want.clone()
+        }
+    }
+
+    /// What one of the [`translations`](Sampler::translations) makes of pictures, row-major: a picture's partner does not
+    /// depend on the others.
+    ///
+    /// # Panics
+    /// Where `pictures` are not whole pictures of the extents that it takes.
+    pub fn translate(&mut self, translation: &Translation, pictures: &[f32]) -> Vec<f32> {
+        let floats: usize = translation.takes.iter().product();
+        let mut made = vec![];
+        for part in pictures.chunks(TOGETHER * floats) {
+            // Always whole batches, so that one program makes them all.
+            let mut whole = part.to_vec();
+            whole.resize(TOGETHER * floats, 0.0);
+            let all = self.play.apply(translation.name, &whole);
+            made.extend_from_slice(&all[..all.len() / TOGETHER * (part.len() / floats)]);
+        }
+        made
     }
 
     /// The shape of one sample.

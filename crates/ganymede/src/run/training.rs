@@ -2,16 +2,18 @@
 use super::best::{Best, EvalEvery};
 use super::checkpoint::{self, Checkpoint, FORMAT_VERSION, KEEP_LAST, NamedTensor};
 use super::error::RunError;
+use super::evaluation::refuse_to_measure;
 use super::events::{Event, EventWriter, read_events};
 use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_utc};
-use super::grid::{Pictures, Stamp, grid_png, scatter_png};
+use super::grid::Stamp;
 use super::report::{write_last_report, write_report};
-use super::sampling::{classes_in_turn, points};
+use super::sampling::{Translation, translations};
+use super::showing::{Showing, Shown};
 use super::watching::{Watching, event_of, system_settings};
 use crate::data::prefetch::Prefetcher;
-use crate::data::{self, DataError, Dataset, Shape, Want};
+use crate::data::{self, DataError, Dataset, Want};
 use crate::doctor::{self, Diagnosis};
-use crate::games::{NonFinite, Play, latent_vectors};
+use crate::games::{NonFinite, Play};
 use crate::models::{self, Built, ConfigError, Entry, Given};
 use gany_engine::Precision;
 use gany_engine::kernels::isa::Isa;
@@ -155,6 +157,7 @@ pub struct Training {
     seconds: f64,
     last_checkpoint: Option<(u64, PathBuf)>,
     best: Option<Best>,
+    showing: Showing,
     /// The step of the sample grid that was said last.
     last_sample: Option<u64>,
     notes: Vec<String>,
@@ -190,6 +193,7 @@ impl Training {
         let events = first_words(&folder, entry, &order, &*data)?;
         Ok(Training {
             notes: data.notes().to_vec(),
+            showing: Showing::of(&order, &*data, &play)?,
             order,
             entry,
             folder,
@@ -263,6 +267,7 @@ impl Training {
             folder.write_settings(&settings)?;
         }
         Ok(Training {
+            showing: Showing::of(&order, &*data, &play)?,
             order,
             entry,
             folder,
@@ -335,7 +340,17 @@ impl Training {
 
     /// Pictures in a row of the run's sample grids: a column a class where classes can be asked for.
     pub fn sample_columns(&self) -> usize {
-        self.play.system().classes().unwrap_or(8)
+        self.showing.columns(&self.play, &*self.data)
+    }
+
+    /// Whether samples can be made of its state.
+    pub fn makes_samples(&self) -> bool {
+        self.play.system().z_dim() > 0
+    }
+
+    /// The functions of its system that turn one picture into another.
+    pub fn translations(&self) -> Vec<Translation> {
+        translations(&self.play)
     }
 
     /// What its matrix products and convolutions compute in.
@@ -580,52 +595,24 @@ impl Training {
         Ok(())
     }
 
-    /// What a sample grid is drawn of: a fixed number of samples, always of the same latent vectors.
-    pub(super) fn grid_values(&mut self) -> Vec<f32> {
-        let classes = self.play.system().classes();
-        let count = match (self.data.shape(), classes) {
-            (Shape::Point { .. }, _) => 1024,
-            (_, Some(classes)) => classes * 8,
-            (_, None) => 64,
-        };
-        let z = latent_vectors(self.order.seed, 0, count, self.play.system().z_dim());
-        let y = classes.map(|classes| classes_in_turn(count, classes));
-        self.play.sample(&z, y.as_deref())
+    /// What a sample grid is drawn of.
+    pub(super) fn shown(&mut self) -> Shown {
+        self.showing.shown(&mut self.play, &*self.data)
     }
 
-    /// Draws samples, or examples, as a run's grids are drawn.
-    pub(super) fn draw_grid(&self, values: &[f32], path: &Path) -> Result<(), TrainError> {
+    /// Draws it as the run's grids are drawn.
+    pub(super) fn draw(&self, shown: &Shown, path: &Path) -> Result<(), TrainError> {
         let stamp = Stamp {
             system: self.entry.card.id.to_owned(),
             seed: self.order.seed,
             step: self.step,
         };
-        let count = values.len() / self.data.shape().floats();
-        let shape = self.data.shape();
-        match shape.picture() {
-            Some([height, width, channels]) => {
-                let pictures = Pictures {
-                    values: &shape.drawn(values),
-                    count,
-                    height,
-                    width,
-                    channels,
-                };
-                grid_png(&pictures, self.sample_columns(), &stamp, path)?;
-            }
-            None => {
-                let dimension = shape.floats();
-                let mut real = vec![0.0; count * dimension];
-                self.data.batch(self.order.seed, 0, count, &mut real, &mut [])?;
-                scatter_png(&points(&real, dimension), &points(values, dimension), &stamp, path)?;
-            }
-        }
-        Ok(())
+        shown.draw(&*self.data, &stamp, path)
     }
 
     fn write_sample(&mut self, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
-        let values = self.grid_values();
-        self.draw_grid(&values, &self.folder.sample_file(self.step))?;
+        let shown = self.shown();
+        self.draw(&shown, &self.folder.sample_file(self.step))?;
         self.last_sample = Some(self.step);
         self.say(
             Event::Sample {
@@ -813,6 +800,9 @@ pub(super) fn set_up(
     let given = Given::by(&*data);
     let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
     let play = Play::new(system, scope, given.of_batch(batch), order.seed).in_precision(order.precision);
+    if order.eval_every.is_some() {
+        refuse_to_measure(entry.card.id, &play)?;
+    }
     Ok((settings_of(entry, order, resolved, &*data), data, play, batch))
 }
 

@@ -150,7 +150,7 @@ pub fn encoder(scope: &Scope, sample: &Shape, outputs: usize, width: usize, has_
     }
     layers
         .push(
-            conv(c, outputs, [height >> levels, columns >> levels])
+            conv(c, outputs, [height, columns].map(|side| side >> levels.max(1)))
                 .bias(false)
                 .init(Init::DCGAN),
         )

@@ -167,7 +167,7 @@ mod tests {
     use gany_engine::DType;
 
     /// A discriminator that says 0 of everything is undecided between real and generated, log 2 nats for either kind, and
-    /// between the classes, log 4 nats for either kind; the generator pays half of it.
+    /// between the classes, log 4 nats for either kind.
     #[test]
     fn source_and_class_are_paid_for_alike() {
         let sample = Shape::Picture {
@@ -194,7 +194,5 @@ mod tests {
         play.step(0);
         let loss = play.reports(0)["loss.discriminator"];
         assert!((loss - 2.0 * (2.0_f64.ln() + 4.0_f64.ln())).abs() < 1e-5, "{loss}");
-        let (logits, classes) = (play.apply("classify", &[0.5; 64]), 4);
-        assert_eq!(logits.len(), classes);
     }
 }

@@ -230,7 +230,7 @@ impl Describe for ImprovedGan {
             classes,
             generator: match given.sample {
                 Shape::Point { .. } => generator,
-                Shape::Picture { .. } => generator.push(Activation::Tanh),
+                _ => generator.push(Activation::Tanh),
             },
             reference,
             features,

@@ -33,7 +33,7 @@ impl Networks {
         let decoder = self.decoder(scope, given, z_dim, width);
         match given.sample {
             Shape::Point { .. } => decoder,
-            Shape::Picture { .. } => decoder.push(Activation::Tanh),
+            _ => decoder.push(Activation::Tanh),
         }
     }
 

@@ -1,0 +1,190 @@
+//! `gany translate`: a run's pictures out of other pictures.
+use crate::failure::Failure;
+use crate::output::{grouped, print, print_json, quoted};
+use crate::sample::{cannot_write, make_folder};
+use ganymede::data::{self, Want, decode};
+use ganymede::run::sampling::Translation;
+use ganymede::run::{Pictures, Sampler, png_of_one};
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Turn pictures into others with the latest checkpoint of a run
+///
+/// Pictures are brought to the size that the run was trained at, and cut at their longer side.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  gany translate runs/pix2pix-openmoji outline.png coloured.png      one picture
+  gany translate runs/cyclegan-emoji emoji/ translated/              every picture of a folder
+  gany translate runs/cyclegan-emoji b/ a/ --with translate_back     the other way
+  gany translate runs/srgan-landscapes small.jpg large.png           four times as many pixels a side")]
+pub(crate) struct Args {
+    /// The run's folder
+    run: PathBuf,
+    /// A picture, or a folder of pictures
+    #[arg(value_name = "IN")]
+    from: PathBuf,
+    /// A `.png` for one picture; a new or empty folder for those of a folder, under the same names
+    #[arg(value_name = "OUT")]
+    to: PathBuf,
+    /// Which of the run's functions [default: its first]
+    #[arg(long, value_name = "NAME")]
+    with: Option<String>,
+    /// Print what was made as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// So many pictures are read, made and written at a time.
+const PORTION: usize = 256;
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let mut sampler = Sampler::open(&args.run)?;
+    let translation = chosen(&sampler, args.with.as_deref())?;
+    let want = sampler.want(&translation);
+    let count = if args.from.is_dir() {
+        folder(&mut sampler, &translation, args, &want)?
+    } else {
+        one(&mut sampler, &translation, args, &want)?
+    };
+    if args.json {
+        print_json(&serde_json::json!({
+            "output": args.to, "count": count, "with": translation.name, "step": sampler.stamp().step,
+        }));
+    } else {
+        let pictures = if count == 1 { "picture" } else { "pictures" };
+        print(&format!(
+            "{} {pictures} in {}",
+            grouped(count as u64),
+            args.to.display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The function that is asked for, or the first that turns pictures into pictures.
+fn chosen(sampler: &Sampler, name: Option<&str>) -> Result<Translation, Failure> {
+    let translations = sampler.translations();
+    let Some(first) = translations.first() else {
+        return Err(Failure::new(
+            format!("`{}` turns no pictures into pictures", sampler.entry().card.id),
+            "train a system that does, such as `pix2pix`, `cyclegan` or `srgan`: `gany models`",
+        ));
+    };
+    let Some(name) = name else {
+        return Ok(first.clone());
+    };
+    let found = translations.iter().find(|translation| translation.name == name);
+    found.cloned().ok_or_else(|| {
+        let names: Vec<String> = translations
+            .iter()
+            .map(|translation| format!("`{}`", translation.name))
+            .collect();
+        Failure::new(
+            format!("expected a function of this run, got `{name}`"),
+            format!("it has {}", names.join(", ")),
+        )
+    })
+}
+
+fn one(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &Want) -> Result<usize, Failure> {
+    is_png(&args.to)?;
+    let picture = decode::read(&args.from, want)?;
+    let made = sampler.translate(translation, &picture);
+    if let Some(parent) = args.to.parent() {
+        make_folder(parent)?;
+    }
+    write(sampler, translation, &made, 0, &args.to)?;
+    Ok(1)
+}
+
+fn folder(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &Want) -> Result<usize, Failure> {
+    make_folder(&args.to)?;
+    let listed = args.to.read_dir().map_err(|error| cannot_write(&args.to, &error))?;
+    if let Some(other) = listed.flatten().map(|entry| entry.file_name()).min() {
+        return Err(Failure::new(
+            format!(
+                "expected a new or empty folder, got one with `{}` in it: {}",
+                other.display(),
+                args.to.display()
+            ),
+            "choose another folder, so that no picture of yours is written over",
+        ));
+    }
+    let data = data::folder::open(&args.from, None, want)?;
+    let count = data.len().unwrap_or(0) as usize;
+    let names = names((0..count as u64).map(|index| data.example_name(index).unwrap_or("picture")));
+    let floats = data.shape().floats();
+    for first in (0..count).step_by(PORTION) {
+        let portion = PORTION.min(count - first);
+        let mut pictures = vec![0.0; portion * floats];
+        let read = |(i, to): (usize, &mut [f32])| data.read((first + i) as u64, to).map(drop);
+        pictures.par_chunks_exact_mut(floats).enumerate().try_for_each(read)?;
+        let made = sampler.translate(translation, &pictures);
+        for (i, name) in names[first..first + portion].iter().enumerate() {
+            let path = args.to.join(name);
+            make_folder(path.parent().unwrap_or(&args.to))?;
+            write(sampler, translation, &made, i, &path)?;
+        }
+    }
+    Ok(count)
+}
+
+fn write(sampler: &Sampler, translation: &Translation, made: &[f32], index: usize, path: &Path) -> Result<(), Failure> {
+    let [height, width, channels] = translation.gives;
+    let pictures = Pictures {
+        values: made,
+        count: made.len() / (height * width * channels),
+        height,
+        width,
+        channels,
+    };
+    Ok(png_of_one(&pictures, index, &sampler.stamp(), path)?)
+}
+
+/// Names of files, each its own: `a/1.jpg` becomes `a/1.png`, and `a/1.gif` beside it `a/1.gif.png`.
+fn names<'a>(of: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    let mut taken = HashSet::new();
+    of.map(|name| {
+        let short = Path::new(name).with_extension("png");
+        let name = if taken.contains(&short) {
+            Path::new(name).with_added_extension("png")
+        } else {
+            short
+        };
+        taken.insert(name.clone());
+        name
+    })
+    .collect()
+}
+
+fn is_png(path: &Path) -> Result<(), Failure> {
+    if path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    {
+        return Ok(());
+    }
+    let better = quoted(&path.with_extension("png").to_string_lossy());
+    Err(Failure::new(
+        format!("expected a file that ends in `.png`, got {}", path.display()),
+        format!("pictures are written as PNG, which loses nothing: {better}"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_picture_gets_a_name_of_its_own() {
+        let names = names(["a/1.jpg", "a/1.gif", "b/1.jpg", "2.tar.png"].into_iter());
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| name.to_string_lossy().replace('\\', "/"))
+            .collect();
+        assert_eq!(names, ["a/1.png", "a/1.gif.png", "b/1.png", "2.tar.png"]);
+    }
+}

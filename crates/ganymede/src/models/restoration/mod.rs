@@ -1,0 +1,3 @@
+//! Filling in and sharpening.
+pub mod context_encoder;
+pub mod srgan;
