@@ -1,8 +1,8 @@
 //! `f_gan`: a Gaussian fitted to a mixture of two by every divergence, against the best fits that quadrature finds.
 use crate::Result;
 use crate::record::{Evidence, median, round};
-use ganymede::engine::{DType, Tensor};
 use ganymede::data::Shape;
+use ganymede::engine::{DType, Tensor};
 use ganymede::games::{Play, latent_vectors};
 use ganymede::models::Given;
 use ganymede::models::objective::f_gan::{Bound, FGan};
@@ -68,7 +68,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
         worst <= 0.11,
     );
     let of = |divergence: Divergence| fits.iter().find(|(has, _)| *has == divergence).map(|(_, fit)| *fit);
-    let deviations: Vec<f64> = COVERING_TO_SEEKING.iter().filter_map(|d| of(*d)).map(|fit| fit[1]).collect();
+    let deviations: Vec<f64> = COVERING_TO_SEEKING
+        .iter()
+        .filter_map(|d| of(*d))
+        .map(|fit| fit[1])
+        .collect();
     evidence.check(
         "deviations from Pearson over KL, JS, reverse KL to Neyman",
         "falling",
@@ -103,7 +107,10 @@ fn exact(divergence: Divergence, fit: Fit) -> f64 {
     const STEP: f64 = 0.005;
     let at = |i: i32| {
         let x = f64::from(i) * STEP;
-        let p: f64 = MIXTURE.iter().map(|[weight, mean, deviation]| weight * normal(x, [*mean, *deviation])).sum();
+        let p: f64 = MIXTURE
+            .iter()
+            .map(|[weight, mean, deviation]| weight * normal(x, [*mean, *deviation]))
+            .sum();
         let q = normal(x, fit);
         q * divergence.f(ALPHA, p / q)
     };
@@ -118,7 +125,9 @@ fn best_fit(divergence: Divergence) -> Fit {
     while stride > 1e-5 {
         let neighbours = [[stride, 0.0], [-stride, 0.0], [0.0, stride], [0.0, -stride]];
         let moved = neighbours.map(|[a, b]| [fit[0] + a, (fit[1] + b).max(0.4)]);
-        let best = moved.into_iter().min_by(|a, b| exact(divergence, *a).total_cmp(&exact(divergence, *b)));
+        let best = moved
+            .into_iter()
+            .min_by(|a, b| exact(divergence, *a).total_cmp(&exact(divergence, *b)));
         match best.filter(|best| exact(divergence, *best) < exact(divergence, fit)) {
             Some(best) => fit = best,
             None => stride *= 0.5,

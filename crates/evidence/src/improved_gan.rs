@@ -65,7 +65,13 @@ fn digits(evidence: &mut Evidence) -> Result<String> {
     let held_out = data::open("mnist:test", &Default::default())?;
     let mut errors = vec![];
     for seed in SEEDS {
-        let order = order("improved_gan", "unpaired:each:10:mnist,mnist", DIGITS, seed, DIGITS_STEPS);
+        let order = order(
+            "improved_gan",
+            "unpaired:each:10:mnist,mnist",
+            DIGITS,
+            seed,
+            DIGITS_STEPS,
+        );
         let mut run = training::train(&format!("improved_gan-digits-{seed}"), order)?;
         evidence.settings("digits", settings(&run)?);
         errors.push(error(&mut run, &*held_out)?);
@@ -75,7 +81,10 @@ fn digits(evidence: &mut Evidence) -> Result<String> {
             training::grid(&run, &x, 8, &picture("improved_gan-digits")?)?;
         }
     }
-    evidence.figure("digits.error_by_seed", json!(errors.iter().map(|e| round(*e)).collect::<Vec<_>>()));
+    evidence.figure(
+        "digits.error_by_seed",
+        json!(errors.iter().map(|e| round(*e)).collect::<Vec<_>>()),
+    );
     let error = median(&errors);
     evidence.check(
         "error on MNIST's test digits with 100 labels, median of 3 seeds",
@@ -83,7 +92,10 @@ fn digits(evidence: &mut Evidence) -> Result<String> {
         format!("{:.2} %", 100.0 * error),
         error < 0.03,
     );
-    Ok(format!("{:.2} % of held-out digits wrong with 100 labels", 100.0 * error))
+    Ok(format!(
+        "{:.2} % of held-out digits wrong with 100 labels",
+        100.0 * error
+    ))
 }
 
 fn error(run: &mut Training, held_out: &dyn Dataset) -> Result<f64> {

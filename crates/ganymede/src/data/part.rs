@@ -205,11 +205,23 @@ mod tests {
         let whole = open("fashion-mnist-10k", &want).unwrap();
         let part = open("each:3:fashion-mnist-10k", &want).unwrap();
         let labels: Vec<u32> = (0..30).map(|index| part.example(index).unwrap().1).collect();
-        assert!((0..10).all(|class| labels.iter().filter(|label| **label == class).count() == 3), "{labels:?}");
-        assert_eq!((part.len(), part.example(0).unwrap()), (Some(30), whole.example(0).unwrap()));
-        assert_eq!(part.example(30).unwrap_err().to_string(), "no example 30 in `each:3:fashion-mnist-10k`: expected a number below 30");
+        assert!(
+            (0..10).all(|class| labels.iter().filter(|label| **label == class).count() == 3),
+            "{labels:?}"
+        );
+        assert_eq!(
+            (part.len(), part.example(0).unwrap()),
+            (Some(30), whole.example(0).unwrap())
+        );
+        assert_eq!(
+            part.example(30).unwrap_err().to_string(),
+            "no example 30 in `each:3:fashion-mnist-10k`: expected a number below 30"
+        );
         let error = |spec: &str| open(spec, &want).unwrap_err().to_string();
-        assert_eq!(error("each:1:ring"), "cannot make `each:1:ring`: expected labelled examples with an end, got others");
+        assert_eq!(
+            error("each:1:ring"),
+            "cannot make `each:1:ring`: expected labelled examples with an end, got others"
+        );
         assert_eq!(
             error("each:2000:fashion-mnist-10k"),
             "cannot make `each:2000:fashion-mnist-10k`: expected that many examples of each class, got 1000"

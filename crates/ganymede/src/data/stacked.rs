@@ -33,7 +33,12 @@ impl Stacked {
             expected: "labelled grey pictures",
             got,
         };
-        let Shape::Picture { height, width, channels } = one.shape() else {
+        let Shape::Picture {
+            height,
+            width,
+            channels,
+        } = one.shape()
+        else {
             return Err(unfit("points".into()));
         };
         if channels != 1 {
@@ -148,6 +153,9 @@ mod tests {
     #[test]
     fn only_labelled_grey_pictures_are_stacked() {
         let error = open("stacked:ring", &Want::default()).unwrap_err();
-        assert_eq!(error.to_string(), "cannot make `stacked:ring`: expected labelled grey pictures, got points");
+        assert_eq!(
+            error.to_string(),
+            "cannot make `stacked:ring`: expected labelled grey pictures, got points"
+        );
     }
 }

@@ -54,7 +54,9 @@ impl Layer for MinibatchDiscrimination {
     fn forward(&self, x: &Tensor) -> Tensor {
         let (n, b, c) = (x.extent(0), self.kernels, self.dimension);
         let m = x.matmul(&self.weight.get());
-        let distances = (m.reshape(&[n, 1, b, c]) - m.reshape(&[1, n, b, c])).abs().sum_axes(&[3]);
+        let distances = (m.reshape(&[n, 1, b, c]) - m.reshape(&[1, n, b, c]))
+            .abs()
+            .sum_axes(&[3]);
         let near = (-distances).exp().sum_axes(&[1]) - 1.0;
         concat(&[x.clone(), near], 1)
     }

@@ -54,8 +54,8 @@ impl Layer for VirtualBatchNorm {
         let share = 1.0 / (r + 1) as f64;
         let (own_mean, own_variance) = moments(&rest, &all[1..]);
         let both = &mean + (&own_mean - &mean) * share;
-        let spread = (own_variance + (own_mean - &both).square()) * share
-            + (variance + (mean - &both).square()) * (1.0 - share);
+        let spread =
+            (own_variance + (own_mean - &both).square()) * share + (variance + (mean - &both).square()) * (1.0 - share);
         let rest = (rest - both) * (spread + EPSILON).rsqrt();
         self.affine.forward(&concat(&[normal, rest], 0))
     }
@@ -89,7 +89,9 @@ mod tests {
         let layer = virtual_batch_norm(2, 3).declare(&Scope::new(DType::F64, 0));
         let x = numbers(6 * 2).reshape(&[6, 2]);
         let together = layer.forward(&x).to_f64();
-        let alone = layer.forward(&concat(&[x.slice(0, 0, 3), x.slice(0, 4, 5)], 0)).to_f64();
+        let alone = layer
+            .forward(&concat(&[x.slice(0, 0, 3), x.slice(0, 4, 5)], 0))
+            .to_f64();
         assert_eq!(together[8..10], alone[6..8]);
     }
 }

@@ -96,7 +96,9 @@ mod tests {
 
     fn all() -> impl Iterator<Item = (Divergence, f64)> {
         let alphas = [-1.5, 0.5, 3.0].map(|alpha| (Divergence::Alpha, alpha));
-        let others = Divergence::ALL.iter().filter(|divergence| **divergence != Divergence::Alpha);
+        let others = Divergence::ALL
+            .iter()
+            .filter(|divergence| **divergence != Divergence::Alpha);
         others.map(|divergence| (*divergence, f64::NAN)).chain(alphas)
     }
 
@@ -116,7 +118,11 @@ mod tests {
                 let (mut low, mut high) = (1e-9_f64, 1e9_f64);
                 for _ in 0..200 {
                     let middle = (low * high).sqrt();
-                    if slope(middle) > 0.0 { low = middle } else { high = middle }
+                    if slope(middle) > 0.0 {
+                        low = middle
+                    } else {
+                        high = middle
+                    }
                 }
                 let expected = value(low);
                 let got = number(divergence.conjugate(alpha, &at));

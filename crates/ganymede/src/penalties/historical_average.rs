@@ -60,7 +60,10 @@ mod tests {
             weight.set(Tensor::from_f64(&[1], &[value]));
             let penalty = average.penalty();
             penalties.push(penalty.to_f64()[0]);
-            assert_eq!(grad(&penalty, &[&weight.get()])[0].to_f64()[0].powi(2), 4.0 * penalties[penalties.len() - 1]);
+            assert_eq!(
+                grad(&penalty, &[&weight.get()])[0].to_f64()[0].powi(2),
+                4.0 * penalties[penalties.len() - 1]
+            );
         }
         assert_eq!(penalties, [0.0, 1.0, 16.0]);
     }

@@ -188,7 +188,10 @@ mod tests {
             play.batch_mut(0).0.fill(if n < 6 { 30.0 } else { 0.0 });
             play.step(n);
             let reports = play.reports(n);
-            assert!((reports["k"] - expected).abs() < 1e-5, "step {n}: {reports:?}, expected {expected}");
+            assert!(
+                (reports["k"] - expected).abs() < 1e-5,
+                "step {n}: {reports:?}, expected {expected}"
+            );
             let balance = 0.1 * reports["error.real"] - reports["error.fake"];
             assert!((reports["convergence"] - reports["error.real"] - balance.abs()).abs() < 1e-4);
             expected = (expected + 0.3 * balance).clamp(0.0, 1.0);

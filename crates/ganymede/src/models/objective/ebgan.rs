@@ -10,8 +10,8 @@
 //!
 //! Simplification: the energy is the mean over an example's numbers, so that one margin does for all sizes; the autoencoder
 //! is [`crate::models::objective::encoders`]', without the paper's batch normalisation.
-use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::data::Field;
+use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::Autoencoder;
 use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section};

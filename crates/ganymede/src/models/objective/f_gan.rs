@@ -123,7 +123,10 @@ mod tests {
             let mut play = on_the_line(config, 0.5, 1.0, 1.0);
             play.step(0);
             let got = play.reports(0)["divergence"];
-            assert!((got - expected).abs() < 1e-6, "{divergence}: {got}, expected {expected}");
+            assert!(
+                (got - expected).abs() < 1e-6,
+                "{divergence}: {got}, expected {expected}"
+            );
         }
     }
 }

@@ -105,7 +105,10 @@ mod tests {
         let mut play = on_the_line(config, 3.0, 1.0, 1.0);
         play.step(0);
         let reports = play.reports(0);
-        assert!((reports["loss.critic"] - (2.0_f64.ln() + 0.5 * 9.0)).abs() < 1e-6, "{reports:?}");
+        assert!(
+            (reports["loss.critic"] - (2.0_f64.ln() + 0.5 * 9.0)).abs() < 1e-6,
+            "{reports:?}"
+        );
         assert!((reports["loss.generator"] - 2.0_f64.ln()).abs() < 1e-6, "{reports:?}");
     }
 }

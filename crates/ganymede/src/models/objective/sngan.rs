@@ -77,9 +77,11 @@ impl Rules for Spectral {
 
     fn network(&self, networks: Networks, scope: &Scope, given: &Given, width: usize) -> Sequential {
         match given.sample {
-            Shape::Picture { height, width: columns, channels } if !networks.are_dense(given) => {
-                convolutional(scope, [height, columns, channels], width)
-            }
+            Shape::Picture {
+                height,
+                width: columns,
+                channels,
+            } if !networks.are_dense(given) => convolutional(scope, [height, columns, channels], width),
             sample => dense_layers(scope, sample.floats(), width),
         }
     }

@@ -184,7 +184,12 @@ pub(crate) mod tests {
             }
         }
         let judge = judge.push(|x: &Tensor| x.reshape(&[x.extent(0)]));
-        let mut play = Play::new(Box::new(TwoPlayer::on(config, generator, judge)), scope, given.of_batch(4), 0);
+        let mut play = Play::new(
+            Box::new(TwoPlayer::on(config, generator, judge)),
+            scope,
+            given.of_batch(4),
+            0,
+        );
         play.batch_mut(0).0.fill(x);
         play
     }
