@@ -147,7 +147,7 @@ mod tests {
         }
         let distinct: HashSet<u32> = y.iter().map(|y| *y as u32).collect();
         assert!(distinct.len() > 30, "{distinct:?}");
-        assert_eq!(stacked.classes().unwrap()[123], "Trouser Pullover Dress");
+        assert_eq!(stacked.classes().unwrap()[123], "trouser pullover dress");
     }
 
     #[test]
