@@ -16,7 +16,7 @@ const PROBED: u64 = 5_000;
 
 /// Narrower than the paper's 1024 units, for two processor cores.
 pub(crate) fn bigan() -> Result<Evidence> {
-    evidence("bigan", &[("width", "256")], 6_000)
+    evidence("bigan", &[("width", "256")], 8_000)
 }
 
 /// Narrower than the paper's, and with longer steps, for two processor cores.

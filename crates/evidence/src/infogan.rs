@@ -14,7 +14,7 @@ const CATEGORIES: usize = 10;
 const CONTINUOUS: usize = 2;
 /// Narrower than the paper's, for two processor cores.
 const CHANGES: Changes = &[("width", "16"), ("batch", "64")];
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 4_000;
 const SAMPLES: usize = 2_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {
