@@ -9,7 +9,7 @@ use serde_json::json;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const RANK: usize = 30;
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 2_000;
 const FLOATS: usize = 784;
 
 /// Narrower than the paper's 1000 units, for two processor cores.

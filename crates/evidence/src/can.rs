@@ -7,7 +7,7 @@ use ganymede::metrics::{Classifier, FeatureNetwork};
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SAMPLES: usize = 2_000;
-const STEPS: u64 = 2_000;
+const STEPS: u64 = 1_500;
 /// Both alike; narrower than the papers', for two processor cores.
 const BOTH: [(&str, &str); 4] = [
     ("width", "16"),

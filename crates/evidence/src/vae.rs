@@ -13,7 +13,7 @@ const SAMPLES: usize = 2_000;
 const VAE: Changes = &[("width", "256")];
 const VAE_STEPS: u64 = 4_000;
 const DCGAN: Changes = &[("width", "16")];
-const DCGAN_STEPS: u64 = 2_000;
+const DCGAN_STEPS: u64 = 1_500;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
