@@ -55,7 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }));
     } else {
         let pictures = if count == 1 { "picture" } else { "pictures" };
-        print(&format!("{} {pictures} in {}", grouped(count as u64), args.to.display()));
+        print(&format!(
+            "{} {pictures} in {}",
+            grouped(count as u64),
+            args.to.display()
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -74,7 +78,10 @@ fn chosen(sampler: &Sampler, name: Option<&str>) -> Result<Translation, Failure>
     };
     let found = translations.iter().find(|translation| translation.name == name);
     found.cloned().ok_or_else(|| {
-        let names: Vec<String> = translations.iter().map(|translation| format!("`{}`", translation.name)).collect();
+        let names: Vec<String> = translations
+            .iter()
+            .map(|translation| format!("`{}`", translation.name))
+            .collect();
         Failure::new(
             format!("expected a function of this run, got `{name}`"),
             format!("it has {}", names.join(", ")),
@@ -154,7 +161,10 @@ fn names<'a>(of: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
 }
 
 fn is_png(path: &Path) -> Result<(), Failure> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+    if path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    {
         return Ok(());
     }
     let better = quoted(&path.with_extension("png").to_string_lossy());
@@ -171,7 +181,10 @@ mod tests {
     #[test]
     fn every_picture_gets_a_name_of_its_own() {
         let names = names(["a/1.jpg", "a/1.gif", "b/1.jpg", "2.tar.png"].into_iter());
-        let names: Vec<String> = names.iter().map(|name| name.to_string_lossy().replace('\\', "/")).collect();
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| name.to_string_lossy().replace('\\', "/"))
+            .collect();
         assert_eq!(names, ["a/1.png", "a/1.gif.png", "b/1.png", "2.tar.png"]);
     }
 }

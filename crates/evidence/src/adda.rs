@@ -18,7 +18,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
     data::get("mnist", &mut |line| println!("      {line}"))?;
     let digits = Set::of(&data::open("mnist:train", &Want::default())?)?;
     let unlabelled = target(&digits.those(|i| i >= digits.count() - TARGET), 1);
-    let data = format!("unpaired:first:{}:mnist:train,{}", 60_000 - TARGET, unlabelled.write("digits-in-fog")?);
+    let data = format!(
+        "unpaired:first:{}:mnist:train,{}",
+        60_000 - TARGET,
+        unlabelled.write("digits-in-fog")?
+    );
     let test_set = data::open("mnist:test", &Want::default())?;
     let test = Set::of(&test_set)?;
     let labels = (0..test.count() as u64).map(|i| test_set.example(i).map(|(_, y)| y as usize));
@@ -33,7 +37,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
         let mut accuracy = |function: &str, pictures: &Set| {
             let logits = applied(run.play(), function, &pictures.values, pictures.floats());
             let best = |logits: &[f32]| (0..CLASSES).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
-            let right = logits.chunks_exact(CLASSES).zip(&labels).filter(|(logits, y)| best(logits) == Some(**y));
+            let right = logits
+                .chunks_exact(CLASSES)
+                .zip(&labels)
+                .filter(|(logits, y)| best(logits) == Some(**y));
             100.0 * right.count() as f64 / labels.len() as f64
         };
         let figures = [
@@ -41,14 +48,28 @@ pub(crate) fn evidence() -> Result<Evidence> {
             accuracy("classify_source", &unseen),
             accuracy("classify", &unseen),
         ];
-        println!("      source {:.2} %, on the target {:.2} %, adapted {:.2} %", figures[0], figures[1], figures[2]);
-        found.iter_mut().zip(figures).for_each(|(list, figure)| list.push(figure));
+        println!(
+            "      source {:.2} %, on the target {:.2} %, adapted {:.2} %",
+            figures[0], figures[1], figures[2]
+        );
+        found
+            .iter_mut()
+            .zip(figures)
+            .for_each(|(list, figure)| list.push(figure));
     }
-    let names = ["accuracy.source_on_source", "accuracy.source_on_target", "accuracy.adapted_on_target"];
+    let names = [
+        "accuracy.source_on_source",
+        "accuracy.source_on_target",
+        "accuracy.adapted_on_target",
+    ];
     for (name, figures) in names.into_iter().zip(&found) {
         evidence.figure(name, figures.iter().map(|f| round(*f)).collect::<Vec<_>>());
     }
-    let gains: Vec<f64> = found[2].iter().zip(&found[1]).map(|(adapted, source)| adapted - source).collect();
+    let gains: Vec<f64> = found[2]
+        .iter()
+        .zip(&found[1])
+        .map(|(adapted, source)| adapted - source)
+        .collect();
     let gain = median(&gains);
     evidence.check(
         "accuracy gained on the target domain, median of 3 seeds",

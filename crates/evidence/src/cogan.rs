@@ -47,7 +47,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
     }
     let (got, by_chance) = (median(&agreements), median(&of_others));
     evidence.figure("agreement", agreements.iter().map(|r| round(*r)).collect::<Vec<_>>());
-    evidence.figure("agreement.of_other_pairs", of_others.iter().map(|r| round(*r)).collect::<Vec<_>>());
+    evidence.figure(
+        "agreement.of_other_pairs",
+        of_others.iter().map(|r| round(*r)).collect::<Vec<_>>(),
+    );
     evidence.check(
         "edges of the digit and its edge picture correlate, median of 3 seeds",
         ">= 0.8",

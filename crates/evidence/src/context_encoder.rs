@@ -42,8 +42,14 @@ pub(crate) fn evidence() -> Result<Evidence> {
         record(&mut evidence, &format!("{name}.context_encoder"), &found);
         let (psnr, lpips) = (median(&psnrs), crate::made::median_of(&found, |near| near.lpips));
         let claims = match name {
-            "clothes" => ["clothes: held-out PSNR in the hole above diffusion's", "clothes: held-out LPIPS-like below diffusion's"],
-            _ => ["photographs: held-out PSNR in the hole above diffusion's", "photographs: held-out LPIPS-like below diffusion's"],
+            "clothes" => [
+                "clothes: held-out PSNR in the hole above diffusion's",
+                "clothes: held-out LPIPS-like below diffusion's",
+            ],
+            _ => [
+                "photographs: held-out PSNR in the hole above diffusion's",
+                "photographs: held-out LPIPS-like below diffusion's",
+            ],
         };
         evidence.check(
             claims[0],
@@ -62,7 +68,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
             by_diffusion.lpips
         ));
     }
-    evidence.figure = format!("a quarter of held-out pictures filled, PSNR in the hole and LPIPS-like: {}", said.join("; "));
+    evidence.figure = format!(
+        "a quarter of held-out pictures filled, PSNR in the hole and LPIPS-like: {}",
+        said.join("; ")
+    );
     Ok(evidence)
 }
 
@@ -113,9 +122,14 @@ mod tests {
     /// A slope is its own smoothest filling.
     #[test]
     fn diffusion_goes_on_with_a_slope() {
-        let picture: Vec<f32> = (0..64).map(|i| (i % 8) as f32 / 10.0 + (i / 8) as f32 / 20.0 - 0.5).collect();
+        let picture: Vec<f32> = (0..64)
+            .map(|i| (i % 8) as f32 / 10.0 + (i / 8) as f32 / 20.0 - 0.5)
+            .collect();
         let filled = diffused(&picture, [8, 8, 1]);
         assert_eq!((0..64).filter(|i| is_in_hole(*i, [8, 8, 1])).count(), 16);
-        assert!(filled.iter().zip(&picture).all(|(a, b)| (a - b).abs() < 1e-3), "{filled:?}");
+        assert!(
+            filled.iter().zip(&picture).all(|(a, b)| (a - b).abs() < 1e-3),
+            "{filled:?}"
+        );
     }
 }

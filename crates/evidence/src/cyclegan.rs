@@ -30,22 +30,38 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let a = google.those(|i| !is_test(i) && i % 2 == 0);
     let b = twitter.those(|i| !is_test(i) && i % 2 == 1);
     let (from, to) = (google.those(is_test), twitter.those(is_test));
-    let data = format!("unpaired:{},{}", a.write("emoji-google-half")?, b.write("emoji-twitter-half")?);
+    let data = format!(
+        "unpaired:{},{}",
+        a.write("emoji-google-half")?,
+        b.write("emoji-twitter-half")?
+    );
 
     let error = |made: &Set, real: &Set| {
-        let sum: f64 = made.values.iter().zip(&real.values).map(|(a, b)| f64::from((a - b).abs())).sum();
+        let sum: f64 = made
+            .values
+            .iter()
+            .zip(&real.values)
+            .map(|(a, b)| f64::from((a - b).abs()))
+            .sum();
         sum / real.values.len() as f64
     };
     let (identity, recoloured) = (error(&from, &to), error(&recoloured(&from, &a, &b), &to));
     let mut errors = [vec![], vec![]];
     for seed in SEEDS {
-        let mut run = training::train(&format!("cyclegan-{seed}"), order("cyclegan", &data, CHANGES, seed, STEPS))?;
+        let mut run = training::train(
+            &format!("cyclegan-{seed}"),
+            order("cyclegan", &data, CHANGES, seed, STEPS),
+        )?;
         evidence.settings("emoji", settings(&run)?);
         let made = to.like(applied(run.play(), "translate", &from.values, from.floats()));
         let back = from.like(applied(run.play(), "translate_back", &to.values, to.floats()));
         errors[0].push(error(&made, &to));
         errors[1].push(error(&back, &from));
-        println!("      error {:.4} there, {:.4} back", errors[0][errors[0].len() - 1], errors[1][errors[1].len() - 1]);
+        println!(
+            "      error {:.4} there, {:.4} back",
+            errors[0][errors[0].len() - 1],
+            errors[1][errors[1].len() - 1]
+        );
         if seed == 0 {
             show("cyclegan", &[&from, &made, &to, &back], 96)?;
         }

@@ -13,7 +13,10 @@ const CHANGES: Changes = &[("width", "16"), ("batch", "16"), ("patch_levels", "2
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     let mut ruler = Ruler::new()?;
-    let (photos, unseen) = (crops("landscapes", SIDE, &[2, 4, 8])?, crops("landscapes-held-out", SIDE, &[2, 4])?);
+    let (photos, unseen) = (
+        crops("landscapes", SIDE, &[2, 4, 8])?,
+        crops("landscapes-held-out", SIDE, &[2, 4])?,
+    );
     let (foggy, from) = (in_fog(&photos, 1), in_fog(&unseen, 2));
     let data = write_pairs("fog", &foggy, &photos)?;
     evidence.figure("pictures.held_out", unseen.count());
@@ -25,7 +28,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
         println!("      dark channel, window {window}: PSNR {:.2} dB", near.psnr);
         (window, near.psnr)
     });
-    let window = windows.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("five windows").0;
+    let window = windows
+        .into_iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .expect("five windows")
+        .0;
     evidence.figure("dark_channel.window", window);
     let prior = from.each(|x| by_dark_channel(x, window));
     let (by_prior, as_is) = (ruler.measure(&prior, &unseen), ruler.measure(&from, &unseen));
@@ -47,7 +54,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
     evidence.check(
         "held-out PSNR above the dark channel prior's, median of 3 seeds",
         "> 0 dB more",
-        format!("{psnr:.2} dB against {:.2} dB ({:.2} dB in fog)", by_prior.psnr, as_is.psnr),
+        format!(
+            "{psnr:.2} dB against {:.2} dB ({:.2} dB in fog)",
+            by_prior.psnr, as_is.psnr
+        ),
         psnr > by_prior.psnr,
     );
     evidence.check(
@@ -91,7 +101,10 @@ fn in_fog(photos: &Set, seed: u64) -> Set {
 fn by_dark_channel(foggy: &[f32], window: usize) -> Vec<f32> {
     const OMEGA: f32 = 0.95;
     const T_0: f32 = 0.1;
-    let x: Vec<[f32; 3]> = foggy.chunks_exact(3).map(|p| [p[0], p[1], p[2]].map(|v| (v + 1.0) / 2.0)).collect();
+    let x: Vec<[f32; 3]> = foggy
+        .chunks_exact(3)
+        .map(|p| [p[0], p[1], p[2]].map(|v| (v + 1.0) / 2.0))
+        .collect();
     let darkest = |of: &dyn Fn(usize) -> f32| -> Vec<f32> {
         let pixel = |i| around(i, window / 2).map(of).fold(f32::INFINITY, f32::min);
         (0..x.len()).map(pixel).collect()
@@ -142,7 +155,9 @@ mod tests {
         let scene = |i: usize| if i % 2 == 0 { [-1.0; 3] } else { [0.6, 0.2, -0.2] };
         // Nothing but fog in the first four rows.
         let t = |i: usize| if i < 4 * SIDE { 0.0 } else { 0.5 };
-        let foggy: Vec<f32> = (0..SIDE * SIDE).flat_map(|i| scene(i).map(|v| t(i) * v + (1.0 - t(i)) * 0.8)).collect();
+        let foggy: Vec<f32> = (0..SIDE * SIDE)
+            .flat_map(|i| scene(i).map(|v| t(i) * v + (1.0 - t(i)) * 0.8))
+            .collect();
         let made = by_dark_channel(&foggy, 3);
         let middle = (20 * SIDE + 15) * 3;
         for (made, expected) in made[middle..middle + 3].iter().zip(scene(20 * SIDE + 15)) {

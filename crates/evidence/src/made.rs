@@ -1,6 +1,6 @@
 //! Pictures that are made of others, kept as arrays under `target/evidence/data`, and how near two sets of pictures are.
 use crate::Result;
-use crate::record::{Evidence, median, picture, round, root};
+use crate::record::{Evidence, median, picture, root, round};
 use ganymede::data::{self, Dataset, Want};
 use ganymede::metrics::lpips::Lpips;
 use ganymede::metrics::ssim::{psnr, ssim};

@@ -31,7 +31,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
         for (which, adversarial) in ["1", "0"].into_iter().enumerate() {
             let changes = [CHANGES, &[("adversarial", adversarial)]].concat();
             let name = ["pix2pix", "pix2pix-l1"][which];
-            let mut run = training::train(&format!("{name}-{seed}"), order("pix2pix", &data, &changes, seed, STEPS))?;
+            let mut run = training::train(
+                &format!("{name}-{seed}"),
+                order("pix2pix", &data, &changes, seed, STEPS),
+            )?;
             let made = to.like(applied(run.play(), "translate", &from.values, from.floats()));
             let near = ruler.measure(&made, &to);
             found[which].push(near);
@@ -58,8 +61,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
 
     let photos = crops("landscapes", SIDE, &[2, 4, 8])?;
     let unseen = crops("landscapes-held-out", SIDE, &[2, 4])?;
-    let tasks: [(&'static str, fn(&[f32]) -> Vec<f32>, fn(&[f32]) -> Vec<f32>); 2] =
-        [("edges->photo", edges, <[f32]>::to_vec), ("day->night", <[f32]>::to_vec, night)];
+    let tasks: [(&'static str, fn(&[f32]) -> Vec<f32>, fn(&[f32]) -> Vec<f32>); 2] = [
+        ("edges->photo", edges, <[f32]>::to_vec),
+        ("day->night", <[f32]>::to_vec, night),
+    ];
     for (task, make_a, make_b) in tasks {
         let name = task.replace("->", "-to-");
         let data = write_pairs(&name, &photos.each(make_a), &photos.each(make_b))?;
@@ -69,7 +74,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
         let (near, as_is) = (ruler.measure(&made, &to), ruler.measure(&from, &to));
         record(&mut evidence, task, &[near]);
         evidence.check(
-            if task == "day->night" { "day->night: held-out LPIPS-like below that of the day" } else { "edges->photo: held-out LPIPS-like below that of the edges" },
+            if task == "day->night" {
+                "day->night: held-out LPIPS-like below that of the day"
+            } else {
+                "edges->photo: held-out LPIPS-like below that of the edges"
+            },
             "< 1 times",
             format!("{:.4} / {:.4}", near.lpips, as_is.lpips),
             near.lpips < as_is.lpips,
@@ -98,7 +107,12 @@ fn emoji() -> Result<[Set; 2]> {
 /// Black lines on white where the light changes: the length of Sobel's gradient.
 fn edges(photo: &[f32]) -> Vec<f32> {
     let light = |y: usize, x: usize| photo[(y * SIDE + x) * 3..][..3].iter().sum::<f32>() / 3.0;
-    let at = |y: isize, x: isize| light(y.clamp(0, SIDE as isize - 1) as usize, x.clamp(0, SIDE as isize - 1) as usize);
+    let at = |y: isize, x: isize| {
+        light(
+            y.clamp(0, SIDE as isize - 1) as usize,
+            x.clamp(0, SIDE as isize - 1) as usize,
+        )
+    };
     let pixel = |i: usize| {
         let (y, x) = ((i / SIDE) as isize, (i % SIDE) as isize);
         let side = |dy: isize, dx: isize| {

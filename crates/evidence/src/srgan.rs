@@ -21,7 +21,10 @@ const CHANGES: Changes = &[
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     let mut ruler = Ruler::new()?;
-    let (photos, unseen) = (crops("landscapes", SIDE, &[4, 8, 16])?, crops("landscapes-held-out", SIDE, &[4, 8])?);
+    let (photos, unseen) = (
+        crops("landscapes", SIDE, &[4, 8, 16])?,
+        crops("landscapes-held-out", SIDE, &[4, 8])?,
+    );
     let unseen = unseen.those(|i| i % 2 == 0);
     let data = photos.write("photos")?;
     evidence.figure("pictures.held_out", unseen.count());
@@ -33,8 +36,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
 
     // SRResNet and SRGAN see the same pictures as often: the one by squared error to the end.
     let (mse, gan) = (STEPS.to_string(), MSE_STEPS.to_string());
-    let systems: [(&str, &[(&str, &str)]); 2] =
-        [("srresnet", &[("mse_steps", &mse)]), ("srgan", &[("mse_steps", &gan), ("adversarial", "0.003")])];
+    let systems: [(&str, &[(&str, &str)]); 2] = [
+        ("srresnet", &[("mse_steps", &mse)]),
+        ("srgan", &[("mse_steps", &gan), ("adversarial", "0.003")]),
+    ];
     let mut found: [Vec<Nearness>; 2] = [vec![], vec![]];
     let mut shown = vec![];
     for seed in SEEDS {
@@ -64,10 +69,21 @@ pub(crate) fn evidence() -> Result<Evidence> {
         psnr > by_bicubic.psnr,
     );
     for (name, other) in [
-        ("held-out LPIPS-like of SRGAN below SRResNet's, median of 3 seeds", lpips),
-        ("held-out LPIPS-like of SRGAN below bicubic's, median of 3 seeds", by_bicubic.lpips),
+        (
+            "held-out LPIPS-like of SRGAN below SRResNet's, median of 3 seeds",
+            lpips,
+        ),
+        (
+            "held-out LPIPS-like of SRGAN below bicubic's, median of 3 seeds",
+            by_bicubic.lpips,
+        ),
     ] {
-        evidence.check(name, "< 1 times", format!("{lpips_gan:.4} / {other:.4}"), lpips_gan < other);
+        evidence.check(
+            name,
+            "< 1 times",
+            format!("{lpips_gan:.4} / {other:.4}"),
+            lpips_gan < other,
+        );
     }
     evidence.figure = format!(
         "photographs x4, held out: LPIPS-like SRGAN {lpips_gan:.3}, SRResNet {lpips:.3}, bicubic {:.3}; PSNR {psnr_gan:.1}, {psnr:.1}, {:.1} dB",
@@ -108,7 +124,12 @@ fn bicubic(small: &[f32]) -> Vec<f32> {
     for y in 0..large {
         for x in 0..large {
             for c in 0..3 {
-                let row = |y: usize| taps(x).iter().map(|(x, w)| w * small[(y * side + x) * 3 + c]).sum::<f32>();
+                let row = |y: usize| {
+                    taps(x)
+                        .iter()
+                        .map(|(x, w)| w * small[(y * side + x) * 3 + c])
+                        .sum::<f32>()
+                };
                 values.push(taps(y).iter().map(|(y, w)| w * row(*y)).sum::<f32>().clamp(-1.0, 1.0));
             }
         }
@@ -124,7 +145,9 @@ mod tests {
     #[test]
     fn a_slope_stays_a_slope() {
         let side = 8;
-        let small: Vec<f32> = (0..side * side * 3).map(|i| (i / 3 % side) as f32 / 8.0 - 0.5).collect();
+        let small: Vec<f32> = (0..side * side * 3)
+            .map(|i| (i / 3 % side) as f32 / 8.0 - 0.5)
+            .collect();
         let large = bicubic(&small);
         for x in 8..24 {
             let expected = ((x as f32 + 0.5) / 4.0 - 0.5) / 8.0 - 0.5;

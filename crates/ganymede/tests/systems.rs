@@ -21,7 +21,11 @@ fn given(entry: &Entry, sample: Shape) -> Given {
         shape: sample.of_batch(1)[1..].to_vec(),
     };
     Given {
-        extras: [Field::XB].into_iter().filter(|field| needs(*field)).map(extra).collect(),
+        extras: [Field::XB]
+            .into_iter()
+            .filter(|field| needs(*field))
+            .map(extra)
+            .collect(),
         ..Given::of(sample, needs(Field::Y).then_some(CLASSES))
     }
 }

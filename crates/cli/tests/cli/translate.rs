@@ -18,7 +18,10 @@ fn pictures_are_translated_by_the_folder_and_one_by_one() {
         place.names("out"),
         (0..6).map(|i| format!("{i:03}.png")).collect::<Vec<_>>()
     );
-    assert_eq!(place.does("translate run a/003.png new/3.png").trim(), "1 picture in new/3.png");
+    assert_eq!(
+        place.does("translate run a/003.png new/3.png").trim(),
+        "1 picture in new/3.png"
+    );
     let one = place.read("new/3.png");
     assert_eq!(one, place.read("out/003.png"));
     assert_ne!(one, place.read("out/004.png"));
@@ -26,14 +29,19 @@ fn pictures_are_translated_by_the_folder_and_one_by_one() {
     let stamp = b"synthetic image, system pix2pix, run seed 0, step 2";
     assert!(one.windows(stamp.len()).any(|part| part == stamp));
     let said: serde_json::Value = serde_json::from_str(&place.does("translate run a again --json")).unwrap();
-    assert_eq!((&said["count"], &said["with"], &said["step"]), (&6.into(), &"translate".into(), &2.into()));
+    assert_eq!(
+        (&said["count"], &said["with"], &said["step"]),
+        (&6.into(), &"translate".into(), &2.into())
+    );
 }
 
 /// Three in a row: an example, what becomes of it, and its partner; two such rows side by side.
 #[test]
 fn sample_grids_show_examples_and_what_becomes_of_them() {
     let place = place();
-    let grid = image::open(place.path("run/samples/step-0000002.png")).unwrap().into_luma8();
+    let grid = image::open(place.path("run/samples/step-0000002.png"))
+        .unwrap()
+        .into_luma8();
     assert_eq!(grid.dimensions(), (6 * 66 + 2, 66 + 2 + 66 + 66));
     let tile = |column: u32| image::imageops::crop_imm(&grid, 2 + 66 * column, 2, 64, 64).to_image();
     // The folders hold the same pictures, so every example is its own partner.
@@ -52,7 +60,10 @@ fn what_cannot_be_done_is_said() {
     );
     let nothing = "error: there is nothing to measure: `pix2pix` makes no samples of its own\n\nhint: the grids and curves of its report show how good it is, and `gany translate` what it makes of pictures";
     place.refuses("eval run", nothing);
-    place.refuses("train pix2pix --data paired:a,b --steps 2 --eval-every auto --out other", nothing);
+    place.refuses(
+        "train pix2pix --data paired:a,b --steps 2 --eval-every auto --out other",
+        nothing,
+    );
     place.refuses(
         "translate run a/003.png 3.jpg",
         "error: expected a file that ends in `.png`, got 3.jpg\n\nhint: pictures are written as PNG, which loses nothing: 3.png",

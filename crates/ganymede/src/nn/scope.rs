@@ -122,10 +122,18 @@ impl Scope {
     #[track_caller]
     pub fn follow(&self, other: &Scope) {
         let (copies, originals) = (self.parameters(), other.parameters());
-        assert_eq!(copies.len(), originals.len(), "follow: {self:?} is no copy of {other:?}");
+        assert_eq!(
+            copies.len(),
+            originals.len(),
+            "follow: {self:?} is no copy of {other:?}"
+        );
         for (copy, original) in copies.iter().zip(&originals) {
             let rest = &copy.name()[self.path.len()..];
-            assert_eq!(rest, &original.name()[other.path.len()..], "follow: {self:?} is no copy of {other:?}");
+            assert_eq!(
+                rest,
+                &original.name()[other.path.len()..],
+                "follow: {self:?} is no copy of {other:?}"
+            );
             copy.set(original.get());
         }
     }

@@ -74,7 +74,9 @@ impl Showing {
         let fields = data.extras().iter().map(|extra| extra.field);
         let count = batch.count();
         Ok(Showing::Examples {
-            parts: std::iter::once((Field::X, batch.x)).chain(fields.zip(batch.extras)).collect(),
+            parts: std::iter::once((Field::X, batch.x))
+                .chain(fields.zip(batch.extras))
+                .collect(),
             count,
         })
     }
@@ -101,7 +103,10 @@ impl Showing {
                 let made: Vec<(Vec<f32>, Extents)> = row
                     .into_iter()
                     .map(|tile| {
-                        let (_, example) = parts.iter().find(|(field, _)| *field == tile.field).expect("a tile is of a part");
+                        let (_, example) = parts
+                            .iter()
+                            .find(|(field, _)| *field == tile.field)
+                            .expect("a tile is of a part");
                         let values = match tile.function {
                             Some(function) => play.apply(function, example),
                             None => example.clone(),

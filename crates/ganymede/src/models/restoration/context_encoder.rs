@@ -202,7 +202,12 @@ impl Describe for ContextEncoder {
 
 /// Windows of 4 x 4 and stride 2 while both sides stay at least 4, and one of what is left: `[n, height, width, channels]`
 /// to `[n, bottleneck]`.
-fn encode(scope: &Scope, [height, columns, channels]: networks::Extents, bottleneck: usize, width: usize) -> Sequential {
+fn encode(
+    scope: &Scope,
+    [height, columns, channels]: networks::Extents,
+    bottleneck: usize,
+    width: usize,
+) -> Sequential {
     let window = |from, to, taps| conv(from, to, taps).bias(false).init(Init::DCGAN);
     let (mut sides, mut c) = ([height, columns], channels);
     let mut layers = Sequential::new(scope);
@@ -268,6 +273,9 @@ mod tests {
         let filled = play.apply("fill", &x);
         assert_eq!(filled, play.apply("fill", &other));
         let touched: Vec<usize> = (0..96).filter(|i| filled[*i] != x[*i]).collect();
-        assert!(!touched.is_empty() && touched.iter().all(|i| is_in_hole(*i)), "{touched:?}");
+        assert!(
+            !touched.is_empty() && touched.iter().all(|i| is_in_hole(*i)),
+            "{touched:?}"
+        );
     }
 }

@@ -200,7 +200,9 @@ impl Describe for Srgan {
     fn check(config: &Config, given: &Given) -> Result<(), String> {
         let [height, width, channels] = networks::picture(given);
         if !height.is_multiple_of(FACTOR) || !width.is_multiple_of(FACTOR) {
-            return Err(format!("expected sides that are multiples of {FACTOR}, got {width}x{height}"));
+            return Err(format!(
+                "expected sides that are multiples of {FACTOR}, got {width}x{height}"
+            ));
         }
         if config.content == Content::Pixels {
             return Ok(());
@@ -278,7 +280,9 @@ mod tests {
         let system = Srgan::build(config, &given, &scope);
         let mut play = Play::new(Box::new(system), scope, given.of_batch(2), 0);
         let (x, _) = play.batch_mut(0);
-        x.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 5) as f32 / 5.0 - 0.5);
+        x.iter_mut()
+            .enumerate()
+            .for_each(|(i, x)| *x = (i % 5) as f32 / 5.0 - 0.5);
         let x = x.to_vec();
         let corner = x[..32].chunks(8).flat_map(|row| &row[..4]).sum::<f32>() / 16.0;
         assert!((play.apply("shrink", &x)[0] - corner).abs() < 1e-6);

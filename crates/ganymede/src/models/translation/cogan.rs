@@ -69,13 +69,17 @@ impl Cogan {
     }
 
     fn logits(&self, x: &Tensor, kind: usize) -> Tensor {
-        self.discriminator.shared.forward(&self.discriminator.own[kind].forward(x))
+        self.discriminator
+            .shared
+            .forward(&self.discriminator.own[kind].forward(x))
     }
 
     /// Pictures of either kind, of the same latent vectors.
     fn fakes(&self, s: &Step) -> [Tensor; 2] {
         let meaning = s.once("meaning", || {
-            self.generator.shared.forward(&s.normal(&[s.batch(), self.config.z_dim]))
+            self.generator
+                .shared
+                .forward(&s.normal(&[s.batch(), self.config.z_dim]))
         });
         [0, 1].map(|kind| self.generator.own[kind].forward(&meaning))
     }
@@ -223,7 +227,10 @@ mod tests {
         let system = Cogan::build(config, &given, &scope);
         let z = Tensor::from_f64(&[2, 3], &[0.1, -0.4, 0.9, 1.0, 0.2, -0.7]);
         let pair = [0, 1].map(|kind| system.generate(&z, kind));
-        assert_eq!(pair.each_ref().map(|x| x.shape().to_vec()), [vec![2, 8, 8, 1], vec![2, 8, 8, 3]]);
+        assert_eq!(
+            pair.each_ref().map(|x| x.shape().to_vec()),
+            [vec![2, 8, 8, 1], vec![2, 8, 8, 3]]
+        );
         for (kind, x) in pair.iter().enumerate() {
             for parameter in scope.at("generator").parameters().iter().filter(|p| p.is_trainable()) {
                 let gradient = grad(&x.square().sum(), &[&parameter.get()])[0].to_f64();

@@ -144,11 +144,20 @@ mod tests {
     fn what_fog_has_done_is_undone() {
         let scene = [-0.8, 0.4];
         let (transmission, colour) = ([0.5, 0.25], 0.6);
-        let foggy: Vec<f64> = scene.iter().zip(transmission).map(|(j, t)| t * j + (1.0 - t) * colour).collect();
+        let foggy: Vec<f64> = scene
+            .iter()
+            .zip(transmission)
+            .map(|(j, t)| t * j + (1.0 - t) * colour)
+            .collect();
         let fog = Fog {
             transmission: Tensor::from_f64(&[1, 1, 2, 1], &transmission),
             colour: Tensor::from_f64(&[1, 1, 1, 1], &[colour]),
         };
-        assert_close("scene", &fog.off(&Tensor::from_f64(&[1, 1, 2, 1], &foggy)), &scene, 1e-12);
+        assert_close(
+            "scene",
+            &fog.off(&Tensor::from_f64(&[1, 1, 2, 1], &foggy)),
+            &scene,
+            1e-12,
+        );
     }
 }

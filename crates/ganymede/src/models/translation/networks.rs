@@ -1,9 +1,7 @@
 //! The networks of this chapter: pictures in, pictures (or judgements of patches) out, any size.
 use crate::data::{Field, Shape};
 use crate::models::Given;
-use crate::nn::{
-    Activation, Init, Layer, Norm, Scope, Sequential, conv, conv_transpose, instance_norm, residual,
-};
+use crate::nn::{Activation, Init, Layer, Norm, Scope, Sequential, conv, conv_transpose, instance_norm, residual};
 use gany_engine::{PadMode, Tensor, concat};
 
 /// Height, width and channels of pictures.
@@ -86,7 +84,10 @@ pub fn unet(scope: &Scope, [height, columns, c_in]: Extents, c_out: usize, width
     let down = |level: usize| {
         let from = if level == 0 { c_in } else { channels(level - 1) };
         let is_outer = level == 0 || level + 1 == levels;
-        let window = conv(from, channels(level), [4, 4]).stride(2).padding(1).init(Init::DCGAN);
+        let window = conv(from, channels(level), [4, 4])
+            .stride(2)
+            .padding(1)
+            .init(Init::DCGAN);
         let layers = Sequential::new(&scope.at("down").at(level));
         let layers = match level {
             0 => layers,
@@ -141,7 +142,12 @@ impl Layer for UNet {
 ///
 /// # Shapes
 /// `[n, height, width, channels]` to logits `[n, height', width', 1]`, one a patch.
-pub fn patch_discriminator(scope: &Scope, [height, columns, channels]: Extents, width: usize, levels: usize) -> Sequential {
+pub fn patch_discriminator(
+    scope: &Scope,
+    [height, columns, channels]: Extents,
+    width: usize,
+    levels: usize,
+) -> Sequential {
     let least = |level: usize| height.min(columns) >> level;
     let levels = (1..=levels).take_while(|level| least(*level) >= 4).count();
     let window = |from, to| conv(from, to, [4, 4]).padding(1).init(Init::DCGAN);
@@ -187,7 +193,13 @@ pub fn residual_generator(
         .push(Activation::Relu);
     for c in [width, 2 * width] {
         layers = layers
-            .push(conv(c, 2 * c, [3, 3]).stride(2).padding(1).bias(false).init(Init::DCGAN))
+            .push(
+                conv(c, 2 * c, [3, 3])
+                    .stride(2)
+                    .padding(1)
+                    .bias(false)
+                    .init(Init::DCGAN),
+            )
             .push(instance_norm(2 * c))
             .push(Activation::Relu);
     }

@@ -43,13 +43,21 @@ impl Pool {
         let first = select(&is_full, &(place * size as f64).floor(), &filled);
         let places = first + Tensor::arange(filled.dtype(), n);
         let places = &places - (&places / size as f64).floor() * size as f64;
-        let is_taken = select(&is_full, &chance.lt(&Tensor::full(chance.dtype(), &[n], 0.5)), &Tensor::full(filled.dtype(), &[n], 1.0));
+        let is_taken = select(
+            &is_full,
+            &chance.lt(&Tensor::full(chance.dtype(), &[n], 0.5)),
+            &Tensor::full(filled.dtype(), &[n], 1.0),
+        );
         let per_picture = |values: &Tensor| values.reshape(&[values.extent(0), 1, 1, 1]);
         let given = select(&per_picture(&(&is_taken * &is_full)), &old.gather(&places), &fresh);
         let is_new = is_taken.scatter_add(&places, size);
         let put = (&fresh * per_picture(&is_taken)).scatter_add(&places, size);
         self.pictures.set(select(&per_picture(&is_new), &put, &old).detach());
-        self.filled.set((filled + n as f64).minimum(&Tensor::full(put.dtype(), &[1], size as f64)).detach());
+        self.filled.set(
+            (filled + n as f64)
+                .minimum(&Tensor::full(put.dtype(), &[1], size as f64))
+                .detach(),
+        );
         given.detach()
     }
 }
@@ -75,11 +83,23 @@ mod tests {
             (given.to_f64(), pool.pictures.get().to_f64())
         };
         // While it fills, chance has no say.
-        assert_eq!(exchange(&[1.0, 2.0], 0.9, &[0.9, 0.1]), (vec![1.0, 2.0], vec![1.0, 2.0, 0.0, 0.0]));
-        assert_eq!(exchange(&[3.0, 4.0], 0.9, &[0.9, 0.1]), (vec![3.0, 4.0], vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(
+            exchange(&[1.0, 2.0], 0.9, &[0.9, 0.1]),
+            (vec![1.0, 2.0], vec![1.0, 2.0, 0.0, 0.0])
+        );
+        assert_eq!(
+            exchange(&[3.0, 4.0], 0.9, &[0.9, 0.1]),
+            (vec![3.0, 4.0], vec![1.0, 2.0, 3.0, 4.0])
+        );
         // From place 3 on, round to place 0: the second picture is exchanged for what lies there, the first is not.
-        assert_eq!(exchange(&[5.0, 6.0], 0.8, &[0.9, 0.1]), (vec![5.0, 1.0], vec![6.0, 2.0, 3.0, 4.0]));
-        assert_eq!(exchange(&[7.0, 8.0], 0.3, &[0.1, 0.2]), (vec![2.0, 3.0], vec![6.0, 7.0, 8.0, 4.0]));
+        assert_eq!(
+            exchange(&[5.0, 6.0], 0.8, &[0.9, 0.1]),
+            (vec![5.0, 1.0], vec![6.0, 2.0, 3.0, 4.0])
+        );
+        assert_eq!(
+            exchange(&[7.0, 8.0], 0.3, &[0.1, 0.2]),
+            (vec![2.0, 3.0], vec![6.0, 7.0, 8.0, 4.0])
+        );
     }
 
     #[test]
