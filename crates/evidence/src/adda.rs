@@ -6,9 +6,9 @@ use crate::training::{self, Changes, applied, order, settings};
 use ganymede::data::{self, Want};
 
 const SEEDS: [u64; 3] = [0, 1, 2];
-const SOURCE_STEPS: u64 = 1_000;
-const STEPS: u64 = 2_500;
-const CHANGES: Changes = &[("source_steps", "1000"), ("encoder.learning_rate", "0.0002")];
+const SOURCE_STEPS: u64 = 600;
+const STEPS: u64 = 2_000;
+const CHANGES: Changes = &[("source_steps", "600"), ("batch", "64")];
 /// Digits that the target domain is made of, none of them among the labelled ones.
 const TARGET: usize = 20_000;
 const CLASSES: usize = 10;

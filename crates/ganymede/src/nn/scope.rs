@@ -121,20 +121,20 @@ impl Scope {
     /// Where the two hold other names or shapes.
     #[track_caller]
     pub fn follow(&self, other: &Scope) {
-        let (own, others) = (self.parameters(), other.parameters());
-        let rest = |parameter: &Parameter, scope: &Scope| parameter.name()[scope.path.len()..].to_owned();
+        let (copies, originals) = (self.parameters(), other.parameters());
         assert_eq!(
-            own.len(),
-            others.len(),
-            "follow: {self:?} and {other:?} hold other networks"
+            copies.len(),
+            originals.len(),
+            "follow: {self:?} is no copy of {other:?}"
         );
-        for (own, other_one) in own.iter().zip(&others) {
+        for (copy, original) in copies.iter().zip(&originals) {
+            let rest = &copy.name()[self.path.len()..];
             assert_eq!(
-                rest(own, self),
-                rest(other_one, other),
-                "follow: {self:?} after {other:?}"
+                rest,
+                &original.name()[other.path.len()..],
+                "follow: {self:?} is no copy of {other:?}"
             );
-            own.set(other_one.get().detach());
+            copy.set(original.get());
         }
     }
 

@@ -200,7 +200,7 @@ struct Machine<'a> {
     /// Lengths of the stack at the marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
-    /// Bytes that may still be decoded.
+    /// Bytes, and pairs of lists, that may still be decoded.
     decodable: usize,
 }
 
@@ -534,6 +534,10 @@ impl<'a> Machine<'a> {
         };
         match (function, arguments.as_slice()) {
             (Global::OrderedDict, []) => self.push(Node::Dict(vec![])),
+            (Global::OrderedDict, &[pairs]) => {
+                let pairs = self.pairs(pairs)?;
+                self.push(Node::Dict(pairs))
+            }
             (Global::TorchSize, &[size]) => self.push_id(size),
             (Global::Encode, &[text, _]) => {
                 let bytes = self.latin_1(text)?;
@@ -548,6 +552,25 @@ impl<'a> Machine<'a> {
                 state: None,
             }),
         }
+    }
+
+    /// How Python 2 writes an ordered dict: as a list of lists of a key and its value.
+    fn pairs(&mut self, list: Id) -> Result<Vec<(Id, Id)>> {
+        let parts = |id: Id| match &self.nodes[id as usize] {
+            Node::List(parts) | Node::Tuple(parts) => Some(parts.as_slice()),
+            _ => None,
+        };
+        let pair = |id: &Id| match parts(*id) {
+            Some(&[key, value]) => Some((key, value)),
+            _ => None,
+        };
+        let pairs: Option<Vec<(Id, Id)>> = parts(list).and_then(|items| items.iter().map(pair).collect());
+        let pairs = pairs.ok_or_else(|| Problem::damaged("OrderedDict of what are no pairs"))?;
+        self.decodable = self
+            .decodable
+            .checked_sub(pairs.len())
+            .ok_or_else(|| Problem::damaged("the pickle makes more dicts of a list than it has bytes"))?;
+        Ok(pairs)
     }
 
     /// How Python 3 writes bytes for Python 2: as a text whose characters are the bytes.
@@ -674,6 +697,17 @@ mod tests {
         assert!(message(b"cnumpy.core.multiarray\nscalar.x\n.").contains("scalar.x"));
     }
 
+    /// `OrderedDict([["k", 5]])` as Python 2 writes it.
+    #[test]
+    fn ordered_dicts_of_python_2_are_read() {
+        let tree = read(b"\x80\x02ccollections\nOrderedDict\n](](U\x01kK\x05ee\x85R.").unwrap();
+        let Node::Dict(pairs) = tree.node(tree.root) else {
+            panic!("a dict was written")
+        };
+        assert!(matches!(tree.node(pairs[0].1), Node::Int(5)));
+        assert_eq!(pairs.len(), 1);
+    }
+
     #[test]
     fn damage_is_named() {
         for (pickle, expected) in [
@@ -693,6 +727,14 @@ mod tests {
             (b"K\x01)R.", "calls what is no function"),
             (b"ctorch\nSize\nK\x01R.", "without arguments"),
             (b"ctorch\nSize\n)R.", "TorchSize with unusual arguments"),
+            (
+                b"ccollections\nOrderedDict\nK\x01\x85R.",
+                "OrderedDict of what are no pairs",
+            ),
+            (
+                b"ccollections\nOrderedDict\n]]K\x01aa\x85R.",
+                "OrderedDict of what are no pairs",
+            ),
             (b"K\x01}b.", "a state to what has none"),
             (b"K\x01K\x02\x93.", "by what is no text"),
             (b"cabc", "a name of up to 255 bytes"),
@@ -720,6 +762,13 @@ mod tests {
         again.extend(b"h\x01h\x00N\x86R".repeat(100));
         again.extend(b"N.");
         assert!(message(&again).contains("decodes more bytes than it has"));
+        // One list of n pairs, made a dict again and again.
+        let mut again = b"]q\x00(".to_vec();
+        again.extend(b"NN\x86".repeat(100));
+        again.extend(b"eccollections\nOrderedDict\nq\x01");
+        again.extend(b"h\x01h\x00\x85R".repeat(100));
+        again.extend(b"N.");
+        assert!(message(&again).contains("more dicts of a list than it has bytes"));
         // A list that holds itself, and a hundred thousand lists within lists, are only values in a row.
         let tree = read(b"]q\x00h\x00a.").unwrap();
         assert!(matches!(tree.node(tree.root), Node::List(items) if items[..] == [tree.root]));

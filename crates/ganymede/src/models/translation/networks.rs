@@ -93,9 +93,10 @@ pub fn unet(scope: &Scope, [height, columns, c_in]: Extents, c_out: usize, width
             0 => layers,
             _ => layers.push(Activation::LeakyRelu(0.2)),
         };
-        match is_outer {
-            true => layers.push(window),
-            false => layers.push(window.bias(false)).push(instance_norm(channels(level))),
+        if is_outer {
+            layers.push(window)
+        } else {
+            layers.push(window.bias(false)).push(instance_norm(channels(level)))
         }
     };
     let up = |level: usize| {
