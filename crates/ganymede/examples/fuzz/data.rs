@@ -77,7 +77,7 @@ pub(super) const TARGETS: &[Target] = &[
 
 fn parquet_files() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    ["snappy.parquet", "plain.parquet", "numbers.parquet"]
+    ["snappy.parquet", "plain.parquet"]
         .map(|name| std::fs::read(folder.join(name)).expect("the fixtures are there"))
         .to_vec()
 }
