@@ -4,6 +4,7 @@
 //! cache folder, and read from there.
 
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,6 +105,19 @@ struct Columns {
 /// # Errors
 /// [`DataError::BadFile`] for a file that cannot be read or has no column of pictures, and whatever `each` fails with.
 pub fn rows(
+    reader: impl ChunkReader + 'static,
+    path: &Path,
+    each: &mut dyn FnMut(Row) -> Result<()>,
+) -> Result<Option<Vec<String>>> {
+    // The reader of Parquet panics at some damaged files; what was read of them is thrown away with the error.
+    let outcome = catch_unwind(AssertUnwindSafe(|| read(reader, path, each)));
+    outcome.unwrap_or_else(|_| {
+        let got = "one that its reader gives up on".into();
+        Err(bad(path, "content", "a readable Parquet file", got))
+    })
+}
+
+fn read(
     reader: impl ChunkReader + 'static,
     path: &Path,
     each: &mut dyn FnMut(Row) -> Result<()>,

@@ -57,6 +57,8 @@ fn what_is_no_table_of_pictures_is_said() {
             .starts_with("bad Parquet file: content: expected a readable Parquet file")
     );
     assert!(error(b"PAR1".to_vec()).starts_with("bad Parquet file: content"));
+    // Found by fuzzing: the reader panics at it.
+    assert!(error(fs::read(made("damaged.parquet")).unwrap()).contains("its reader gives up"));
     let numbers = fs::read(made("numbers.parquet")).unwrap();
     assert_eq!(
         error(numbers),
