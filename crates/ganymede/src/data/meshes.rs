@@ -313,14 +313,14 @@ mod tests {
 
     /// A box of four corners below and four above, its faces of four corners, one of them counted from the end.
     const BOX: &str = "v 0 0 0\nv 1 0 0\nv 1 0 1\nv 0 0 1\nv 0 2 0\nv 1 2 0\nv 1 2 1\nv 0 2 1\n\
-                       f 1 2 3 4\nf 5/1 6/2 7/3 8/4\nf 1 2 6 5\nf -6 -5 -1 -2\nf 3 4 8 7\nf 4 1 5 8\nf 1 2 99\n";
+                       f 1 2 3 4\nf 5/1 6/2 7/3 8/4\nf 1 2 6 5\nf -7 -6 -2 -3\nf 3 4 8 7\nf 4 1 5 8\nf 1 2 99\n";
 
     #[test]
     fn faces_become_triangles() {
         let mesh = Mesh::of_obj(BOX);
         assert_eq!((mesh.corners.len(), mesh.triangles.len()), (8, 12));
         assert_eq!(mesh.triangles[..2], [[0, 1, 2], [0, 2, 3]]);
-        assert_eq!(mesh.triangles[6], [2, 3, 7]);
+        assert_eq!(mesh.triangles[6], [1, 2, 6]);
     }
 
     /// Twice as high as wide, the box takes ten rows of twelve and five or six columns about the middle, and is filled.

@@ -503,7 +503,8 @@ impl Play {
                 .into_iter()
                 .zip(slots)
                 .for_each(|(place, slot)| state[place] = slot);
-            let after = self.system.constrain(player.name, updated);
+            // What others minimise after this move does not look back through it.
+            let after = self.system.constrain(player.name, updated).detach();
             parameter.set(after.clone());
             changes.push(Change {
                 parameter,
