@@ -569,6 +569,6 @@ mod tests {
             assert!(after.iter().all(|x| x.is_finite()), "{parameter:?}");
             assert_ne!(before[position], after, "{parameter:?} did not learn");
         }
-        assert_eq!(play.reports(0).contains_key("path_length"), false);
+        assert!(!play.reports(0).contains_key("path_length"));
     }
 }
