@@ -93,10 +93,7 @@ impl Gallery {
         let [height, width, channels] = self.shape;
         evidence.figure("data", format!("{name} at {width}x{height}x{channels}"));
         evidence.figure("pictures_compared", COUNT);
-        evidence.figure(
-            "features",
-            format!("{} ({})", self.network.name(), self.network.resize()),
-        );
+        evidence.figure("features", NETWORK);
     }
 }
 

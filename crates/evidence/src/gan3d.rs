@@ -2,7 +2,7 @@
 use crate::Result;
 use crate::record::{Evidence, median, picture, round};
 use crate::training::{self, Changes, HELD_OUT_SEED, grid, order, samples, settings};
-use ganymede::data::{self, Dataset, Want};
+use ganymede::data::{self, Want};
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 16;

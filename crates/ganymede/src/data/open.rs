@@ -105,7 +105,7 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
         Kind::Archives(archives) => shards::list(path, &archives).map(Some),
         Kind::Parquet(files) => {
             let archive = parquet::laid_out(&files)?;
-            shards::list(&archive, &[archive.clone()]).map(Some)
+            shards::list(&archive, std::slice::from_ref(&archive)).map(Some)
         }
         _ => Ok(None),
     }

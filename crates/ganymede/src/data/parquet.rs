@@ -38,7 +38,7 @@ const CAPTIONS: [&str; 3] = ["text", "caption", "prompt"];
 /// [`DataError::Unwritable`]; else as [`shards::open`].
 pub fn open(name: &str, files: &[PathBuf], want: &Want) -> Result<Arc<dyn Dataset>> {
     let archive = laid_out(files)?;
-    shards::open(name, &archive, &[archive.clone()], want)
+    shards::open(name, &archive, std::slice::from_ref(&archive), want)
 }
 
 /// The archive in the cache folder that holds what the files do, made unless it is there.
