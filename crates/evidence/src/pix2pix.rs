@@ -61,7 +61,8 @@ pub(crate) fn evidence() -> Result<Evidence> {
 
     let photos = crops("landscapes", SIDE, &[2, 4, 8])?;
     let unseen = crops("landscapes-held-out", SIDE, &[2, 4])?;
-    let tasks: [(&'static str, fn(&[f32]) -> Vec<f32>, fn(&[f32]) -> Vec<f32>); 2] = [
+    type Made = fn(&[f32]) -> Vec<f32>;
+    let tasks: [(&'static str, Made, Made); 2] = [
         ("edges->photo", edges, <[f32]>::to_vec),
         ("day->night", <[f32]>::to_vec, night),
     ];
