@@ -152,7 +152,13 @@ mod tests {
     /// A scene with black in every window behind fog of one thickness: what the prior is right about.
     #[test]
     fn the_prior_undoes_the_fog_that_it_is_right_about() {
-        let scene = |i: usize| if i.is_multiple_of(2) { [-1.0; 3] } else { [0.6, 0.2, -0.2] };
+        let scene = |i: usize| {
+            if i.is_multiple_of(2) {
+                [-1.0; 3]
+            } else {
+                [0.6, 0.2, -0.2]
+            }
+        };
         // Nothing but fog in the first four rows.
         let t = |i: usize| if i < 4 * SIDE { 0.0 } else { 0.5 };
         let foggy: Vec<f32> = (0..SIDE * SIDE)
