@@ -10,7 +10,7 @@ const SAMPLES: usize = 2_000;
 /// Narrower than the paper's 500 units, for two processor cores; with fewer latent numbers, so that they have no room to tell the
 /// class as well.
 pub(crate) const CHANGES: Changes = &[("width", "256"), ("z_dim", "3")];
-pub(crate) const STEPS: u64 = 4_000;
+const STEPS: u64 = 4_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
