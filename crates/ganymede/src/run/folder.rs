@@ -289,7 +289,7 @@ impl RunFolder {
         self.path.join("report.html")
     }
 
-    /// `eval.json`: see [`RunFigures`](super::RunFigures).
+    /// `eval.json`: see [`RunFigures`].
     pub fn figures_file(&self) -> PathBuf {
         self.path.join("eval.json")
     }
