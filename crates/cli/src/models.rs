@@ -2,7 +2,8 @@
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
 use ganymede::data::Field;
-use ganymede::models::{self, Entry, Section};
+use ganymede::data::registry::{Route, named_in};
+use ganymede::models::{self, Entry, Section, Takes};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -10,19 +11,37 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  gany models            every system, by chapter
-  gany models wgan_gp    its idea, equations, paper and settings
-  gany models --json     all of it, for programs")]
+  gany models                      every system, by chapter
+  gany models wgan_gp              its idea, equations, paper, evidence and settings
+  gany models --search spectral    those whose pages have the word
+  gany models --tree               which system changes which
+  gany models --json               all of it, for programs")]
 pub(crate) struct Args {
     /// A system, such as `dcgan`
     name: Option<String>,
+    /// Only systems whose name, title, paper, idea or equations have all of these words
+    #[arg(long, value_name = "WORDS", conflicts_with = "name")]
+    search: Option<String>,
+    /// Draw the family tree: below every system those that change it
+    #[arg(long, conflicts_with_all = ["name", "json"])]
+    tree: bool,
     /// Print JSON: a list of all systems, or one object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let registry = models::registry();
+    let words = args.search.as_deref().unwrap_or_default();
+    let found: Vec<&Entry> = models::registry()
+        .iter()
+        .filter(|entry| is_meant(entry, words))
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::new(
+            format!("no system's page has `{words}`"),
+            "`gany models` lists all of them",
+        ));
+    }
     match &args.name {
         Some(name) => {
             let entry = models::find(name)?;
@@ -32,10 +51,52 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 print(&page(entry))
             }
         }
-        None if args.json => print_json(&registry.iter().map(described).collect::<Vec<_>>()),
-        None => print(&table(registry)),
+        None if args.json => print_json(&found.into_iter().map(described).collect::<Vec<_>>()),
+        None if args.tree => print(tree(&found, None, "").trim_end()),
+        None => print(&table(&found)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a system's page has all of these words.
+fn is_meant(entry: &Entry, words: &str) -> bool {
+    let card = &entry.card;
+    let text = [
+        card.id,
+        card.title,
+        card.paper,
+        card.idea,
+        &section_name(card.section),
+        &card.equations.join(" "),
+    ]
+    .join(" ");
+    let text = text.to_lowercase();
+    words.to_lowercase().split_whitespace().all(|word| text.contains(word))
+}
+
+/// The systems that change `parent`, each with those that change it below; at the root, those whose parent is not shown.
+fn tree(shown: &[&Entry], parent: Option<&str>, indent: &str) -> String {
+    let is_shown = |id: &str| shown.iter().any(|entry| entry.card.id == id);
+    let children: Vec<&&Entry> = shown
+        .iter()
+        .filter(|entry| entry.card.over.filter(|id| is_shown(id)) == parent)
+        .collect();
+    let mut text = String::new();
+    for (i, entry) in children.iter().enumerate() {
+        let (branch, below) = match (parent, i + 1 == children.len()) {
+            (None, _) => ("", ""),
+            (_, true) => ("`-- ", "    "),
+            (_, false) => ("|-- ", "|   "),
+        };
+        let id = entry.card.id;
+        let room = 30_usize.saturating_sub(indent.len() + branch.len()).max(id.len());
+        text += &format!(
+            "{DIM}{indent}{branch}{DIM:#}{COMMAND}{id:<room$}{COMMAND:#}  {}\n",
+            entry.card.title
+        );
+        text += &tree(shown, Some(id), &format!("{indent}{below}"));
+    }
+    text
 }
 
 fn described(entry: &Entry) -> Value {
@@ -49,7 +110,10 @@ fn described(entry: &Entry) -> Value {
         "idea": card.idea,
         "equations": card.equations,
         "needs": card.needs,
-        "takes_points": card.takes_points,
+        "takes": card.takes,
+        "data": card.data,
+        "over": card.over,
+        "commands": commands(entry),
         "settings": entry.defaults(),
         "evidence": evidence,
         "figure": figure,
@@ -74,7 +138,7 @@ fn section_name(section: Section) -> String {
     json!(section).as_str().expect("a section is a name").replace('-', " ")
 }
 
-fn table(registry: &[Entry]) -> String {
+fn table(registry: &[&Entry]) -> String {
     let mut text = String::new();
     let mut sections: Vec<Section> = registry.iter().map(|entry| entry.card.section).collect();
     sections.dedup();
@@ -94,10 +158,10 @@ fn table(registry: &[Entry]) -> String {
 
 fn page(entry: &Entry) -> String {
     let card = &entry.card;
-    let mut takes = vec![if card.takes_points {
-        "pictures or points"
-    } else {
-        "pictures"
+    let mut takes = vec![match card.takes {
+        Takes::Pictures => "pictures",
+        Takes::PicturesOrPoints => "pictures or points",
+        Takes::Volumes => "volumes",
     }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",
@@ -112,8 +176,9 @@ fn page(entry: &Entry) -> String {
     );
     card.equations.iter().for_each(|line| text += &format!("  {line}\n"));
     text += &format!(
-        "\n{STRONG}paper{STRONG:#}     {}\n{STRONG}takes{STRONG:#}     {takes}\n",
-        card.paper
+        "\n{STRONG}paper{STRONG:#}     {}\n{STRONG}changes{STRONG:#}   {}\n{STRONG}takes{STRONG:#}     {takes}\n",
+        card.paper,
+        card.over.unwrap_or("no other system")
     );
     text += &match evidence(entry) {
         (evidence, figure) if figure.is_empty() => format!("{STRONG}evidence{STRONG:#}  {evidence}\n"),
@@ -131,9 +196,21 @@ fn page(entry: &Entry) -> String {
         })
         .collect();
     text += &aligned(&rows);
-    let data = if card.takes_points { " --data ring" } else { "" };
-    text + &format!(
-        "\n{DIM}try{DIM:#}       {COMMAND}gany train {}{data}{COMMAND:#}",
-        card.id
-    )
+    text += &format!("\n{STRONG}try{STRONG:#}");
+    for command in commands(entry) {
+        text += &format!("\n  {COMMAND}{command}{COMMAND:#}");
+    }
+    text
+}
+
+/// What a person can type, line by line, to see the system learn.
+fn commands(entry: &Entry) -> Vec<String> {
+    let card = &entry.card;
+    let must_fetch = |route: Route| !matches!(route, Route::BuiltIn | Route::Formula(_));
+    let fetch = named_in(card.data)
+        .filter(|set| must_fetch(set.route))
+        .map(|set| format!("gany data get {}", set.id));
+    fetch
+        .chain([format!("gany train {} --data {}", card.id, card.data)])
+        .collect()
 }

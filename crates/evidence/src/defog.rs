@@ -1,8 +1,9 @@
 //! `defog`: photographs in fog of a known model, held out, against the dark channel prior.
 use crate::Result;
-use crate::made::{Nearness, Numbers, Ruler, Set, crops, median_of, record, show, write_pairs};
+use crate::made::{Nearness, Ruler, Set, crops, median_of, record, show, write_pairs};
 use crate::record::Evidence;
 use crate::training::{self, Changes, applied, order, settings};
+use ganymede::data::fog;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 32;
@@ -73,26 +74,14 @@ pub(crate) fn evidence() -> Result<Evidence> {
     Ok(evidence)
 }
 
-/// `x = t J + (1 - t) A` with `t = exp(-beta d)`: fog of one thickness beta and one colour A a picture, over a depth d that
-/// grows to one side, with hills. The depth is made: none is known of the photographs.
+/// Each photograph in a fog of its own.
 fn in_fog(photos: &Set, seed: u64) -> Set {
-    let mut numbers = Numbers(seed);
-    let mut values = vec![];
-    for photo in photos.pictures() {
-        let (beta, grey) = (0.4 + 1.2 * numbers.draw(), 0.75 + 0.25 * numbers.draw());
-        let colour = [(); 3].map(|()| grey + 0.06 * (numbers.draw() - 0.5));
-        let (dx, dy) = (std::f32::consts::TAU * numbers.draw()).sin_cos();
-        let phases = [(); 2].map(|()| std::f32::consts::TAU * numbers.draw());
-        for (i, pixel) in photo.chunks_exact(3).enumerate() {
-            let [y, x] = [i / SIDE, i % SIDE].map(|place| place as f32 / SIDE as f32 - 0.5);
-            let hills = (5.0 * x + phases[0]).sin() * (5.0 * y + phases[1]).sin();
-            let depth = 1.0 + 0.8 * (dx * x + dy * y) + 0.2 * hills;
-            let t = (-beta * depth).exp();
-            let fogged = |(v, a): (&f32, f32)| t * v + (1.0 - t) * (2.0 * a - 1.0);
-            values.extend(pixel.iter().zip(colour).map(fogged).map(|v| v.clamp(-1.0, 1.0)));
-        }
-    }
-    photos.like(values)
+    let number = |i: usize| (seed << 32) + i as u64;
+    let foggy = photos
+        .pictures()
+        .enumerate()
+        .flat_map(|(i, photo)| fog::in_fog(photo, photos.shape, number(i)));
+    photos.like(foggy.collect())
 }
 
 /// He et al. 2009, "Single Image Haze Removal Using Dark Channel Prior": somewhere within a window every scene has a colour

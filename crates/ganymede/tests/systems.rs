@@ -81,13 +81,8 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    if entry.makes_volumes {
-        vec![VOLUME]
-    } else if entry.card.takes_points {
-        vec![PICTURE, POINT]
-    } else {
-        vec![PICTURE]
-    }
+    let all = [PICTURE, POINT, VOLUME];
+    all.into_iter().filter(|shape| entry.card.takes.fits(*shape)).collect()
 }
 
 fn state(play: &Play) -> Vec<(String, Vec<u8>)> {

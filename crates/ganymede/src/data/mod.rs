@@ -26,6 +26,7 @@ mod collection;
 pub mod decode;
 pub mod error;
 mod fingerprint;
+pub mod fog;
 pub mod folder;
 pub mod get;
 pub mod idx;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{DataError, Result};
+use super::fog::Fog;
 use super::listing::Listing;
 use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
@@ -27,7 +28,8 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// - a folder with CIFAR's or MNIST's files, with a split if wanted, or one of those files; labels are found beside it
 /// - `points:FILE`, see [`Points`]
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
-///   `unpaired:A,B`, two sets drawn independently: all have a second picture `x_b`
+///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
+///   second picture `x_b`
 ///
 /// # Errors
 /// [`DataError::UnknownSet`] with the nearest name, [`DataError::NotFetched`], [`DataError::UnknownSplit`],
@@ -52,6 +54,7 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             }
             "paired" => return two().and_then(|(a, b)| Ok(Arc::new(Paired::by_name(spec, a, b)?) as _)),
             "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
+            "fog" => return Ok(Arc::new(Fog::new(spec, open(rest, want)?)?)),
             "stacked" => return Ok(Arc::new(Stacked::new(spec, open(rest, want)?)?)),
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
@@ -96,7 +99,9 @@ fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
 /// The picture files that a spec names, in a folder or in archives; `None` for every other kind of data.
 pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     let name = spec.split(':').next().unwrap_or(spec);
-    if registry::find(name).is_some() || ["points", "paired", "unpaired", "side-by-side", "stacked"].contains(&name) {
+    if registry::find(name).is_some()
+        || ["points", "paired", "unpaired", "side-by-side", "stacked", "fog"].contains(&name)
+    {
         return Ok(None);
     }
     let (path, split) = existing(spec)?;
@@ -144,8 +149,7 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         if !batches.is_empty() {
             return Ok(Kind::Cifar(batches));
         }
-        let archives = files_of(path, split, ".tar")?;
-        let tables = files_of(path, split, ".parquet")?;
+        let [archives, tables] = files_of(path, split, [".tar", ".parquet"])?;
         return Ok(match (archives.is_empty(), tables.is_empty()) {
             (false, _) => Kind::Archives(archives),
             (true, false) => Kind::Parquet(tables),
@@ -213,22 +217,25 @@ fn is_tar(path: &Path, start: &[u8]) -> bool {
     start.get(257..262) == Some(b"ustar") || path.extension().is_some_and(|extension| extension == "tar")
 }
 
-/// The files with this ending of a folder that holds no pictures, in the order of their names; those of a split if their
-/// names begin with it.
-fn files_of(folder: &Path, split: Option<&str>, ending: &str) -> Result<Vec<PathBuf>> {
-    let mut archives = Vec::new();
+/// The files with each of these endings of a folder that holds no pictures, in the order of their names; those of a split if
+/// their names begin with it.
+fn files_of<const N: usize>(folder: &Path, split: Option<&str>, endings: [&str; N]) -> Result<[Vec<PathBuf>; N]> {
+    let mut found = [const { Vec::new() }; N];
     for entry in folder.read_dir().map_err(|e| DataError::reading(folder, e))? {
         let path = entry.map_err(|e| DataError::reading(folder, e))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         if path.is_dir() || super::decode::is_picture(&name) {
-            return Ok(Vec::new());
+            return Ok([const { Vec::new() }; N]);
         }
-        if name.ends_with(ending) && split.is_none_or(|split| name.starts_with(split)) {
-            archives.push(path);
+        if split.is_some_and(|split| !name.starts_with(split)) {
+            continue;
+        }
+        if let Some(place) = endings.iter().position(|ending| name.ends_with(ending)) {
+            found[place].push(path);
         }
     }
-    archives.sort();
-    Ok(archives)
+    found.iter_mut().for_each(|files| files.sort());
+    Ok(found)
 }
 
 /// The error for a name that no row of the registry has.

@@ -113,7 +113,8 @@ impl Unpaired {
     }
 }
 
-fn x_b(shape: Shape) -> Extra {
+/// A second picture of this shape.
+pub(super) fn x_b(shape: Shape) -> Extra {
     Extra {
         field: Field::XB,
         shape: shape.of_batch(1)[1..].to_vec(),

@@ -727,6 +727,11 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.id == id)
 }
 
+/// The data sets whose names stand in a spec, such as both of `unpaired:a,b`.
+pub fn named_in(spec: &str) -> impl Iterator<Item = &'static Entry> {
+    spec.split([':', ',', ' ']).filter_map(find)
+}
+
 /// The name that is most like `id`, if one is alike enough to be meant.
 pub fn nearest(id: &str) -> Option<&'static str> {
     let id = id.to_lowercase().replace(['_', ' '], "-");

@@ -1,5 +1,6 @@
 //! Settings by dotted key: a system's defaults, what the user sets over them, and the errors in between.
-use crate::data::Field;
+use super::Takes;
+use crate::data::{Field, Shape};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -56,19 +57,23 @@ pub enum ConfigError {
         /// What is not there.
         field: Field,
     },
-    /// The system makes pictures, and the data are points.
-    #[error("`{system}` needs pictures, and these data are points")]
-    NoPictures {
+    /// The system learns from examples of another kind.
+    #[error("`{system}` needs {}, and these data are {}", match takes {
+        Takes::Pictures => "pictures",
+        Takes::PicturesOrPoints => "pictures or points",
+        Takes::Volumes => "volumes",
+    }, match sample {
+        Shape::Picture { .. } => "pictures",
+        Shape::Point { .. } => "points",
+        Shape::Volume { .. } => "volumes",
+    })]
+    Unfit {
         /// The system.
         system: &'static str,
-    },
-    /// The system makes volumes and the data are none, or the other way round.
-    #[error("`{system}` needs {}", if *makes_volumes { "volumes, and these data are none" } else { "pictures, and these data are volumes" })]
-    Volumes {
-        /// The system.
-        system: &'static str,
-        /// Whether it is the one that makes volumes.
-        makes_volumes: bool,
+        /// What it learns from.
+        takes: Takes,
+        /// What it got.
+        sample: Shape,
     },
     /// Pictures are too small for a network that halves them.
     #[error("expected pictures of at least {smallest}x{smallest} pixels, got {width}x{height}")]
@@ -105,13 +110,16 @@ impl ConfigError {
             ConfigError::Lacks { .. } => {
                 "`--data paired:A,B`, `side-by-side:A` or `unpaired:A,B` make pairs of what you have: `gany data --help`".into()
             }
-            ConfigError::NoPictures { .. } => {
+            ConfigError::Unfit {
+                takes: Takes::Volumes, ..
+            } => "`gany data get shapes` fetches solids; then `--data shapes`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Volume { .. },
+                ..
+            } => "the system for volumes is `gan3d`".into(),
+            ConfigError::Unfit { .. } => {
                 "systems of the chapter `objective` take points, such as `gan`; `gany models` lists them".into()
             }
-            ConfigError::Volumes {
-                makes_volumes: true, ..
-            } => "`gany data get shapes` fetches solids; then `--data shapes`".into(),
-            ConfigError::Volumes { .. } => "the system for volumes is `gan3d`".into(),
             ConfigError::TooSmall { smallest, .. } => format!("ask for a larger size: `--size {}`", smallest.max(&32)),
         })
     }

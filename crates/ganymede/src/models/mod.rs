@@ -103,8 +103,35 @@ pub struct Card {
     pub equations: &'static [&'static str],
     /// What every example must have beside x.
     pub needs: &'static [Field],
-    /// Whether points of the plane will do as well as pictures.
-    pub takes_points: bool,
+    /// What it can learn from.
+    pub takes: Takes,
+    /// Data that show what it does, as they are written behind `--data`, with the size where they have none of their own.
+    pub data: &'static str,
+    /// The system of the zoo that it changes, if there is one: its parent in the family tree.
+    pub over: Option<&'static str>,
+}
+
+/// The kinds of examples that a system can be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Takes {
+    /// Pictures alone.
+    Pictures,
+    /// Pictures, and points of the plane.
+    PicturesOrPoints,
+    /// Volumes alone.
+    Volumes,
+}
+
+impl Takes {
+    /// Whether these examples will do.
+    pub fn fits(self, sample: Shape) -> bool {
+        match sample {
+            Shape::Picture { .. } => self != Takes::Volumes,
+            Shape::Point { .. } => self == Takes::PicturesOrPoints,
+            Shape::Volume { .. } => self == Takes::Volumes,
+        }
+    }
 }
 
 /// A system's file: its card, its settings, its networks.
@@ -114,9 +141,6 @@ pub trait Describe: System + Sized + 'static {
 
     /// What a person should know of it.
     const CARD: Card;
-
-    /// Whether it is for volumes, and for nothing else.
-    const MAKES_VOLUMES: bool = false;
 
     /// Whether it can be built with these settings for these data.
     ///
@@ -146,8 +170,6 @@ pub struct Built {
 pub struct Entry {
     /// What a person should know of it.
     pub card: Card,
-    /// Whether it is for volumes, and for nothing else.
-    pub makes_volumes: bool,
     defaults: fn() -> Value,
     build: Builder,
 }
@@ -156,7 +178,6 @@ impl Entry {
     fn of<S: Describe>() -> Entry {
         Entry {
             card: S::CARD,
-            makes_volumes: S::MAKES_VOLUMES,
             defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
             build: |settings, given, scope| {
                 let invalid = |reason| ConfigError::Invalid {
@@ -187,14 +208,12 @@ impl Entry {
                 field: *field,
             });
         }
-        if self.makes_volumes != matches!(given.sample, Shape::Volume { .. }) {
-            return Err(ConfigError::Volumes {
+        if !self.card.takes.fits(given.sample) {
+            return Err(ConfigError::Unfit {
                 system: self.card.id,
-                makes_volumes: self.makes_volumes,
+                takes: self.card.takes,
+                sample: given.sample,
             });
-        }
-        if !self.card.takes_points && matches!(given.sample, Shape::Point { .. }) {
-            return Err(ConfigError::NoPictures { system: self.card.id });
         }
         if let Shape::Picture { height, width, .. } = given.sample
             && height.min(width) < SMALLEST_SIDE
@@ -271,6 +290,17 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), registry().len());
+    }
+
+    #[test]
+    fn parents_are_systems_that_are_no_descendants() {
+        for entry in registry() {
+            let mut ancestor = entry.card.over;
+            for _ in registry() {
+                ancestor = ancestor.and_then(|id| find(id).unwrap().card.over);
+            }
+            assert_eq!(ancestor, None, "{} descends from itself", entry.card.id);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@
 use crate::data::Shape;
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::pyramid::Pyramid;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, batch_norm, conv, conv_transpose};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -222,7 +222,9 @@ impl Describe for Dcgan {
             "L_G = E_z[softplus(-D(G(z)))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "fashion-mnist",
+        over: Some("gan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -14,7 +14,7 @@
 //! least 4.
 use crate::data::Shape;
 use crate::games::{Game, Player, Step, System};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, batch_norm, conv, conv_transpose};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -206,10 +206,10 @@ impl Describe for Gan3d {
             "L_G = E_z[softplus(-D(G(z)))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Volumes,
+        data: "shapes",
+        over: Some("dcgan"),
     };
-
-    const MAKES_VOLUMES: bool = true;
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         Gan3d {

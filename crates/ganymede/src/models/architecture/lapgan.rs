@@ -14,7 +14,7 @@
 //! sides do not halve evenly stand in a grey frame.
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::pyramid::Pyramid;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Layer, Scope, Sequential, conv, dense};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -259,7 +259,9 @@ impl Describe for LapGan {
             "L_Gk = E[softplus(-D_k(l_k + G_k(z_k, l_k)))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "emoji-google",
+        over: Some("cgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -14,7 +14,7 @@
 //! Simplified: the batch has one size at all levels. Pictures whose sides do not halve evenly stand in a grey frame.
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::pyramid::Pyramid;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{
     Activation, Declare, Layer, MinibatchDeviation, PixelNorm, Scope, Sequential, Stage, conv, dense, equalised,
 };
@@ -286,7 +286,9 @@ impl Describe for Progressive {
             "fading in level l: G = (1 - a) up(rgb_{l-1}) + a rgb_l,  a from 0 to 1",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "emoji-google",
+        over: Some("wgan_gp"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

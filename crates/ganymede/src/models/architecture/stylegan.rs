@@ -16,7 +16,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::pyramid::Pyramid;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::named::named_enum;
 use crate::nn::{
     Activation, AdaIn, Conv, ConvTranspose, Declare, Fir, Init, Layer, MinibatchDeviation, Modulated, NoiseInjection,
@@ -473,7 +473,9 @@ impl Describe for StyleGan {
             "L_G = E_z[softplus(-D(G(z)))] + c E[(|J_w^T y| - a)^2]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "emoji-google",
+        over: Some("progressive"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

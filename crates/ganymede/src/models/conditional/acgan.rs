@@ -15,7 +15,7 @@ use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::conditional::two_headed::TwoHeaded;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential, beside};
 use crate::objectives::likelihood::categorical;
 use crate::objectives::non_saturating;
@@ -144,7 +144,9 @@ impl Describe for Acgan {
             "L_G = E_z[softplus(-D(G(z, y))) - log C(y | G(z, y))]",
         ],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("cgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -16,7 +16,7 @@ use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System, difference};
 use crate::models::architecture::dcgan;
 use crate::models::conditional::cgan::{self, Cgan};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
@@ -138,7 +138,9 @@ impl Describe for AgeCgan {
             "z(x) = argmin_z (1 - w) sum |x - G(z, y)| + w sum |f(x, y) - f(G(z, y), y)|,  x at age y' = G(z(x), y')",
         ],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("cgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -15,7 +15,7 @@ use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::conditional::two_headed::TwoHeaded;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::likelihood::categorical;
 use crate::objectives::non_saturating;
@@ -151,7 +151,9 @@ impl Describe for Can {
             "L_G = E_z[softplus(-D(G(z)))] - w E_z[sum_k (1/K log C(k | G(z)) + (1 - 1/K) log(1 - C(k | G(z))))]",
         ],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "fashion-mnist",
+        over: Some("acgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -12,7 +12,7 @@
 use crate::data::Field;
 use crate::games::{Game, Player, Step, System};
 use crate::models::architecture::dcgan;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential, beside};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -133,7 +133,9 @@ impl Describe for Cgan {
             "L_G = E_z[softplus(-D(G(z, y), y))]",
         ],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("gan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

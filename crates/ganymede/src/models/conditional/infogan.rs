@@ -16,7 +16,7 @@ use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::conditional::two_headed::TwoHeaded;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::likelihood::{Normal, categorical};
 use crate::objectives::non_saturating;
@@ -191,7 +191,9 @@ impl Describe for Infogan {
             "L_G = E_z[softplus(-D(G(z, c)))] - w L_I,  L_I = E[log Q(c | G(z, c))] + H(c) <= I(c; G(z, c))",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("dcgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

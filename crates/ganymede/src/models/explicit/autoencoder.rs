@@ -12,7 +12,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::networks::{Encoder, Networks};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::likelihood::Likelihood;
 use crate::optimisers::OptimiserConfig;
@@ -107,7 +107,9 @@ impl Describe for Autoencoder {
         idea: "A picture goes through a bottleneck and back: the code keeps what tells it from others.",
         equations: &["L = E_x[cost(x, D(E(x)))]"],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "fashion-mnist",
+        over: None,
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

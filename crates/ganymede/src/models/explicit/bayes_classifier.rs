@@ -13,7 +13,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Space, Step, System};
 use crate::models::explicit::{cvae::Cvae, vae};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Parameter, Scope};
 use gany_engine::{Key, Tensor, concat};
 
@@ -98,7 +98,9 @@ impl Describe for BayesClassifier {
             "log p(x | y) ~ E_q[log p(x | y, z)] - KL(q(z | x, y) | N(0, 1))",
         ],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: None,
     };
 
     fn build(config: vae::Config, given: &Given, scope: &Scope) -> Self {

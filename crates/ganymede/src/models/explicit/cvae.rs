@@ -11,7 +11,7 @@
 use crate::data::Field;
 use crate::games::{Game, Player, Step, System};
 use crate::models::explicit::vae::{self, Pair};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::Scope;
 use gany_engine::Tensor;
 
@@ -65,7 +65,9 @@ impl Describe for Cvae {
         idea: "Encoder and decoder are told the class, so pictures of a class can be asked for.",
         equations: &["L = E_x[E_q[-log p(x | y, z)] + KL(q(z | x, y) | N(0, 1))]"],
         needs: &[Field::Y],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("vae"),
     };
 
     fn build(config: vae::Config, given: &Given, scope: &Scope) -> Self {

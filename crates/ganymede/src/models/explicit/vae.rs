@@ -13,7 +13,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::networks::{Encoder, Networks};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential, beside};
 use crate::objectives::likelihood::{Likelihood, Normal};
 use crate::optimisers::OptimiserConfig;
@@ -164,7 +164,9 @@ impl Describe for Vae {
         idea: "An autoencoder whose codes are normal, so that a normal draw is the code of a new picture.",
         equations: &["L = E_x[E_q[-log p(x | z)] + KL(q(z | x) | N(0, 1))],  z = mean(x) + sigma(x) epsilon"],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "fashion-mnist",
+        over: Some("autoencoder"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

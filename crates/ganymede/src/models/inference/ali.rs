@@ -14,7 +14,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Layer, Scope, Sequential, beside, dense};
 use crate::objectives::likelihood::Normal;
 use crate::objectives::non_saturating;
@@ -169,7 +169,9 @@ impl Describe for Ali {
             "L_GE = E_x[softplus(D(x, z_x))] + E_z[softplus(-D(G(z), z))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("bigan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -13,7 +13,7 @@
 //! at whose end A is the score of anomaly.
 use crate::games::{Game, Step, System, difference};
 use crate::models::architecture::dcgan::{self, Dcgan};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::Scope;
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
@@ -106,7 +106,9 @@ impl Describe for Anogan {
             "A(x) = min_z (1 - w) sum |x - G(z)| + w sum |f(x) - f(G(z))|,  f: features of D",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "mnist",
+        over: Some("dcgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

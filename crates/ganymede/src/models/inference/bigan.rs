@@ -13,7 +13,7 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::networks::{Encoder, Networks};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -133,7 +133,9 @@ impl Describe for Bigan {
             "L_GE = E_x[softplus(D(x, E(x)))] + E_z[softplus(-D(G(z), z))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "mnist",
+        over: Some("gan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

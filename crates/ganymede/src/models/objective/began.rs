@@ -16,7 +16,7 @@ use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::{Autoencoder, decoder};
 use crate::models::objective::networks::Networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Layer, Parameter, Scope, Sequential};
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
@@ -140,7 +140,9 @@ impl Describe for Began {
             "M = L(x) + |gamma L(x) - L(G(z))|",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "fashion-mnist",
+        over: Some("ebgan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

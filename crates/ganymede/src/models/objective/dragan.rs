@@ -13,7 +13,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -47,7 +47,9 @@ impl Rules for AroundData {
             "L_G = E_z[softplus(-D(G(z)))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("gan"),
     };
 
     fn defaults() -> Config<Self> {

@@ -14,7 +14,7 @@ use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::Autoencoder;
 use crate::models::objective::networks::Networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::optimisers::OptimiserConfig;
 use gany_engine::Tensor;
@@ -146,7 +146,9 @@ impl Describe for Ebgan {
             "L_G = E_z[D(G(z))] + w PT(Enc(G(z))),  PT: mean squared cosine of two codes",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("gan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -14,7 +14,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::f_divergence::Divergence;
 use crate::optimisers::OptimiserConfig;
@@ -49,7 +49,9 @@ impl Rules for Bound {
             "L_G = -E_z[f*(g(V(G(z))))]  or  -E_z[g(V(G(z)))]  (non-saturating)",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "ring",
+        over: Some("gan"),
     };
 
     fn defaults() -> Config<Self> {

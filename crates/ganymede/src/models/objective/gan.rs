@@ -12,7 +12,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Parameter, Scope, Sequential};
 use crate::objectives::Objective;
 use crate::optimisers::OptimiserConfig;
@@ -45,7 +45,9 @@ impl Rules for Original {
             "L_G = E_z[softplus(-D(G(z)))]  (non-saturating)  or  -E_z[softplus(D(G(z)))]  (minimax)",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "ring",
+        over: None,
     };
 
     fn defaults() -> Config<Self> {

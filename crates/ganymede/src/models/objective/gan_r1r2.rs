@@ -14,7 +14,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::relativistic;
 use crate::optimisers::OptimiserConfig;
@@ -48,7 +48,9 @@ impl Rules for PairedAndPenalised {
             "L_G = E[softplus(D(x) - D(G(z)))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "ring",
+        over: Some("gan"),
     };
 
     fn defaults() -> Config<Self> {

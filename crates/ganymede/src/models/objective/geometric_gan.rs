@@ -14,7 +14,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::hinge;
 use crate::optimisers::OptimiserConfig;
@@ -45,7 +45,9 @@ impl Rules for SoftMargin {
             "L_G = -E_z[D(G(z))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("hinge"),
     };
 
     fn defaults() -> Config<Self> {

@@ -18,7 +18,7 @@ use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::{decoder, features};
 use crate::models::objective::networks::Networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Init, Layer, Parameter, Scope, Sequential, dense, minibatch_discrimination};
 use crate::objectives::{feature_matching, minimax, non_saturating};
 use crate::optimisers::OptimiserConfig;
@@ -201,7 +201,9 @@ impl Describe for ImprovedGan {
             "D(x) = log sum exp of K logits, p(y | x) their softmax; both + w |theta - mean of theta so far|^2",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "mnist",
+        over: Some("gan"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -11,7 +11,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::least_squares;
 use crate::optimisers::OptimiserConfig;
@@ -43,7 +43,9 @@ impl Rules for LeastSquares {
             "L_G = 1/2 E_z[(D(G(z)) - 1)^2]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("gan"),
     };
 
     fn defaults() -> Config<Self> {

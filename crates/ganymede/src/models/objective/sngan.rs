@@ -14,7 +14,7 @@ use crate::data::Shape;
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer, logits};
-use crate::models::{Card, Given, Section};
+use crate::models::{Card, Given, Section, Takes};
 use crate::nn::{Activation, Layer, Scope, Sequential, conv, dense, spectral};
 use crate::objectives::Objective;
 use crate::optimisers::OptimiserConfig;
@@ -48,7 +48,9 @@ impl Rules for Spectral {
             "L_G = -E_z[D(G(z))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("hinge"),
     };
 
     fn defaults() -> Config<Self> {

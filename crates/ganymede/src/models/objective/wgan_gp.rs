@@ -12,7 +12,7 @@
 use crate::games::{Player, Step};
 use crate::models::objective::networks::Networks;
 use crate::models::objective::two_player::{Config, Rules, TwoPlayer};
-use crate::models::{Card, Section};
+use crate::models::{Card, Section, Takes};
 use crate::nn::{Layer, Sequential};
 use crate::objectives::wasserstein;
 use crate::optimisers::OptimiserConfig;
@@ -50,7 +50,9 @@ impl Rules for Penalised {
             "L_G = -E_z[D(G(z))]",
         ],
         needs: &[],
-        takes_points: true,
+        takes: Takes::PicturesOrPoints,
+        data: "grid",
+        over: Some("wgan"),
     };
 
     fn defaults() -> Config<Self> {

@@ -15,7 +15,7 @@ use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::translation::networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, batch_norm, conv};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -176,7 +176,9 @@ impl Describe for ContextEncoder {
             "L_F = 0.999 E|x in M - F(x without M)|^2 + 0.001 E[softplus(-D(F(x without M)))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "emoji-google",
+        over: Some("autoencoder"),
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {

@@ -18,7 +18,7 @@ use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::metrics::lpips::{self, Lpips};
 use crate::models::architecture::dcgan;
 use crate::models::translation::networks;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::named::named_enum;
 use crate::nn::{Activation, Layer, Norm, Scope, Sequential, Stage, batch_norm, conv, pixel_shuffle, residual};
 use crate::objectives::non_saturating;
@@ -194,7 +194,9 @@ impl Describe for Srgan {
             "       L_G = E|phi(x) - phi(G(small x))|^2 + 10^-3 E[softplus(-D(G(small x)))]",
         ],
         needs: &[],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "landscapes --size 96",
+        over: Some("dcgan"),
     };
 
     fn check(config: &Config, given: &Given) -> Result<(), String> {

@@ -14,7 +14,7 @@
 use super::networks;
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Declare, Dense, Layer, Scope, Sequential, conv, dense};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -157,7 +157,9 @@ impl Describe for Adda {
             "       L_T = E_b[softplus(-D(T(b)))], T beginning as S",
         ],
         needs: &[Field::Y, Field::XB],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "unpaired:emoji-google,emoji-twitter",
+        over: Some("gan"),
     };
 
     fn check(_: &Config, given: &Given) -> Result<(), String> {

@@ -14,7 +14,7 @@ use super::networks;
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Init, Layer, Scope, Sequential, conv};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -155,7 +155,9 @@ impl Describe for Cogan {
             "L_G = E_z[softplus(-D_a(G_a(z)))] + E_z[softplus(-D_b(G_b(z)))]",
         ],
         needs: &[Field::XB],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "unpaired:emoji-google,emoji-twitter",
+        over: Some("dcgan"),
     };
 
     fn check(_: &Config, given: &Given) -> Result<(), String> {

@@ -15,7 +15,7 @@ use super::networks;
 use super::pool::Pool;
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::least_squares;
 use crate::optimisers::OptimiserConfig;
@@ -158,7 +158,9 @@ impl Describe for Cyclegan {
             "L_G,F = E[(D_B(G(a)) - 1)^2] + E[(D_A(F(b)) - 1)^2] + 10 (E|F(G(a)) - a| + E|G(F(b)) - b|) + 5 (E|G(b) - b| + E|F(a) - a|)",
         ],
         needs: &[Field::XB],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "unpaired:emoji-google,emoji-twitter",
+        over: Some("pix2pix"),
     };
 
     fn check(config: &Config, given: &Given) -> Result<(), String> {

@@ -16,7 +16,7 @@ use super::networks::{self, UNet};
 use crate::data::Field;
 use crate::games::{Function, Game, Space, Step, System};
 use crate::models::translation::pix2pix::{self, Adversary};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope};
 use gany_engine::Tensor;
 
@@ -111,7 +111,9 @@ impl Describe for Defog {
             "L_G = E[softplus(-D(x, J))] + lambda E|x_b - J|",
         ],
         needs: &[Field::XB],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "fog:landscapes --size 96",
+        over: Some("pix2pix"),
     };
 
     fn check(_: &Config, given: &Given) -> Result<(), String> {

@@ -13,7 +13,7 @@
 use super::networks::{self, UNet};
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
-use crate::models::{Card, Describe, Given, Section};
+use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -159,7 +159,9 @@ impl Describe for Pix2pix {
             "L_G = E[softplus(-D(x, G(x)))] + lambda E|x_b - G(x)|",
         ],
         needs: &[Field::XB],
-        takes_points: false,
+        takes: Takes::Pictures,
+        data: "openmoji",
+        over: Some("cgan"),
     };
 
     fn check(_: &Config, given: &Given) -> Result<(), String> {
