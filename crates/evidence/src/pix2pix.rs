@@ -9,7 +9,7 @@ use serde_json::json;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 32;
-const STEPS: u64 = 400;
+const STEPS: u64 = 800;
 /// Narrower than the paper's 64 channels and in larger batches, for two processor cores.
 const CHANGES: Changes = &[("width", "16"), ("batch", "16"), ("patch_levels", "2")];
 /// Every so many emoji one is held out.

@@ -283,7 +283,7 @@ fn systems_say_what_they_cannot_be_built_for() {
         .build(&gan3d.defaults(), &Given::of(PICTURE, None), 0)
         .err()
         .unwrap();
-    assert_eq!(error.to_string(), "`gan3d` needs volumes, and these data are none");
+    assert_eq!(error.to_string(), "`gan3d` needs volumes, and these data are pictures");
     let tiny = Shape::Picture {
         height: 4,
         width: 30,
