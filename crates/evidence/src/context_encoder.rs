@@ -7,7 +7,7 @@ use ganymede::data::{self, Want};
 use ganymede::metrics::ssim::psnr;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
-const STEPS: u64 = 1_000;
+const STEPS: u64 = 4_000;
 /// Narrower than the paper's 64 channels and 4,000 numbers in the bottleneck, for two processor cores.
 const CHANGES: Changes = &[("width", "32"), ("bottleneck", "256")];
 

@@ -3,6 +3,8 @@
 //! Pages of Parquet are packed as wholes, so a picture cannot be read where it lies. A set is laid out anew once, as a ZIP in the
 //! cache folder, and read from there.
 
+mod pages;
+
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::FileMetaData;
-use ::parquet::file::reader::{ChunkReader, FileReader, RowGroupReader, SerializedFileReader};
+use ::parquet::file::reader::{ChunkReader, FileReader, Length, RowGroupReader, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
 use serde_json::{Value, json};
 
@@ -123,7 +125,8 @@ fn read(
     each: &mut dyn FnMut(Row) -> Result<()>,
 ) -> Result<Option<Vec<String>>> {
     let unreadable = |error: ParquetError| bad(path, "content", "a readable Parquet file", error.to_string());
-    let file = SerializedFileReader::new(reader).map_err(unreadable)?;
+    let reader = Shared(Arc::new(reader));
+    let file = SerializedFileReader::new(reader.clone()).map_err(unreadable)?;
     let about = file.metadata().file_metadata();
     let columns = columns(about).ok_or_else(|| {
         let names: Vec<String> = about
@@ -141,8 +144,13 @@ fn read(
     })?;
     for number in 0..file.num_row_groups() {
         let group = file.get_row_group(number).map_err(unreadable)?;
-        let mut read =
-            |column: usize| Column::open(&*group, column, about.schema_descr().column(column)).map_err(unreadable);
+        let mut read = |column: usize| {
+            let (start, length) = group.metadata().column(column).byte_range();
+            let pages = reader.get_read(start).map_err(unreadable)?;
+            pages::check(pages, start..start.saturating_add(length))
+                .map_err(|got| bad(path, "pages", "pages as large as they say", got))?;
+            Column::open(&*group, column, about.schema_descr().column(column)).map_err(unreadable)
+        };
         let mut pictures = read(columns.picture)?;
         let mut labels = columns.label.map(&mut read).transpose()?;
         let mut captions = columns.caption.map(&mut read).transpose()?;
@@ -175,6 +183,33 @@ fn read(
         }
     }
     Ok(columns.classes)
+}
+
+/// A file that two readers read from.
+struct Shared<R>(Arc<R>);
+
+impl<R> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: ChunkReader> Length for Shared<R> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl<R: ChunkReader> ChunkReader for Shared<R> {
+    type T = R::T;
+
+    fn get_read(&self, start: u64) -> ::parquet::errors::Result<R::T> {
+        self.0.get_read(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ::parquet::errors::Result<bytes::Bytes> {
+        self.0.get_bytes(start, length)
+    }
 }
 
 /// Which columns hold pictures, labels and captions: what the hub's note in the file says, else what their names say.
