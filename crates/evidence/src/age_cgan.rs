@@ -24,8 +24,8 @@ const CHANGES: Changes = &[
     ("discriminator.learning_rate", "5e-4"),
     ("encoder.learning_rate", "5e-4"),
 ];
-const STEPS: u64 = 2_500;
-const SEARCH_STEPS: usize = 200;
+const STEPS: u64 = 6_000;
+const SEARCH_STEPS: usize = 300;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);

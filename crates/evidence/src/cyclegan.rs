@@ -7,7 +7,7 @@ use ganymede::data::{self, Want};
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 32;
-const STEPS: u64 = 1_500;
+const STEPS: u64 = 3_500;
 /// Narrower and shallower than the paper's 64 channels and 9 blocks, in larger batches, for two processor cores.
 const CHANGES: Changes = &[("width", "16"), ("blocks", "3"), ("batch", "4"), ("patch_levels", "2")];
 /// Every so many emoji one is held out, in both sets.

@@ -59,6 +59,7 @@ impl Rules for AroundData {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: AroundData {
                 penalty_weight: 10.0,

@@ -61,6 +61,7 @@ impl Rules for Bound {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: Bound {
                 divergence: Divergence::JensenShannon,

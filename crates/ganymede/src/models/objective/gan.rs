@@ -57,6 +57,7 @@ impl Rules for Original {
             z_dim: 100,
             width: 512,
             networks: Networks::Dense,
+            average_decay: 0.0,
             generator: adam,
             rules: Original {
                 initial_gain: 1.0,

@@ -30,8 +30,6 @@ pub type GanR1R2 = TwoPlayer<PairedAndPenalised>;
 pub struct PairedAndPenalised {
     /// Weight of both penalties.
     pub gamma: f64,
-    /// Decay of the moving average of the generator's weights.
-    pub average_decay: f64,
     /// The critic's optimiser.
     pub critic: OptimiserConfig,
 }
@@ -60,10 +58,10 @@ impl Rules for PairedAndPenalised {
             z_dim: 64,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.999,
             generator: adam,
             rules: PairedAndPenalised {
                 gamma: 1.0,
-                average_decay: 0.999,
                 critic: adam,
             },
         }
@@ -86,10 +84,6 @@ impl Rules for PairedAndPenalised {
 
     fn generator_loss(&self, critic: &Sequential, x_fake: &Tensor, s: &Step) -> Tensor {
         relativistic::generator(&critic.forward(s.x()), &critic.forward(x_fake))
-    }
-
-    fn average_decay(&self) -> Option<f64> {
-        Some(self.average_decay)
     }
 }
 

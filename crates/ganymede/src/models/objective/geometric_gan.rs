@@ -57,6 +57,7 @@ impl Rules for SoftMargin {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: SoftMargin {
                 c: 1.0,

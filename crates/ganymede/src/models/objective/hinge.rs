@@ -53,6 +53,7 @@ impl Rules for Margin {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: Margin { discriminator: adam },
         }

@@ -55,6 +55,7 @@ impl Rules for LeastSquares {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: LeastSquares { discriminator: adam },
         }

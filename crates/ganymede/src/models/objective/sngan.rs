@@ -60,6 +60,7 @@ impl Rules for Spectral {
             z_dim: 128,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: Spectral {
                 n_critic: 1,

@@ -19,6 +19,9 @@ pub struct Config<R> {
     pub width: usize,
     /// Which networks play.
     pub networks: Networks,
+    /// Decay of the moving average of the generator's weights that samples are made by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// Those of the rules.
@@ -67,11 +70,6 @@ pub trait Rules: Serialize + DeserializeOwned + Send + 'static {
     /// What becomes of an updated parameter of the judge.
     fn constrain_judge(&self, value: Tensor) -> Tensor {
         value
-    }
-
-    /// Decay of the moving average of the generator's weights, if there is one.
-    fn average_decay(&self) -> Option<f64> {
-        None
     }
 
     /// Called once both networks are declared in `scope`.
@@ -125,7 +123,7 @@ impl<R: Rules> System for TwoPlayer<R> {
     }
 
     fn average_decay(&self) -> Option<f64> {
-        self.config.rules.average_decay()
+        Some(self.config.average_decay).filter(|decay| *decay > 0.0)
     }
 
     fn z_dim(&self) -> usize {

@@ -58,6 +58,7 @@ impl Rules for Clipped {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: rmsprop,
             rules: Clipped {
                 n_critic: 5,

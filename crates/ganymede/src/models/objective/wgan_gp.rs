@@ -62,6 +62,7 @@ impl Rules for Penalised {
             z_dim: 100,
             width: 64,
             networks: Networks::Auto,
+            average_decay: 0.0,
             generator: adam,
             rules: Penalised {
                 n_critic: 5,
