@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod events;
 mod failure;
+mod lab;
 mod models;
 mod output;
 mod picture;
@@ -53,6 +54,7 @@ enum Verb {
     Events(events::Args),
     Doctor(doctor::Args),
     Models(models::Args),
+    Lab(lab::Args),
     Data(data::Args),
     Bench(bench::Args),
 }
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),
             Some(Verb::Models(args)) => models::run(&args),
+            Some(Verb::Lab(args)) => lab::run(&args),
             Some(Verb::Data(args)) => data::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),
         }

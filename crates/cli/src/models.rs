@@ -1,9 +1,11 @@
 //! `gany models`: the zoo, and one system of it.
 use crate::failure::Failure;
+use crate::lab;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
 use ganymede::data::Field;
 use ganymede::data::registry::{Route, named_in};
 use ganymede::models::{self, Entry, Section, Takes};
+use ganymede::studies::{self, STUDIES};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -43,6 +45,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         ));
     }
     match &args.name {
+        Some(name) if let Some(study) = studies::find(name) => {
+            if args.json {
+                print_json(&json!(study))
+            } else {
+                print(&lab::page(study))
+            }
+        }
         Some(name) => {
             let entry = models::find(name)?;
             if args.json {
@@ -53,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         None if args.json => print_json(&found.into_iter().map(described).collect::<Vec<_>>()),
         None if args.tree => print(tree(&found, None, "").trim_end()),
-        None => print(&table(&found)),
+        None => print(&table(&found, words)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -138,7 +147,7 @@ fn section_name(section: Section) -> String {
     json!(section).as_str().expect("a section is a name").replace('-', " ")
 }
 
-fn table(registry: &[&Entry]) -> String {
+fn table(registry: &[&Entry], words: &str) -> String {
     let mut text = String::new();
     let mut sections: Vec<Section> = registry.iter().map(|entry| entry.card.section).collect();
     sections.dedup();
@@ -150,6 +159,13 @@ fn table(registry: &[&Entry]) -> String {
                 "  {COMMAND}{:<widest$}{COMMAND:#}  {}\n",
                 entry.card.id, entry.card.idea
             );
+        }
+        text.push('\n');
+    }
+    if words.is_empty() {
+        text += &format!("{STRONG}understanding{STRONG:#}\n");
+        for study in STUDIES {
+            text += &format!("  {COMMAND}{:<widest$}{COMMAND:#}  {}\n", study.id, study.idea);
         }
         text.push('\n');
     }

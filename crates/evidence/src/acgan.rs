@@ -12,10 +12,10 @@ const SAMPLES: usize = 2_000;
 const CHANGES: Changes = &[
     ("width", "16"),
     ("batch", "64"),
-    ("generator.learning_rate", "5e-4"),
-    ("discriminator.learning_rate", "5e-4"),
+    ("generator.learning_rate", "3e-4"),
+    ("discriminator.learning_rate", "3e-4"),
 ];
-const STEPS: u64 = 4_000;
+const STEPS: u64 = 12_000;
 /// Pairs of pictures that are compared within each class.
 const PAIRS: usize = 100;
 

@@ -40,6 +40,7 @@ mod precision;
 mod progressive;
 mod record;
 mod srgan;
+mod studies;
 mod stylegan;
 mod survive;
 mod training;
@@ -94,6 +95,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("defog", defog::evidence),
     ("srgan", srgan::evidence),
     ("context_encoder", context_encoder::evidence),
+    ("nash", studies::nash),
+    ("dice", studies::dice),
     ("precision", precision::evidence),
     ("metrics", metrics::evidence),
     ("survive", survive::evidence),

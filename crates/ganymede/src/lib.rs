@@ -1,7 +1,7 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
-//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`run`].
+//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`run`]. [`studies`] needs none of them.
 
 /// How a system is added; the page's code is run as a test.
 #[doc = include_str!("../../../docs/adding-a-model.md")]
@@ -21,6 +21,7 @@ pub mod penalties;
 #[cfg(test)]
 mod reference;
 pub mod run;
+pub mod studies;
 pub mod weights;
 
 /// The engine that all of it runs on.
