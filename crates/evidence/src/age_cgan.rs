@@ -25,7 +25,7 @@ const CHANGES: Changes = &[
     ("encoder.learning_rate", "5e-4"),
 ];
 const STEPS: u64 = 6_000;
-const SEARCH_STEPS: usize = 300;
+const SEARCH_STEPS: usize = 800;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);

@@ -19,7 +19,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
         let changes = [TOY, &[("pulling_away", weight)]].concat();
         let runs: Vec<Covered> = SEEDS
             .iter()
-            .map(|seed| grid::train(&mut evidence, "ebgan", name, &changes, *seed, STEPS))
+            .map(|seed| Ok(grid::train(&mut evidence, "ebgan", name, &changes, *seed, STEPS)?.0))
             .collect::<Result<_>>()?;
         evidence.figure(name, grid::rows(&runs));
         medians.push(median(&runs.iter().map(|run| run.fairly as f64).collect::<Vec<_>>()));

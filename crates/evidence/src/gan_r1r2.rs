@@ -15,7 +15,7 @@ const CHANGES: Changes = &[
     ("generator.learning_rate", "1e-3"),
     ("critic.learning_rate", "1e-3"),
 ];
-const STEPS: u64 = 6_000;
+const STEPS: u64 = 12_000;
 /// As in the papers that count these modes.
 const SAMPLES: usize = 26_000;
 

@@ -42,7 +42,7 @@ fn modes(evidence: &mut Evidence) -> Result<String> {
         let changes = [TOY, &[("kernels", kernels)]].concat();
         let runs: Vec<Covered> = SEEDS
             .iter()
-            .map(|seed| grid::train(evidence, "improved_gan", name, &changes, *seed, TOY_STEPS))
+            .map(|seed| Ok(grid::train(evidence, "improved_gan", name, &changes, *seed, TOY_STEPS)?.0))
             .collect::<Result<_>>()?;
         evidence.figure(name, grid::rows(&runs));
         medians.push(median(&runs.iter().map(|run| run.fairly as f64).collect::<Vec<_>>()));

@@ -128,13 +128,7 @@ fn check_overlap(members: &[Member], path: &Path) -> Result<()> {
 }
 
 fn bad(path: &Path, what: &'static str, expected: &str, got: String) -> DataError {
-    DataError::BadFile {
-        kind: "archive",
-        path: path.into(),
-        what,
-        expected: expected.into(),
-        got,
-    }
+    DataError::bad("archive", path, what, expected, got)
 }
 
 #[cfg(test)]

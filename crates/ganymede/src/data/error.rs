@@ -280,6 +280,23 @@ pub enum DataError {
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
 impl DataError {
+    /// A file of this kind in which something is not as it should be.
+    pub(crate) fn bad(
+        kind: &'static str,
+        path: &Path,
+        what: &'static str,
+        expected: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Self {
+        Self::BadFile {
+            kind,
+            path: path.into(),
+            what,
+            expected: expected.into(),
+            got: got.into(),
+        }
+    }
+
     /// The way out, one sentence without a full stop, if there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -321,13 +321,7 @@ fn short(text: &str) -> String {
 }
 
 pub(crate) fn bad(path: &Path, what: &'static str, expected: String, got: String) -> DataError {
-    DataError::BadFile {
-        kind: "labels",
-        path: path.into(),
-        what,
-        expected,
-        got,
-    }
+    DataError::bad("labels", path, what, expected, got)
 }
 
 #[cfg(test)]

@@ -383,13 +383,7 @@ fn assemble(
 }
 
 fn bad(path: &Path, what: &'static str, expected: &str, got: String) -> DataError {
-    DataError::BadFile {
-        kind: "NumPy file",
-        path: path.into(),
-        what,
-        expected: expected.into(),
-        got,
-    }
+    DataError::bad("NumPy file", path, what, expected, got)
 }
 
 #[cfg(test)]

@@ -310,13 +310,7 @@ fn next<T: DataType>(
 }
 
 fn bad(path: &Path, what: &'static str, expected: &str, got: String) -> DataError {
-    DataError::BadFile {
-        kind: "Parquet file",
-        path: path.into(),
-        what,
-        expected: expected.into(),
-        got,
-    }
+    DataError::bad("Parquet file", path, what, expected, got)
 }
 
 #[cfg(test)]

@@ -63,6 +63,18 @@ pub struct Function {
     pub gives: Space,
 }
 
+impl Function {
+    /// Of this name, from one space into another.
+    pub fn new(name: &'static str, takes: Space, gives: Space) -> Function {
+        Function { name, takes, gives }
+    }
+
+    /// Of this name, from examples into a space.
+    pub fn of_x(name: &'static str, gives: Space) -> Function {
+        Function::new(name, Space::Data(Field::X), gives)
+    }
+}
+
 /// One GAN: its players, its game, each move's loss, and how to sample.
 pub trait System: Send {
     /// Who moves when, and how each player learns.

@@ -253,10 +253,7 @@ impl Training {
             EventWriter::resume(&folder, step)?
         };
         let said = read_events(&folder.events_file())?.events;
-        let best = Best::of(&order, &data, &said)?;
-        if let (Some(best), Some((_, path))) = (&best, &last_checkpoint) {
-            best.restore(&folder, step, path)?;
-        }
+        let best = best_so_far(&order, &data, &folder, &said, last_checkpoint.as_ref())?;
         let last_sample = last_sample(&said);
         events.append(&Event::Resumed { step, at: now_utc() })?;
         let notes: Vec<String> = added.into_iter().collect();
@@ -726,10 +723,13 @@ impl Training {
         self.events = EventWriter::resume(&self.folder, self.step)?;
         let said = read_events(&self.folder.events_file())?.events;
         self.last_sample = last_sample(&said);
-        self.best = Best::of(&self.order, &self.data, &said)?;
-        if let (Some(best), Some((step, path))) = (&self.best, &self.last_checkpoint) {
-            best.restore(&self.folder, *step, path)?;
-        }
+        self.best = best_so_far(
+            &self.order,
+            &self.data,
+            &self.folder,
+            &said,
+            self.last_checkpoint.as_ref(),
+        )?;
         self.folder.write_settings(&settings)?;
         let event = Event::Healed {
             step: self.step,
@@ -895,6 +895,21 @@ impl Order {
             command,
         })
     }
+}
+
+/// What a run knows of its best state by its events; kept under its name again where it is the latest that is saved.
+fn best_so_far(
+    order: &Order,
+    data: &Arc<dyn Dataset>,
+    folder: &RunFolder,
+    said: &[Event],
+    latest: Option<&(u64, PathBuf)>,
+) -> Result<Option<Best>, TrainError> {
+    let best = Best::of(order, data, said)?;
+    if let (Some(best), Some((step, path))) = (&best, latest) {
+        best.restore(folder, *step, path)?;
+    }
+    Ok(best)
 }
 
 /// Fills a state from a checkpoint.

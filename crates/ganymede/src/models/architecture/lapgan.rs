@@ -228,11 +228,7 @@ impl System for LapGan {
     fn functions(&self) -> Vec<Function> {
         let [rows, columns] = self.pyramid.grid(self.pyramid.levels);
         let strip = vec![rows, columns * (self.pyramid.levels + 1), self.pyramid.channels];
-        vec![Function {
-            name: "pyramid",
-            takes: Space::Latent,
-            gives: Space::Other(strip),
-        }]
+        vec![Function::new("pyramid", Space::Latent, Space::Other(strip))]
     }
 
     /// `pyramid` gives the pictures of all levels side by side, coarse to fine, all as large as the finest.

@@ -428,16 +428,8 @@ impl System for StyleGan {
     fn functions(&self) -> Vec<Function> {
         let styles = Space::Other(vec![self.layers(), self.config.w_dim]);
         vec![
-            Function {
-                name: "mapping",
-                takes: Space::Latent,
-                gives: styles.clone(),
-            },
-            Function {
-                name: "synthesis",
-                takes: styles,
-                gives: Space::Data(Field::X),
-            },
+            Function::new("mapping", Space::Latent, styles.clone()),
+            Function::new("synthesis", styles, Space::Data(Field::X)),
         ]
     }
 

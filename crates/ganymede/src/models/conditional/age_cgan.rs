@@ -112,11 +112,7 @@ impl System for AgeCgan {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "encode",
-            takes: Space::Data(Field::X),
-            gives: Space::Latent,
-        }]
+        vec![Function::of_x("encode", Space::Latent)]
     }
 
     fn apply(&self, _: &str, x: &Tensor) -> Tensor {

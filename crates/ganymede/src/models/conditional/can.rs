@@ -124,11 +124,7 @@ impl System for Can {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "classify",
-            takes: Space::Data(Field::X),
-            gives: Space::Other(vec![self.styles]),
-        }]
+        vec![Function::of_x("classify", Space::Other(vec![self.styles]))]
     }
 
     /// Logarithms of C(y | x).

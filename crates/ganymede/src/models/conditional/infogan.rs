@@ -12,7 +12,6 @@
 //! Codes are a category and some continuous numbers. A latent vector is all normal here: the largest of its first numbers
 //! says the category, the next ones are the continuous codes as they stand (the paper's are uniform), the rest is noise. Over
 //! `dcgan`: Q, which is the discriminator but for the last layer (the paper's has a hidden layer of its own).
-use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
 use crate::models::conditional::two_headed::TwoHeaded;
@@ -156,11 +155,7 @@ impl System for Infogan {
     }
 
     fn functions(&self) -> Vec<Function> {
-        let function = |name, numbers| Function {
-            name,
-            takes: Space::Data(Field::X),
-            gives: Space::Other(vec![numbers]),
-        };
+        let function = |name, numbers| Function::of_x(name, Space::Other(vec![numbers]));
         vec![
             function("classify", self.config.categories),
             function("encode", self.config.continuous),

@@ -73,11 +73,7 @@ impl System for Autoencoder {
 
     fn functions(&self) -> Vec<Function> {
         let [x, code] = [Space::Data(Field::X), Space::Other(vec![self.config.z_dim])];
-        let function = |name, takes: &Space, gives: &Space| Function {
-            name,
-            takes: takes.clone(),
-            gives: gives.clone(),
-        };
+        let function = |name, takes: &Space, gives: &Space| Function::new(name, takes.clone(), gives.clone());
         vec![
             function("reconstruct", &x, &x),
             function("encode", &x, &code),

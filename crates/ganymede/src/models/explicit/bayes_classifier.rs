@@ -71,11 +71,7 @@ impl System for BayesClassifier {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "classify",
-            takes: Space::Data(Field::X),
-            gives: Space::Other(vec![self.classes]),
-        }]
+        vec![Function::of_x("classify", Space::Other(vec![self.classes]))]
     }
 
     /// Logarithms of p(y | x).

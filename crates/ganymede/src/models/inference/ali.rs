@@ -134,14 +134,9 @@ impl System for Ali {
     }
 
     fn functions(&self) -> Vec<Function> {
-        let function = |name, gives| Function {
-            name,
-            takes: Space::Data(Field::X),
-            gives,
-        };
         vec![
-            function("encode", Space::Latent),
-            function("reconstruct", Space::Data(Field::X)),
+            Function::of_x("encode", Space::Latent),
+            Function::of_x("reconstruct", Space::Data(Field::X)),
         ]
     }
 

@@ -112,11 +112,7 @@ impl System for Began {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "reconstruct",
-            takes: Space::Data(Field::X),
-            gives: Space::Data(Field::X),
-        }]
+        vec![Function::of_x("reconstruct", Space::Data(Field::X))]
     }
 
     fn apply(&self, _: &str, x: &Tensor) -> Tensor {

@@ -1,6 +1,7 @@
 //! The networks that this chapter's systems have beside the two: from examples to features or to a code, and back.
 use crate::data::Shape;
 use crate::models::Given;
+use crate::models::architecture::pyramid::Pyramid;
 use crate::models::objective::networks::Networks;
 use crate::nn::{Activation, Layer, Scope, Sequential, conv, dense, virtual_batch_norm};
 use gany_engine::Tensor;
@@ -20,7 +21,7 @@ pub fn features(networks: Networks, scope: &Scope, given: &Given, width: usize) 
             width: columns,
             channels,
         } if !networks.are_dense(given) => {
-            let (levels, mut sides) = (levels(height, columns), [height, columns]);
+            let (levels, mut sides) = (Pyramid::of(&given.sample).levels, [height, columns]);
             let mut layers = layers.push(conv(channels, width, [3, 3]).padding(1)).push(RECTIFIER);
             for level in 1..=levels {
                 let [c, wider] = [width * level, width * (level + 1)];
@@ -74,8 +75,11 @@ pub fn decoder(
             width: columns,
             channels,
         } if !networks.are_dense(given) => {
-            let levels = levels(height, columns);
-            let [rows, least] = [height, columns].map(|side| side.div_ceil(1 << levels));
+            let Pyramid {
+                levels,
+                smallest: [rows, least],
+                ..
+            } = Pyramid::of(&sample);
             let layers = layers.push(dense(code, rows * least * width));
             let mut layers = layers.push(move |x: &Tensor| x.reshape(&[x.extent(0), rows, least, width]));
             for level in 0..=levels {
@@ -95,11 +99,6 @@ pub fn decoder(
                 .push(move |x: &Tensor| x.reshape(&sample.of_batch(x.extent(0))))
         }
     }
-}
-
-/// How often both sides can be halved and stay at least 4.
-fn levels(height: usize, width: usize) -> usize {
-    (height.min(width) / 4).max(1).ilog2() as usize
 }
 
 /// An encoder and a decoder, which between them judge an example by how well it goes through a code.

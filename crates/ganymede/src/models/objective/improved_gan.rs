@@ -173,11 +173,7 @@ impl System for ImprovedGan {
     }
 
     fn functions(&self) -> Vec<Function> {
-        let classify = |classes| Function {
-            name: "classify",
-            takes: Space::Data(Field::X),
-            gives: Space::Other(vec![classes]),
-        };
+        let classify = |classes| Function::of_x("classify", Space::Other(vec![classes]));
         self.classes.map(classify).into_iter().collect()
     }
 

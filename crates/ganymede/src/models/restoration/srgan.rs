@@ -157,11 +157,7 @@ impl System for Srgan {
             Space::Data(Field::X),
             Space::Other(vec![height / FACTOR, width / FACTOR, channels]),
         );
-        let function = |name, takes: &Space, gives: &Space| Function {
-            name,
-            takes: takes.clone(),
-            gives: gives.clone(),
-        };
+        let function = |name, takes: &Space, gives: &Space| Function::new(name, takes.clone(), gives.clone());
         vec![
             function("enlarge", &small, &large),
             function("shrink", &large, &small),

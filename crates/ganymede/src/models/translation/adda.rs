@@ -214,26 +214,14 @@ fn encoder(scope: &Scope, [height, width, channels]: networks::Extents, config: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Extra, Shape};
     use crate::games::Play;
+    use crate::models::translation::networks::tests::of_pairs;
     use gany_engine::DType;
 
     /// The copy follows the encoder to the last step of the first phase and stays there, and so does the classifier.
     #[test]
     fn the_source_is_left_behind_when_the_target_sets_out() {
-        let sample = Shape::Picture {
-            height: 8,
-            width: 8,
-            channels: 1,
-        };
-        let extra = Extra {
-            field: Field::XB,
-            shape: vec![8, 8, 1],
-        };
-        let given = Given {
-            extras: vec![extra],
-            ..Given::of(sample, Some(2))
-        };
+        let given = of_pairs([8, 8, 1], [8, 8, 1], Some(2));
         let config = Config {
             width: 2,
             features: 4,

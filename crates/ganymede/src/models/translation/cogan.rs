@@ -128,11 +128,7 @@ impl System for Cogan {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "partner",
-            takes: Space::Latent,
-            gives: Space::Data(Field::XB),
-        }]
+        vec![Function::new("partner", Space::Latent, Space::Data(Field::XB))]
     }
 
     /// The second picture of the pair of which [`sample`](System::sample) is the first.
@@ -201,25 +197,13 @@ impl Describe for Cogan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Extra;
+    use crate::models::translation::networks::tests::of_pairs;
     use gany_engine::{DType, grad};
 
     /// What either GAN learns changes what is shared, and nothing of what the other has to itself.
     #[test]
     fn only_what_is_shared_learns_of_both() {
-        let sample = Shape::Picture {
-            height: 8,
-            width: 8,
-            channels: 1,
-        };
-        let extra = Extra {
-            field: Field::XB,
-            shape: vec![8, 8, 3],
-        };
-        let given = Given {
-            extras: vec![extra],
-            ..Given::of(sample, None)
-        };
+        let given = of_pairs([8, 8, 1], [8, 8, 3], None);
         let config = Config {
             width: 2,
             z_dim: 3,

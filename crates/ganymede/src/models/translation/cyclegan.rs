@@ -128,11 +128,7 @@ impl System for Cyclegan {
 
     fn functions(&self) -> Vec<Function> {
         let (a, b) = (Space::Data(Field::X), Space::Data(Field::XB));
-        let function = |name, takes: &Space, gives: &Space| Function {
-            name,
-            takes: takes.clone(),
-            gives: gives.clone(),
-        };
+        let function = |name, takes: &Space, gives: &Space| Function::new(name, takes.clone(), gives.clone());
         vec![function("translate", &a, &b), function("translate_back", &b, &a)]
     }
 
@@ -192,27 +188,15 @@ impl Describe for Cyclegan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Extra, Shape};
     use crate::games::Play;
+    use crate::models::translation::networks::tests::of_pairs;
     use gany_engine::DType;
 
     /// Generators that change nothing bring every picture back and leave it alone, and what the discriminators' pools hold
     /// then are the pictures of the other kind.
     #[test]
     fn generators_that_change_nothing_lose_nothing_but_the_game() {
-        let sample = Shape::Picture {
-            height: 8,
-            width: 8,
-            channels: 1,
-        };
-        let extra = Extra {
-            field: Field::XB,
-            shape: vec![8, 8, 1],
-        };
-        let given = Given {
-            extras: vec![extra],
-            ..Given::of(sample, None)
-        };
+        let given = of_pairs([8, 8, 1], [8, 8, 1], None);
         let config = Config {
             width: 2,
             blocks: 1,

@@ -74,15 +74,10 @@ impl System for Defog {
     }
 
     fn functions(&self) -> Vec<Function> {
-        let function = |name, gives| Function {
-            name,
-            takes: Space::Data(Field::X),
-            gives,
-        };
         let [height, width, _] = self.extents;
         vec![
-            function("translate", Space::Data(Field::XB)),
-            function("transmission", Space::Other(vec![height, width, 1])),
+            Function::of_x("translate", Space::Data(Field::XB)),
+            Function::of_x("transmission", Space::Other(vec![height, width, 1])),
         ]
     }
 

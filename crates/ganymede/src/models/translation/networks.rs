@@ -221,9 +221,32 @@ pub fn residual_generator(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::data::{Extra, Field, Shape};
+    use crate::models::Given;
     use gany_engine::DType;
+
+    /// Pairs of pictures of these heights, widths and channels.
+    pub(in crate::models::translation) fn of_pairs(
+        [height, width, channels]: [usize; 3],
+        second: [usize; 3],
+        classes: Option<usize>,
+    ) -> Given {
+        let sample = Shape::Picture {
+            height,
+            width,
+            channels,
+        };
+        let extra = Extra {
+            field: Field::XB,
+            shape: second.to_vec(),
+        };
+        Given {
+            extras: vec![extra],
+            ..Given::of(sample, classes)
+        }
+    }
 
     fn picture(shape: [usize; 4]) -> Tensor {
         let count: usize = shape.iter().product();

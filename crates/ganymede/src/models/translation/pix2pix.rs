@@ -133,11 +133,7 @@ impl System for Pix2pix {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function {
-            name: "translate",
-            takes: Space::Data(Field::X),
-            gives: Space::Data(Field::XB),
-        }]
+        vec![Function::of_x("translate", Space::Data(Field::XB))]
     }
 
     fn apply(&self, _: &str, x: &Tensor) -> Tensor {
@@ -180,26 +176,14 @@ impl Describe for Pix2pix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Extra, Shape};
     use crate::games::Play;
+    use crate::models::translation::networks::tests::of_pairs;
     use gany_engine::DType;
 
     /// Without a word from the discriminator the generator minimises lambda times the mean absolute error alone.
     #[test]
     fn without_its_adversary_it_is_the_l1_baseline() {
-        let sample = Shape::Picture {
-            height: 8,
-            width: 8,
-            channels: 1,
-        };
-        let extra = Extra {
-            field: Field::XB,
-            shape: vec![8, 8, 1],
-        };
-        let given = Given {
-            extras: vec![extra],
-            ..Given::of(sample, None)
-        };
+        let given = of_pairs([8, 8, 1], [8, 8, 1], None);
         let config = Config {
             width: 2,
             adversarial: 0.0,
