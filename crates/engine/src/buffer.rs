@@ -1,7 +1,15 @@
 //! Memory for elements: aligned for the widest vectors, of one dtype.
-use crate::tensor::DType;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::panic::panic_any;
+
+/// What a tensor's elements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit floating point: what training runs in.
+    F32,
+    /// 64-bit floating point: what gradients are proved in.
+    F64,
+}
 
 /// Elements of one dtype in aligned memory.
 pub struct Buffer {

@@ -12,10 +12,10 @@ pub mod reference;
 mod tensor;
 mod view;
 
-pub use buffer::{Buffer, OutOfMemory};
+pub use buffer::{Buffer, DType, OutOfMemory};
 pub use grad::grad;
 pub use kernels::arithmetic::Precision;
 pub use ops::{ConvOptions, Key, PadMode, concat, select};
 pub use plan::{Cost, plans_built};
 pub use program::{Program, Timing, evaluate};
-pub use tensor::{DType, Tensor};
+pub use tensor::Tensor;

@@ -1,9 +1,10 @@
 //! Running plans: a program runs one over and over on the same memory, `values` runs one once.
 use crate::buffer::Buffer;
+use crate::buffer::DType;
 use crate::cpu::{self, Memory};
 use crate::kernels::arithmetic::Precision;
 use crate::plan::{self, Cost, Instruction, Place, Plan, Planned};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::Tensor;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 //! What every operation means, in plain Rust and f64, an element at a time: tests hold the executor against this.
+use crate::buffer::DType;
 use crate::kernels::loops::{Binary, ReduceKind, Unary};
 use crate::kernels::random;
-use crate::tensor::{ConvKind, DType, Geometry, Op, Random, Tensor};
+use crate::tensor::{ConvKind, Geometry, Op, Random, Tensor};
 use crate::view::row_major;
 use std::collections::{BTreeSet, HashMap};
 

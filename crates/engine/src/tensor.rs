@@ -1,17 +1,8 @@
 //! A tensor is a cheap handle on a node of a lazy graph: building it checks shapes, asking for its value runs it.
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, DType};
 use crate::kernels::loops::{Binary, ReduceKind, Unary};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-
-/// What a tensor's elements are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DType {
-    /// 32-bit floating point: what training runs in.
-    F32,
-    /// 64-bit floating point: what gradients are proved in.
-    F64,
-}
 
 /// A tensor: a handle on a node of the lazy graph. Cloning it is cheap and shares the node.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! Matrix products, convolutions, and resampling, which is a product with a small matrix along each axis.
-use crate::tensor::{ConvKind, DType, Geometry, Op, Tensor};
+use crate::buffer::DType;
+use crate::tensor::{ConvKind, Geometry, Op, Tensor};
 
 /// How a convolution's kernel moves over the spatial axes; one number per axis, or one for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

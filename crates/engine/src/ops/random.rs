@@ -1,5 +1,6 @@
 //! Random numbers as a pure function of (seed, stream, step): nothing to save, nothing to restore.
-use crate::tensor::{DType, Op, Random, Tensor};
+use crate::buffer::DType;
+use crate::tensor::{Op, Random, Tensor};
 
 /// Seed and step as a tensor, so that they enter a plan as an input and the same plan serves every step. 16 bits to an
 /// element, exact in every dtype: four elements of seed, four of step, lowest first.

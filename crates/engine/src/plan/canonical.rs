@@ -1,6 +1,7 @@
 //! The pending graph in canonical form: only what the outputs need, every expression once, the trivial ones gone.
+use crate::buffer::DType;
 use crate::kernels::arithmetic::Precision;
-use crate::tensor::{DType, Op, Tensor};
+use crate::tensor::{Op, Tensor};
 use std::collections::HashMap;
 
 /// Position of a node in a [`Graph`]; arguments always come before what is made of them.

@@ -5,8 +5,9 @@ mod fuse;
 mod memory;
 mod simplify;
 
+use crate::buffer::DType;
 use crate::kernels::{arithmetic::Precision, conv::Conv, gemm::Gemm, loops::CompiledLoop};
-use crate::tensor::{ConvKind, DType, Op, Random, Tensor};
+use crate::tensor::{ConvKind, Op, Random, Tensor};
 use crate::view::row_major;
 use canonical::{Graph, Id};
 pub use cost::Cost;

@@ -289,7 +289,8 @@ impl Builder {
 mod tests {
     use super::super::canonical::{Canonical, canonicalise};
     use super::*;
-    use crate::tensor::{DType, Tensor};
+    use crate::buffer::DType;
+    use crate::tensor::Tensor;
 
     fn placeholder(shape: &[usize]) -> Tensor {
         Tensor::placeholder(DType::F32, shape)

@@ -1,6 +1,6 @@
 //! The two players against each other: who has won, who has given up, and what the judge judges by.
-use super::gradients::bound_the_judge;
-use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
+use super::slope::{bound_the_judge, steepest};
+use super::{Alarm, Cure, Finding, largest, median, smallest};
 
 /// A judge that cannot lose any more.
 pub(super) const DISCRIMINATOR_WON: Alarm = Alarm {
@@ -93,15 +93,6 @@ pub(super) const OVERFITTING: Alarm = Alarm {
     },
 };
 
-/// The slope of a critic above which it is out of bounds: with a penalty it is held at 1, with clipped weights below that.
-pub(super) fn steepest(case: &Case) -> f64 {
-    if case.number("penalty_weight").is_some() {
-        3.0
-    } else {
-        50.0
-    }
-}
-
 /// A critic without a bound.
 pub(super) const LIPSCHITZ: Alarm = Alarm {
     name: "lipschitz",
@@ -131,6 +122,7 @@ fn gaps(real: &[f64], fake: &[f64]) -> Vec<f64> {
 mod tests {
     use super::super::cases::{fires, gan};
     use super::*;
+    use crate::doctor::Case;
     use serde_json::json;
 
     #[test]

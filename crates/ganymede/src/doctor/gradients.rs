@@ -1,6 +1,6 @@
 //! Signals on their way through the networks and back: initialisation, size of the updates, gradients that explode or vanish.
-use super::balance::steepest;
-use super::{Alarm, Case, Cure, Finding, largest, median, smallest};
+use super::slope::{bound_the_judge, steepest};
+use super::{Alarm, Cure, Finding, largest, median, smallest};
 
 /// Signals that no layer can work with, before anything was learned.
 pub(super) const INITIALISATION: Alarm = Alarm {
@@ -133,33 +133,6 @@ pub(super) const VANISHING: Alarm = Alarm {
         })
     },
 };
-
-/// What keeps a judge from becoming infinitely steep.
-pub(super) fn bound_the_judge(case: &Case) -> Cure {
-    let bounded = [
-        (
-            "hold the critic's weights",
-            case.scaled("clip", 0.01 / case.number("clip").unwrap_or(0.01)),
-        ),
-        ("hold the critic's slope", case.changed("penalty_weight", "10.0")),
-    ];
-    let (advice, settings) = bounded
-        .into_iter()
-        .find(|(_, settings)| {
-            !settings.is_empty()
-                && !settings
-                    .iter()
-                    .all(|(key, value)| case.number(key).is_some_and(|now| value.parse() == Ok(now)))
-        })
-        .unwrap_or_else(|| {
-            let judge = case.judge();
-            (
-                "slow the judge down",
-                case.scaled(&format!("{judge}.learning_rate"), 0.25),
-            )
-        });
-    Cure::new(advice, settings)
-}
 
 #[cfg(test)]
 mod tests {

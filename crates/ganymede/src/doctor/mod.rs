@@ -10,6 +10,7 @@ pub mod failures;
 mod gradients;
 mod layers;
 mod samples;
+mod slope;
 
 use crate::models::Settings;
 use serde::Serialize;
