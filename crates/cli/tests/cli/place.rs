@@ -95,10 +95,11 @@ impl Place {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Starts `gany` so that it heeds Ctrl-C, also where the test is run in the background of a script and does not.
-    pub(crate) fn start_heeding_ctrl_c(&self, line: &str) -> Child {
+    /// Starts `gany` so that it heeds Ctrl-C and a closed terminal, also where the test itself is run in the background or by
+    /// `nohup` and does not.
+    pub(crate) fn start_heeding_signals(&self, line: &str) -> Child {
         if cfg!(target_os = "linux") {
-            self.start_in("exec env --default-signal=INT \"$0\" \"$@\"", line)
+            self.start_in("exec env --default-signal=INT,HUP \"$0\" \"$@\"", line)
         } else {
             self.start(line)
         }

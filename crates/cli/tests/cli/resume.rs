@@ -11,7 +11,7 @@ fn stopped_is_uninterrupted(order: &str, steps: u64, stop_after: u64) {
     let place = Place::new();
     let order = format!("train {order} --steps {steps} --json");
     place.does(&format!("{order} --out whole"));
-    let mut child = place.start_heeding_ctrl_c(&format!("{order} --out parts"));
+    let mut child = place.start_heeding_signals(&format!("{order} --out parts"));
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut last = Value::Null;
     let mut is_told = false;

@@ -21,7 +21,7 @@ fn send(signal: &str, to: &Child) {
 #[track_caller]
 fn stopped_by(signal: &str, code: i32, reason: &str) {
     let place = Place::new();
-    let mut child = place.start_heeding_ctrl_c(LONG);
+    let mut child = place.start_heeding_signals(LONG);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("\"step\":5,")));
     send(signal, &child);
@@ -75,7 +75,7 @@ fn nohup_is_heeded() {
 #[test]
 fn the_second_time_it_ends_at_once_and_goes_on_from_what_was_saved() {
     let place = Place::new();
-    let mut child = place.start_heeding_ctrl_c(LONG);
+    let mut child = place.start_heeding_signals(LONG);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("\"event\":\"checkpoint\"")));
     send("INT", &child);
