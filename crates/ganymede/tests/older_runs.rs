@@ -72,8 +72,9 @@ fn it_goes_on_where_it_was() {
     let (_there, run) = run();
     let before = events(&run);
     let training = go_on(&run, 60);
-    // A setting that this version has added.
-    assert_eq!(training.notes(), [note_of(&["settings.initial_gain = 1.0"])]);
+    // Settings that this version has added.
+    let added = note_of(&["settings.average_decay = 0.0", "settings.initial_gain = 1.0"]);
+    assert_eq!(training.notes(), [added]);
     let said = events(&run);
     // All but that it was finished stays said.
     assert_eq!(said[..before.len() - 1], before[..before.len() - 1]);
@@ -105,6 +106,7 @@ fn settings_that_a_later_version_adds_are_at_their_defaults_and_said() {
     let training = go_on(&run, 60);
     let note = note_of(&[
         "precision = \"f32\"",
+        "settings.average_decay = 0.0",
         "settings.initial_gain = 1.0",
         &format!("settings.z_dim = {default}"),
     ]);
