@@ -17,18 +17,10 @@ pub(crate) fn nash() -> Result<Evidence> {
         let from = [(); 2].map(|()| f64::from(numbers.draw()) - 0.5);
         for (name, dynamics) in Dynamics::ALL {
             let path = dynamics.path(RATE, from, STEPS);
-            let [first, last] = [path[0], path[STEPS]].map(|[x, y]| match dynamics {
-                Dynamics::Alternating => x * x + y * y - RATE * x * y,
-                _ => x * x + y * y,
-            });
-            let expected = match dynamics {
-                Dynamics::Simultaneous => 1.0 + RATE * RATE,
-                Dynamics::Alternating => 1.0,
-                Dynamics::Extragradient => 1.0 - RATE * RATE + RATE.powi(4),
-            };
+            let [first, last] = [path[0], path[STEPS]].map(|point| dynamics.followed(RATE, point));
             let factor = (last / first).powf(1.0 / STEPS as f64);
             evidence.figure(&format!("factor_a_step.{name}.{seed}"), factor);
-            worst = worst.max((factor / expected - 1.0).abs());
+            worst = worst.max((factor / dynamics.factor(RATE) - 1.0).abs());
         }
     }
     evidence.check(

@@ -146,8 +146,7 @@ fn read(
         let group = file.get_row_group(number).map_err(unreadable)?;
         let mut read = |column: usize| {
             let (start, length) = group.metadata().column(column).byte_range();
-            let pages = reader.get_read(start).map_err(unreadable)?;
-            pages::check(pages, start..start.saturating_add(length))
+            pages::check(&reader, start..start.saturating_add(length))
                 .map_err(|got| bad(path, "pages", "pages as large as they say", got))?;
             Column::open(&*group, column, about.schema_descr().column(column)).map_err(unreadable)
         };

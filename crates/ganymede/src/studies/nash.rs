@@ -98,6 +98,23 @@ impl Dynamics {
         }
     }
 
+    /// What of a point theory follows: the square of its distance from the equilibrium, and what alternating steps keep.
+    pub fn followed(self, h: f64, [x, y]: [f64; 2]) -> f64 {
+        match self {
+            Dynamics::Alternating => x * x + y * y - h * x * y,
+            Dynamics::Simultaneous | Dynamics::Extragradient => x * x + y * y,
+        }
+    }
+
+    /// By how much that is multiplied at each step.
+    pub fn factor(self, h: f64) -> f64 {
+        match self {
+            Dynamics::Simultaneous => 1.0 + h * h,
+            Dynamics::Alternating => 1.0,
+            Dynamics::Extragradient => 1.0 - h * h + h.powi(4),
+        }
+    }
+
     /// The points of so many steps, the first included.
     pub fn path(self, h: f64, from: [f64; 2], steps: usize) -> Vec<[f64; 2]> {
         std::iter::successors(Some(from), |point| Some(self.step(h, *point)))
@@ -147,15 +164,9 @@ fn lesson() -> Lesson {
         let path = dynamics.path(RATE, FROM, 500);
         let at = [0, 10, 100, 500].map(|step| format!("{:8.3}", radius(path[step])));
         let theory = match dynamics {
-            Dynamics::Simultaneous => format!("away: {:.3} after 500", (1.0 + RATE * RATE).powi(250)),
-            Dynamics::Alternating => format!(
-                "circles: within {:.3} for ever",
-                (1.0 + RATE / 2.0) / (1.0 - RATE / 2.0)
-            ),
-            Dynamics::Extragradient => format!(
-                "comes to rest: {:.3} after 500",
-                (1.0 - RATE.powi(2) + RATE.powi(4)).powi(250)
-            ),
+            Dynamics::Simultaneous => format!("away: {:.3} after 500", dynamics.factor(RATE).powi(250)),
+            Dynamics::Alternating => format!("circles: within {:.3} for ever", (1.0 / (1.0 - RATE / 2.0)).sqrt()),
+            Dynamics::Extragradient => format!("comes to rest: {:.3} after 500", dynamics.factor(RATE).powi(250)),
         };
         let _ = writeln!(text, "{name:14} {}   {theory}", at.join(" "));
         paths.push((name, path[..=200].to_vec()));
