@@ -12,6 +12,7 @@ const SAMPLES: usize = 2_000;
 const CHANGES: Changes = &[
     ("width", "16"),
     ("batch", "64"),
+    ("average_decay", "0.999"),
     ("generator.learning_rate", "3e-4"),
     ("discriminator.learning_rate", "3e-4"),
 ];

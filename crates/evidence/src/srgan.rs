@@ -17,6 +17,7 @@ const STEPS: u64 = 6_000;
 const CHANGES: Changes = &[
     ("width", "24"),
     ("blocks", "3"),
+    ("average_decay", "0.999"),
     ("generator.learning_rate", "0.0005"),
     ("discriminator.learning_rate", "0.0003"),
 ];
@@ -25,7 +26,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     let mut ruler = Ruler::new()?;
     let (photos, unseen) = (
-        crops("landscapes", SIDE, &[4, 8, 16])?,
+        crops("landscapes", SIDE, &[4, 6, 8, 12, 16, 24])?,
         crops("landscapes-held-out", SIDE, &[HELD_OUT_ROWS])?,
     );
     let data = photos.write("photos")?;
@@ -44,7 +45,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let (mse, gan) = (STEPS.to_string(), MSE_STEPS.to_string());
     let systems: [(&str, &[(&str, &str)]); 2] = [
         ("srresnet", &[("mse_steps", &mse)]),
-        ("srgan", &[("mse_steps", &gan), ("adversarial", "0.003")]),
+        (
+            "srgan",
+            &[("mse_steps", &gan), ("content", "features"), ("adversarial", "0.001")],
+        ),
     ];
     let mut found: [Vec<Nearness>; 2] = [vec![], vec![]];
     let mut shown = vec![];

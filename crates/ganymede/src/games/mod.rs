@@ -94,9 +94,9 @@ pub trait System: Send {
         None
     }
 
-    /// Decay of the moving average of the generator's weights, from which samples are then taken; none by default.
-    fn average_decay(&self) -> Option<f64> {
-        None
+    /// Decay of the moving average of the generator's weights, from which samples are then taken; 0, the default, for none.
+    fn average_decay(&self) -> f64 {
+        0.0
     }
 
     /// How many numbers a latent vector has; 0 for a system that makes nothing of latent vectors.

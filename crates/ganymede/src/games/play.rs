@@ -183,7 +183,7 @@ impl Play {
         for (name, shape) in more {
             play.add(name, &shape, Buffer::zeros(dtype, shape.iter().product()));
         }
-        if play.system.average_decay().is_some() {
+        if play.system.average_decay() > 0.0 {
             for parameter in play.averaged() {
                 play.add(average_name(&parameter), parameter.shape(), buffer_of(&parameter.get()));
             }
@@ -428,7 +428,8 @@ impl Play {
                 moves.push((Tensor::placeholder(dtype, &[]).id(), turn.player.name));
             }
         }
-        if let Some(decay) = self.system.average_decay() {
+        let decay = self.system.average_decay();
+        if decay > 0.0 {
             let decay = Tensor::full(dtype, &[], decay);
             for parameter in self.averaged() {
                 let slot = self.index[&average_name(&parameter)];

@@ -45,6 +45,15 @@ impl Sequential {
         hidden.iter().fold(x.clone(), |x, layer| layer.forward(&x))
     }
 
+    /// Its value at x where `change` has been at work on what every rectifier gives.
+    pub fn changed(&self, x: &Tensor, change: impl Fn(Tensor) -> Tensor) -> Tensor {
+        let run = |x: Tensor, layer: &Arc<dyn Layer>| {
+            let y = layer.forward(&x);
+            if layer.rectifies() { change(y) } else { y }
+        };
+        self.layers.iter().fold(x.clone(), run)
+    }
+
     /// Everything declared under it, in order of declaration.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.scope.parameters()

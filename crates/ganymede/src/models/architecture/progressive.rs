@@ -256,8 +256,8 @@ impl System for Progressive {
         Some(self.score(&self.seen(x)))
     }
 
-    fn average_decay(&self) -> Option<f64> {
-        Some(self.config.average_decay)
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

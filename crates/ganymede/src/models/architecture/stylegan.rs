@@ -413,8 +413,8 @@ impl System for StyleGan {
         Some(self.discriminator.forward(&self.pyramid.framed(x)))
     }
 
-    fn average_decay(&self) -> Option<f64> {
-        Some(0.5_f64.powf(self.config.batch as f64 / self.config.average_half_life))
+    fn average_decay(&self) -> f64 {
+        0.5_f64.powf(self.config.batch as f64 / self.config.average_half_life)
     }
 
     fn z_dim(&self) -> usize {

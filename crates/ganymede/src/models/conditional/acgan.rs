@@ -33,6 +33,9 @@ pub struct Config {
     pub z_dim: usize,
     /// Channels of the layers next to the picture.
     pub width: usize,
+    /// Decay of the moving average of the generator's weights that samples are made by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -46,6 +49,7 @@ impl Default for Config {
             batch: 100,
             z_dim: 110,
             width: 64,
+            average_decay: 0.0,
             generator: adam,
             discriminator: adam,
         }
@@ -102,6 +106,10 @@ impl System for Acgan {
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
         Some(self.discriminator.forward(x).0)
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

@@ -10,7 +10,8 @@
 //!
 //! Where D cannot tell the joint laws q(x) q(z | x) and p(z) p(x | z) apart, they are one, and the encoder is the posterior of
 //! the generator. Over `bigan`: the encoder is stochastic, the networks are convolutional, and picture and code are read by
-//! networks of their own before they meet. Simplifications: DCGAN's networks, no dropout, no maxout.
+//! networks of their own before they meet. Simplifications: DCGAN's networks, in D without batch normalisation as the paper's,
+//! and no maxout.
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
@@ -32,6 +33,9 @@ pub struct Config {
     pub z_dim: usize,
     /// Channels of the layers next to the picture.
     pub width: usize,
+    /// Share of what the discriminator's hidden layers give that it does without while it learns.
+    #[serde(default)]
+    pub dropout: f64,
     /// The optimiser of generator and encoder.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -45,6 +49,7 @@ impl Default for Config {
             batch: 100,
             z_dim: 64,
             width: 64,
+            dropout: 0.2,
             generator: adam,
             discriminator: adam,
         }
@@ -70,7 +75,7 @@ impl Joint {
     fn new(scope: &Scope, sample: &crate::data::Shape, z_dim: usize, width: usize) -> Joint {
         let features = 8 * width;
         Joint {
-            of_x: dcgan::encoder(&scope.at("x"), sample, features, width, true).push(Activation::LeakyRelu(0.2)),
+            of_x: dcgan::encoder(&scope.at("x"), sample, features, width, false).push(Activation::LeakyRelu(0.2)),
             of_z: Sequential::new(&scope.at("z"))
                 .push(dense(z_dim, features))
                 .push(Activation::LeakyRelu(0.2)),
@@ -82,11 +87,21 @@ impl Joint {
         }
     }
 
-    /// Logits of pairs of pictures `[n, ..]` and codes `[n, z_dim]`: `[n]`.
-    fn forward(&self, x: &Tensor, z: &Tensor) -> Tensor {
-        self.of_both
-            .forward(&beside(&self.of_x.forward(x), &self.of_z.forward(z)))
+    /// Logits of pairs of pictures `[n, ..]` and codes `[n, z_dim]`, `[n]`, where `change` has been at work on what hidden
+    /// layers give.
+    fn forward(&self, x: &Tensor, z: &Tensor, change: impl Fn(Tensor) -> Tensor) -> Tensor {
+        let both = beside(&self.of_x.changed(x, &change), &self.of_z.changed(z, &change));
+        self.of_both.changed(&both, &change)
     }
+}
+
+/// Without a share of its numbers, the others larger by as much.
+fn dropout(hidden: Tensor, share: f64, s: &Step) -> Tensor {
+    if share == 0.0 {
+        return hidden;
+    }
+    let kept = (s.uniform(hidden.shape()) - share).positive();
+    hidden * kept * (1.0 / (1.0 - share))
 }
 
 impl Ali {
@@ -107,22 +122,19 @@ impl System for Ali {
         let z = s.once("z", || s.normal(&shape));
         let x_fake = s.once("x_fake", || self.generator.forward(&z));
         let code = s.once("code", || self.posterior(s.x()).at(&s.normal(&shape)));
+        let logits = |x: &Tensor, z: &Tensor| self.discriminator.forward(x, z, |h| dropout(h, self.config.dropout, s));
         if player == "discriminator" {
-            let real = self.discriminator.forward(s.x(), &code.detach());
-            let fake = self.discriminator.forward(&x_fake.detach(), &z);
+            let (real, fake) = (logits(s.x(), &code.detach()), logits(&x_fake.detach(), &z));
             s.report_discriminator(&real, &fake);
             return non_saturating::discriminator(&real, &fake);
         }
-        let (real, fake) = (
-            self.discriminator.forward(s.x(), &code),
-            self.discriminator.forward(&x_fake, &z),
-        );
+        let (real, fake) = (logits(s.x(), &code), logits(&x_fake, &z));
         // The same with the labels exchanged.
         non_saturating::discriminator(&fake, &real)
     }
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.discriminator.forward(x, &self.posterior(x).mean))
+        Some(self.discriminator.forward(x, &self.posterior(x).mean, |h| h))
     }
 
     fn z_dim(&self) -> usize {
@@ -210,7 +222,7 @@ mod tests {
         let key = gany_engine::Key::new(DType::F64, 1, 0);
         let (x, z) = (key.uniform(0, &[4, 8, 8, 1]), key.normal(1, &[4, 3]));
         let last: Parameter = scope.at("generator.encoder").parameters().pop().expect("it has layers");
-        let logits = |epsilon: &Tensor| ali.discriminator.forward(&x, &ali.posterior(&x).at(epsilon));
+        let logits = |epsilon: &Tensor| ali.discriminator.forward(&x, &ali.posterior(&x).at(epsilon), |h| h);
         let slope = |epsilon: &Tensor| grad(&logits(epsilon).sum(), &[&last.get()])[0].to_f64();
         // The last axis of the weight: three means, three logarithms of variances.
         let of_variances = |slope: Vec<f64>| {
@@ -222,7 +234,7 @@ mod tests {
         };
         assert!(of_variances(slope(&z)) > 0.0);
         assert_eq!(of_variances(slope(&(&z * 0.0))), 0.0);
-        let paired = |x: &Tensor, z: &Tensor| crate::nn::evaluating(|| ali.discriminator.forward(x, z).to_f64());
+        let paired = |x: &Tensor, z: &Tensor| crate::nn::evaluating(|| ali.discriminator.forward(x, z, |h| h).to_f64());
         let both = |i: usize, j: usize| paired(&x.slice(0, i, i + 1), &z.slice(0, j, j + 1))[0];
         assert!((both(0, 0) - both(0, 1) - both(1, 0) + both(1, 1)).abs() > 1e-12);
     }

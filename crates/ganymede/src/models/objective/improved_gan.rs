@@ -13,7 +13,8 @@
 //! Minibatch discrimination stands between the features f and the logits, virtual batch normalisation in the generator.
 //! Where every example has a class y and a second picture, the discriminator is also a classifier: x are labelled examples,
 //! x_b those without labels (`--data unpaired:each:10:mnist,mnist`). The class "generated" of the paper's K + 1 has logit 0
-//! (section 5). Simplification: noise on what D sees instead of on each of its layers, no weight normalisation.
+//! (section 5). What each layer of D sees is noisy while it learns, as in the paper's code. Simplification: no weight
+//! normalisation.
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::{decoder, features};
@@ -48,8 +49,11 @@ pub struct Config {
     pub historical_averaging: f64,
     /// Samples in the reference batch of virtual batch normalisation; 0 for no normalisation.
     pub reference_batch: usize,
-    /// Standard deviation of the noise on what the discriminator sees.
+    /// Standard deviation of the noise on the examples that the discriminator sees.
     pub noise: f64,
+    /// Standard deviation of the noise on what its hidden layers give.
+    #[serde(default)]
+    pub hidden_noise: f64,
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -70,6 +74,7 @@ impl Default for Config {
             historical_averaging: 0.0,
             reference_batch: 32,
             noise: 0.0,
+            hidden_noise: 0.0,
             generator: adam,
             discriminator: adam,
         }
@@ -105,10 +110,15 @@ impl ImprovedGan {
 
     /// The features of examples as the discriminator sees them while it learns.
     fn seen(&self, x: &Tensor, s: &Step) -> Tensor {
-        match self.config.noise {
-            0.0 => self.features.forward(x),
-            noise => self.features.forward(&(x + s.normal(x.shape()) * noise)),
-        }
+        let noisy = |x: Tensor, noise: f64| match noise {
+            0.0 => x,
+            noise => &x + s.normal(x.shape()) * noise,
+        };
+        let Config {
+            noise, hidden_noise, ..
+        } = self.config;
+        self.features
+            .changed(&noisy(x.clone(), noise), |hidden| noisy(hidden, hidden_noise))
     }
 
     fn discriminator_loss(&self, x_fake: &Tensor, s: &Step) -> Tensor {

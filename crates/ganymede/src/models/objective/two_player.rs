@@ -122,8 +122,8 @@ impl<R: Rules> System for TwoPlayer<R> {
         Some(self.judge.forward(x) - self.config.rules.undecided())
     }
 
-    fn average_decay(&self) -> Option<f64> {
-        Some(self.config.average_decay).filter(|decay| *decay > 0.0)
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

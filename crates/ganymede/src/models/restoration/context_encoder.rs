@@ -36,6 +36,9 @@ pub struct Config {
     pub reconstruction: f64,
     /// The weight of what the discriminator says.
     pub adversarial: f64,
+    /// Decay of the moving average of the generator's weights that holes are filled by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser; its learning rate is ten times the discriminator's.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -50,6 +53,7 @@ impl Default for Config {
             bottleneck: 4000,
             reconstruction: 0.999,
             adversarial: 0.001,
+            average_decay: 0.0,
             generator: OptimiserConfig::adam(2e-3, [0.5, 0.999]),
             discriminator: OptimiserConfig::adam(2e-4, [0.5, 0.999]),
         }
@@ -137,6 +141,10 @@ impl System for ContextEncoder {
             "discriminator" => self.discriminator_loss(s, &fake),
             _ => self.generator_loss(s, &fake),
         }
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

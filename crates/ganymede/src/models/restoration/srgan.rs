@@ -54,6 +54,9 @@ pub struct Config {
     pub content: Content,
     /// The weight of what the discriminator says.
     pub adversarial: f64,
+    /// Decay of the moving average of the generator's weights that pictures are made by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser, in either phase.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -70,6 +73,7 @@ impl Default for Config {
             mse_steps: 1_000_000,
             content: Content::Pixels,
             adversarial: 1e-3,
+            average_decay: 0.0,
             generator: adam,
             discriminator: adam,
         }
@@ -145,6 +149,10 @@ impl System for Srgan {
             "discriminator" => self.discriminator_loss(s, &x_fake),
             _ => self.generator_loss(s, &x_fake),
         }
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

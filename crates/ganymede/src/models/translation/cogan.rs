@@ -9,7 +9,8 @@
 //!
 //! One z makes both pictures of a pair. The generators share all layers but the last, the discriminators all but the first
 //! (section 3): what is shared is `dcgan`'s network over `width` channels of the picture's size, what each has to itself a
-//! 5 x 5 convolution between those channels and its picture. The paper's shared layers are of other widths, with PReLU.
+//! 5 x 5 convolution between those channels and its picture. The discriminators are without batch normalisation, as the
+//! paper's; its shared layers are of other widths, with PReLU.
 use super::networks;
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
@@ -186,7 +187,7 @@ impl Describe for Cogan {
                 own: [0, 1].map(last),
             },
             discriminator: Coupled {
-                shared: dcgan::discriminator(&discriminator.at("shared"), &meaning, width, true),
+                shared: dcgan::discriminator(&discriminator.at("shared"), &meaning, width, false),
                 own: [0, 1].map(first),
             },
             config,
