@@ -29,57 +29,74 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     let mut gallery = Gallery::of("emoji-google", SIDE)?;
     gallery.record(&mut evidence, "emoji-google");
-    let (mut distances, mut lengths, mut changes_of) = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
+    let first = [CHANGES, &[("generation", "first")]].concat();
+    let contestants: [(&str, &str, Changes); 3] = [
+        ("stylegan", "stylegan", CHANGES),
+        ("progressive", "progressive", GROWING),
+        ("stylegan-first", "stylegan", &first),
+    ];
+    let (mut distances, mut lengths) = ([(); 3].map(|()| vec![]), [(); 3].map(|()| vec![]));
+    let mut styles = [(); 3].map(|()| [vec![], vec![]]);
     for seed in SEEDS {
-        for (which, (system, changes)) in [("stylegan", CHANGES), ("progressive", GROWING)]
-            .into_iter()
-            .enumerate()
-        {
+        for (which, (name, system, changes)) in contestants.into_iter().enumerate() {
             let mut order = order(system, "emoji-google", changes, seed, STEPS);
             order.want = gallery.want.clone();
-            let mut run = training::train(&format!("stylegan-{system}-{seed}"), order)?;
+            let mut run = training::train(&format!("stylegan-{name}-{seed}"), order)?;
             let x = samples(run.play(), COUNT);
             distances[which].push(gallery.frechet(&x)?);
             let z_dim = run.play().system().z_dim();
             lengths[which].push(gallery.path_length(z_dim, |z| samples_at(run.play(), z))?);
             println!("      FD(effnet) {:.2}", distances[which][seed as usize]);
-            evidence.settings(system, settings(&run)?);
+            evidence.settings(name, settings(&run)?);
             if seed == 0 {
-                let name = if which == 0 { "stylegan" } else { "stylegan-progressive" };
+                let name = if name == "progressive" {
+                    "stylegan-progressive"
+                } else {
+                    name
+                };
                 grid(&run, &x[..64 * SIDE * SIDE * 3], 8, &picture(name)?)?;
             }
-            if which == 0 {
+            if system == "stylegan" {
                 let [coarse, fine] = [COARSE, FINE].map(|layers| changes_by(run.play(), layers));
                 // By how much more coarse styles change the outline than fine ones, and fine ones the colours.
-                changes_of[0].push(coarse[0] / fine[0]);
-                changes_of[1].push(fine[1] / coarse[1]);
+                let ratios = [coarse[0] / fine[0], fine[1] / coarse[1]];
+                println!("      outline {:.2}, colour {:.2}", ratios[0], ratios[1]);
+                for (of, ratio) in styles[which].iter_mut().zip(ratios) {
+                    of.push(ratio);
+                }
                 if seed == 0 {
                     let mixed = mixing_grid(run.play());
-                    grid(&run, &mixed, 7, &picture("stylegan-mixing")?)?;
+                    grid(&run, &mixed, 7, &picture(&format!("{name}-mixing"))?)?;
                 }
             }
         }
     }
-    for (which, system) in ["stylegan", "progressive"].into_iter().enumerate() {
-        let rounded = |numbers: &[f64]| numbers.iter().map(|d| round(*d)).collect::<Vec<_>>();
-        evidence.figure(&format!("fd_effnet.{system}"), rounded(&distances[which]));
-        evidence.figure(&format!("path_length.{system}"), rounded(&lengths[which]));
+    let rounded = |numbers: &[f64]| numbers.iter().map(|d| round(*d)).collect::<Vec<_>>();
+    for (which, (name, system, _)) in contestants.into_iter().enumerate() {
+        evidence.figure(&format!("fd_effnet.{name}"), rounded(&distances[which]));
+        evidence.figure(&format!("path_length.{name}"), rounded(&lengths[which]));
+        if system == "stylegan" {
+            let [outline, colour] = &styles[which];
+            evidence.figure(&format!("outline.coarse_over_fine.{name}"), rounded(outline));
+            evidence.figure(&format!("colour.fine_over_coarse.{name}"), rounded(colour));
+        }
     }
-    let [styled, growing] = distances.each_ref().map(|distances| median(distances));
+    let [styled, growing, _] = distances.each_ref().map(|distances| median(distances));
     evidence.check(
         "FD(effnet) below that of progressive, median of 3 seeds",
         &format!("< {growing:.2}"),
         format!("{styled:.2}"),
         styled < growing,
     );
-    let [outline, colour] = changes_of.each_ref().map(|ratios| median(ratios));
+    // The first paper's observation, of its generation: the second sums pictures of all levels, so that colours come of each.
+    let [outline, colour] = styles[2].each_ref().map(|ratios| median(ratios));
     for (name, ratio) in [
         (
-            "outline changed by coarse styles / by fine ones, median of 3 seeds",
+            "first generation: outline changed by coarse styles / by fine ones, median of 3 seeds",
             outline,
         ),
         (
-            "colour changed by fine styles / by coarse ones, median of 3 seeds",
+            "first generation: colour changed by fine styles / by coarse ones, median of 3 seeds",
             colour,
         ),
     ] {

@@ -141,7 +141,7 @@ impl Describe for Bigan {
         Bigan {
             generator: networks.generator(&player.at("decoder"), given, z_dim, width),
             encoder: networks.encoder(&player.at("encoder"), given, 0, z_dim, width),
-            discriminator: networks.encoder(&scope.at("discriminator"), given, z_dim, 1, width),
+            discriminator: networks.discriminator_of_pairs(&scope.at("discriminator"), given, z_dim, width),
             config,
         }
     }
