@@ -1,5 +1,7 @@
 //! The generated parts of README.md and docs/: whatever stands between `<!-- generated: KIND -->` and
-//! `<!-- /generated -->`. KIND is `models` (the whole zoo) or `models SECTION`; the facts come from `gany models --json`.
+//! `<!-- /generated -->`. KIND is `models` (a line for each system of the zoo) or `models SECTION`, and for pages under
+//! docs/models `cards SECTION` (each system with all that was asked of it, and pictures). The facts come from `gany models
+//! --json` and docs/results.
 use std::{ffi::OsStr, fs, io, path::PathBuf, process::Command};
 
 use serde_json::Value;
@@ -102,7 +104,39 @@ fn models() -> Result<Vec<Value>, String> {
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("`gany models --json` is not a list: {error}"))
+    let models: Vec<Value> = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("`gany models --json` is not a list: {error}"))?;
+    let ids: Vec<String> = models.iter().map(|model| cell(model, "id")).collect::<Result<_, _>>()?;
+    models.into_iter().map(|model| with_record(model, &ids)).collect()
+}
+
+/// The system that a picture is of, whose name it begins with: `gan-ring-0` is of `gan`, `gan_r1r2` is not.
+fn shown<'a>(picture: &str, ids: &'a [String]) -> Option<&'a String> {
+    let is_shown = |id: &&String| {
+        let [picture, id] = [picture, id].map(|name| name.replace('_', "-"));
+        picture
+            .strip_prefix(&id)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    ids.iter().filter(is_shown).max_by_key(|id| id.len())
+}
+
+/// A system with the `checks` of its evidence and the names of the `pictures` beside it, where there are any.
+fn with_record(mut model: Value, ids: &[String]) -> Result<Value, String> {
+    let id = cell(&model, "id")?;
+    let results = root().join("docs/results");
+    if let Ok(text) = fs::read_to_string(results.join(&id).with_extension("json")) {
+        let record: Value = serde_json::from_str(&text).map_err(|error| format!("the record of `{id}`: {error}"))?;
+        model["checks"] = record["checks"].clone();
+    }
+    let files = fs::read_dir(results.join("pictures")).map_err(|error| format!("cannot list pictures: {error}"))?;
+    let names = files
+        .flatten()
+        .filter_map(|file| file.file_name().to_str()?.strip_suffix(".png").map(str::to_owned));
+    let mut pictures: Vec<String> = names.filter(|name| shown(name, ids) == Some(&id)).collect();
+    pictures.sort();
+    model["pictures"] = pictures.into();
+    Ok(model)
 }
 
 /// The text with each generated part made again.
@@ -118,6 +152,7 @@ fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
             .ok_or_else(|| format!("`{OPEN}{kind} -->` has no `{CLOSE}`"))?;
         let generated = match kind.split_once(' ').unwrap_or((kind, "")) {
             ("models", section) => table(models, section)?,
+            ("cards", section) => cards(models, section)?,
             _ => return Err(format!("nothing generates `{kind}`")),
         };
         fresh += &format!("{before}{OPEN}{kind} -->\n{generated}{CLOSE}");
@@ -144,6 +179,39 @@ fn table(models: &[Value], section: &str) -> Result<String, String> {
     } else {
         Err(format!("`gany models --json` has nothing of the section `{section}`"))
     }
+}
+
+/// A chapter of the zoo: each system with its idea, its formulas, its command, what was asked of it, and pictures.
+fn cards(models: &[Value], section: &str) -> Result<String, String> {
+    let list = |model: &Value, field: &str| model[field].as_array().cloned().unwrap_or_default();
+    let mut page = String::new();
+    for model in models.iter().filter(|model| model["section"] == section) {
+        let [id, title, idea, paper] = ["id", "title", "idea", "paper"].map(|field| cell(model, field));
+        page += &format!("\n## {}: `{}`\n{}\n\n```text\n", title?, id?, idea?);
+        for line in ["equations", "commands"].iter().flat_map(|field| list(model, field)) {
+            page += &format!("{}\n", line.as_str().unwrap_or_default());
+        }
+        page += &format!("```\n{}.\n", paper?);
+        let checks = list(model, "checks");
+        if !checks.is_empty() {
+            page += "\n| asked | bar | measured | |\n|---|---|---|---|\n";
+        }
+        for check in checks {
+            let [name, expected, got] = ["name", "expected", "got"].map(|field| cell(&check, field));
+            let verdict = if check["pass"] == true { "pass" } else { "**short**" };
+            page += &format!("| {} | {} | {} | {verdict} |\n", name?, expected?, got?);
+        }
+        let shown = list(model, "pictures");
+        for (i, name) in shown.iter().filter_map(Value::as_str).enumerate() {
+            let before = if i == 0 { "\n" } else { " " };
+            page += &format!("{before}![{name}](../results/pictures/{name}.png)");
+        }
+        page += if shown.is_empty() { "" } else { "\n" };
+    }
+    if page.is_empty() {
+        return Err(format!("`gany models --json` has nothing of the section `{section}`"));
+    }
+    Ok(page)
 }
 
 fn cell(model: &Value, field: &str) -> Result<String, String> {
@@ -175,6 +243,30 @@ mod tests {
             <!-- /generated -->\nafter\n";
         assert_eq!(fresh, expected);
         assert_eq!(regenerate(&fresh, &zoo()).unwrap(), fresh);
+    }
+
+    #[test]
+    fn a_picture_is_of_the_system_with_the_longest_name() {
+        let ids = ["gan", "gan_r1r2", "context_encoder"].map(String::from);
+        let of = |picture| shown(picture, &ids).map(String::as_str);
+        assert_eq!(of("gan-ring-0"), Some("gan"));
+        assert_eq!(of("gan_r1r2"), Some("gan_r1r2"));
+        assert_eq!(of("context-encoder-clothes"), Some("context_encoder"));
+        assert_eq!(of("ganymede"), None);
+    }
+
+    #[test]
+    fn a_card_says_what_was_asked_and_what_fell_short() {
+        let check = |pass: bool| json!({"name": "modes", "expected": "25", "got": "24", "pass": pass});
+        let model = json!({
+            "id": "gan", "section": "objective", "title": "GAN", "idea": "a game", "paper": "Goodfellow", "equations": ["L = 0"],
+            "commands": ["gany train gan"], "checks": [check(true), check(false)], "pictures": ["gan", "gan-ring"],
+        });
+        let expected = "\n## GAN: `gan`\na game\n\n```text\nL = 0\ngany train gan\n```\nGoodfellow.\n\n\
+            | asked | bar | measured | |\n|---|---|---|---|\n\
+            | modes | 25 | 24 | pass |\n| modes | 25 | 24 | **short** |\n\n\
+            ![gan](../results/pictures/gan.png) ![gan-ring](../results/pictures/gan-ring.png)\n";
+        assert_eq!(cards(&[model], "objective").unwrap(), expected);
     }
 
     #[test]
