@@ -15,8 +15,10 @@
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
+use crate::models::inference::joint::Joint;
+use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section, Takes};
-use crate::nn::{Activation, Layer, Scope, Sequential, beside, dense};
+use crate::nn::{Layer, Scope, Sequential};
 use crate::objectives::likelihood::Normal;
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -64,37 +66,6 @@ pub struct Ali {
     discriminator: Joint,
 }
 
-/// A discriminator of pairs.
-struct Joint {
-    of_x: Sequential,
-    of_z: Sequential,
-    of_both: Sequential,
-}
-
-impl Joint {
-    fn new(scope: &Scope, sample: &crate::data::Shape, z_dim: usize, width: usize) -> Joint {
-        let features = 8 * width;
-        Joint {
-            of_x: dcgan::encoder(&scope.at("x"), sample, features, width, false).push(Activation::LeakyRelu(0.2)),
-            of_z: Sequential::new(&scope.at("z"))
-                .push(dense(z_dim, features))
-                .push(Activation::LeakyRelu(0.2)),
-            of_both: Sequential::new(&scope.at("both"))
-                .push(dense(2 * features, features))
-                .push(Activation::LeakyRelu(0.2))
-                .push(dense(features, 1))
-                .push(|x: &Tensor| x.reshape(&[x.extent(0)])),
-        }
-    }
-
-    /// Logits of pairs of pictures `[n, ..]` and codes `[n, z_dim]`, `[n]`, where `change` has been at work on what hidden
-    /// layers give.
-    fn forward(&self, x: &Tensor, z: &Tensor, change: impl Fn(Tensor) -> Tensor) -> Tensor {
-        let both = beside(&self.of_x.changed(x, &change), &self.of_z.changed(z, &change));
-        self.of_both.changed(&both, &change)
-    }
-}
-
 /// Without a share of its numbers, the others larger by as much.
 fn dropout(hidden: Tensor, share: f64, s: &Step) -> Tensor {
     if share == 0.0 {
@@ -122,7 +93,7 @@ impl System for Ali {
         let z = s.once("z", || s.normal(&shape));
         let x_fake = s.once("x_fake", || self.generator.forward(&z));
         let code = s.once("code", || self.posterior(s.x()).at(&s.normal(&shape)));
-        let logits = |x: &Tensor, z: &Tensor| self.discriminator.forward(x, z, |h| dropout(h, self.config.dropout, s));
+        let logits = |x: &Tensor, z: &Tensor| self.discriminator.changed(x, z, |h| dropout(h, self.config.dropout, s));
         if player == "discriminator" {
             let (real, fake) = (logits(s.x(), &code.detach()), logits(&x_fake.detach(), &z));
             s.report_discriminator(&real, &fake);
@@ -134,7 +105,7 @@ impl System for Ali {
     }
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.discriminator.forward(x, &self.posterior(x).mean, |h| h))
+        Some(self.discriminator.forward(x, &self.posterior(x).mean))
     }
 
     fn z_dim(&self) -> usize {
@@ -187,7 +158,7 @@ impl Describe for Ali {
         Ali {
             generator: dcgan::generator(&player.at("decoder"), sample, z_dim, width),
             encoder: dcgan::encoder(&player.at("encoder"), sample, 2 * z_dim, width, true),
-            discriminator: Joint::new(&scope.at("discriminator"), sample, z_dim, width),
+            discriminator: Joint::new(Networks::Convolutional, &scope.at("discriminator"), given, z_dim, width),
             config,
         }
     }
@@ -222,7 +193,7 @@ mod tests {
         let key = gany_engine::Key::new(DType::F64, 1, 0);
         let (x, z) = (key.uniform(0, &[4, 8, 8, 1]), key.normal(1, &[4, 3]));
         let last: Parameter = scope.at("generator.encoder").parameters().pop().expect("it has layers");
-        let logits = |epsilon: &Tensor| ali.discriminator.forward(&x, &ali.posterior(&x).at(epsilon), |h| h);
+        let logits = |epsilon: &Tensor| ali.discriminator.forward(&x, &ali.posterior(&x).at(epsilon));
         let slope = |epsilon: &Tensor| grad(&logits(epsilon).sum(), &[&last.get()])[0].to_f64();
         // The last axis of the weight: three means, three logarithms of variances.
         let of_variances = |slope: Vec<f64>| {
@@ -234,7 +205,7 @@ mod tests {
         };
         assert!(of_variances(slope(&z)) > 0.0);
         assert_eq!(of_variances(slope(&(&z * 0.0))), 0.0);
-        let paired = |x: &Tensor, z: &Tensor| crate::nn::evaluating(|| ali.discriminator.forward(x, z, |h| h).to_f64());
+        let paired = |x: &Tensor, z: &Tensor| crate::nn::evaluating(|| ali.discriminator.forward(x, z).to_f64());
         let both = |i: usize, j: usize| paired(&x.slice(0, i, i + 1), &z.slice(0, j, j + 1))[0];
         assert!((both(0, 0) - both(0, 1) - both(1, 0) + both(1, 1)).abs() > 1e-12);
     }

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! At the optimum E inverts G. Over `gan`: the encoder. Simplifications: a normal prior where the paper's is uniform; three
-//! dense layers in each network without batch normalisation and weight decay; with `networks=convolutional` DCGAN's, the code
-//! as constant planes beside the discriminator's picture.
+//! dense layers in each network without batch normalisation and weight decay; with `networks=convolutional` DCGAN's, and a
+//! discriminator as `ali`'s.
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
+use crate::models::inference::joint::Joint;
 use crate::models::objective::networks::{Encoder, Networks};
 use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Layer, Scope, Sequential};
@@ -57,14 +58,7 @@ pub struct Bigan {
     config: Config,
     generator: Sequential,
     encoder: Encoder,
-    discriminator: Encoder,
-}
-
-impl Bigan {
-    /// Logits of pairs of pictures `[n, ..]` and codes `[n, z_dim]`: `[n]`.
-    fn logits(&self, x: &Tensor, z: &Tensor) -> Tensor {
-        self.discriminator.forward(x, Some(z)).reshape(&[x.extent(0)])
-    }
+    discriminator: Joint,
 }
 
 impl System for Bigan {
@@ -78,16 +72,22 @@ impl System for Bigan {
         let x_fake = s.once("x_fake", || self.generator.forward(&z));
         let code = s.once("code", || self.encoder.forward(s.x(), None));
         if player == "discriminator" {
-            let (real, fake) = (self.logits(s.x(), &code.detach()), self.logits(&x_fake.detach(), &z));
+            let (real, fake) = (
+                self.discriminator.forward(s.x(), &code.detach()),
+                self.discriminator.forward(&x_fake.detach(), &z),
+            );
             s.report_discriminator(&real, &fake);
             return non_saturating::discriminator(&real, &fake);
         }
         // The same with the labels exchanged.
-        non_saturating::discriminator(&self.logits(&x_fake, &z), &self.logits(s.x(), &code))
+        non_saturating::discriminator(
+            &self.discriminator.forward(&x_fake, &z),
+            &self.discriminator.forward(s.x(), &code),
+        )
     }
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.logits(x, &self.encoder.forward(x, None)))
+        Some(self.discriminator.forward(x, &self.encoder.forward(x, None)))
     }
 
     fn z_dim(&self) -> usize {
@@ -141,7 +141,7 @@ impl Describe for Bigan {
         Bigan {
             generator: networks.generator(&player.at("decoder"), given, z_dim, width),
             encoder: networks.encoder(&player.at("encoder"), given, 0, z_dim, width),
-            discriminator: networks.discriminator_of_pairs(&scope.at("discriminator"), given, z_dim, width),
+            discriminator: Joint::new(networks, &scope.at("discriminator"), given, z_dim, width),
             config,
         }
     }

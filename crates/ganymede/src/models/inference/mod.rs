@@ -2,3 +2,4 @@
 pub mod ali;
 pub mod anogan;
 pub mod bigan;
+mod joint;

@@ -21,7 +21,7 @@ named_enum! {
 }
 
 impl Networks {
-    pub(super) fn are_dense(self, given: &Given) -> bool {
+    pub(in crate::models) fn are_dense(self, given: &Given) -> bool {
         match (self, given.sample) {
             (_, Shape::Point { .. } | Shape::Volume { .. }) | (Networks::Dense, _) => true,
             (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,
@@ -59,29 +59,12 @@ impl Networks {
     /// A network that reads an example, and `more` numbers that stand beside it, and gives `outputs` numbers; with batch
     /// normalisation where it is convolutional.
     pub fn encoder(self, scope: &Scope, given: &Given, more: usize, outputs: usize, width: usize) -> Encoder {
-        self.reader(scope, given, more, outputs, width, true)
-    }
-
-    /// A discriminator, as above, of examples and `more` numbers beside each.
-    pub fn discriminator_of_pairs(self, scope: &Scope, given: &Given, more: usize, width: usize) -> Encoder {
-        self.reader(scope, given, more, 1, width, false)
-    }
-
-    fn reader(
-        self,
-        scope: &Scope,
-        given: &Given,
-        more: usize,
-        outputs: usize,
-        width: usize,
-        has_batch_norm: bool,
-    ) -> Encoder {
         let is_dense = self.are_dense(given);
         Encoder {
             network: if is_dense {
                 three_layers(Sequential::new(scope), given.sample.floats() + more, outputs, width)
             } else {
-                dcgan::encoder(scope, &given.sample.beside(more), outputs, width, has_batch_norm)
+                dcgan::encoder(scope, &given.sample.beside(more), outputs, width, true)
             },
             is_dense,
         }
