@@ -1,5 +1,4 @@
 //! What keeps a run from being explored.
-use super::CodeSpace;
 use crate::metrics::ClassifierError;
 use crate::run::{RunError, TrainError};
 use std::io;
@@ -36,6 +35,9 @@ pub enum ExploreError {
         /// The system.
         system: &'static str,
     },
+    /// Latent vectors have no layers.
+    #[error("layers can be chosen of styles only; a latent vector is told to the generator as a whole")]
+    NoLayers,
     /// Its layers are not named so.
     #[error("expected layers such as `coarse`, `middle`, `fine` or `0-{last}`, got `{got}`")]
     Layers {
@@ -120,8 +122,9 @@ impl ExploreError {
             }
             ExploreError::NoPictures { .. } => "train on pictures, such as `--data fashion-mnist`".into(),
             ExploreError::NoStyles { .. } => {
-                format!("`--space {}` explores its latent vectors; `stylegan` has styles", CodeSpace::Z)
+                "train `stylegan`, which has; `path`, `directions`, `factors` and `edit` do without (`--space z`)".into()
             }
+            ExploreError::NoLayers => "leave out `--layers`, or explore styles: `--space w`, where the system has them".into(),
             ExploreError::Layers { .. } => {
                 "coarse layers decide pose and outline, fine ones colours and textures".into()
             }

@@ -15,6 +15,17 @@ pub fn named(name: &str, layers: usize) -> Option<Range<usize>> {
     Some(end_of(third)..end_of(third + 1))
 }
 
+/// Layers as people write them: `all`, `coarse`, `middle`, `fine`, a number such as `3` or a range such as `0-3`, from 0.
+pub fn parse(text: &str, layers: usize) -> Option<Range<usize>> {
+    if text == "all" {
+        return Some(0..layers);
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let numbers = first.parse().ok().zip(last.parse().ok());
+    let range = numbers.map(|(first, last): (usize, usize)| first..last.saturating_add(1));
+    named(text, layers).or(range).filter(|range| range.start < range.end && range.end <= layers)
+}
+
 /// The code with the vectors of `other` at some layers.
 ///
 /// # Panics
@@ -47,6 +58,9 @@ mod tests {
         // 1024 pixels: 4 to 16, 32 to 128, 256 to 1024.
         assert_eq!(all(18), [0..6, 6..12, 12..18]);
         assert_eq!(named("colour", 8), None);
+        let parsed = ["all", "fine", "0-3", "7"].map(|text| parse(text, 8));
+        assert_eq!(parsed, [0..8, 6..8, 0..4, 7..8].map(Some));
+        assert_eq!(["8", "3-2", "0-8", "", "-1", "a"].map(|text| parse(text, 8)), [const { None }; 6]);
     }
 
     /// Two samples of three layers of one number each.

@@ -32,6 +32,7 @@ use crate::data::{Field, Shape};
 use crate::games::{Function, Space, latent_vectors};
 use crate::named::named_enum;
 use crate::run::Sampler;
+use std::ops::Range;
 use std::path::Path;
 
 named_enum! {
@@ -150,6 +151,21 @@ impl Explorer {
             floats: self.sampler.play().system().z_dim(),
         };
         self.styles().map_or(of_latents, |styled| styled.shape)
+    }
+
+    /// The layers that a text such as `coarse` or `0-3` means.
+    ///
+    /// # Errors
+    /// Where codes are not told to layers each, or there are no such layers.
+    pub fn layers(&self, text: &str) -> Result<Range<usize>, ExploreError> {
+        let layers = self.shape().layers;
+        if self.space == CodeSpace::Z {
+            return Err(ExploreError::NoLayers);
+        }
+        mixing::parse(text, layers).ok_or_else(|| ExploreError::Layers {
+            got: text.to_owned(),
+            last: layers - 1,
+        })
     }
 
     /// The codes of samples; of conditional systems in the class that is given, or each in its own.

@@ -15,6 +15,7 @@ pub struct Sampler {
     play: Play,
     shape: Shape,
     class_names: Vec<String>,
+    data: String,
     want: Want,
     run_seed: u64,
     step: u64,
@@ -122,6 +123,7 @@ impl Sampler {
             play,
             shape,
             class_names: class_names.unwrap_or_default(),
+            data: order.data,
             want: order.want,
             run_seed: order.seed,
             step: saved.step,
@@ -209,6 +211,11 @@ impl Sampler {
     /// How many classes can be asked for, if any.
     pub fn classes(&self) -> Option<usize> {
         self.play.system().classes()
+    }
+
+    /// The data that the run was trained on, as they were named to it.
+    pub fn data(&self) -> &str {
+        &self.data
     }
 
     /// The names of the data's classes, by class number; none where the data had no labels.
