@@ -24,7 +24,10 @@ use std::str::FromStr;
 /// `5:7` the one of seed 5. Everything is written as one picture (`.png`), moving (`.gif`, `.apng`) or as a film (`.mp4`), by
 /// the ending behind `-o`.
 #[derive(clap::Args)]
-#[command(subcommand_required = true, arg_required_else_help = true, after_help = "\
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   gany explore runs/dcgan-fashion-mnist path --samples 3,8,12 --closed -o walk.gif
   gany explore runs/stylegan-emoji-google truncation             what is gained and lost towards the mean style
@@ -33,7 +36,8 @@ Examples:
   gany explore runs/dcgan-fashion-mnist factors                  the same from the weights alone
   gany explore runs/dcgan-fashion-mnist edit --to Sandal         make sandals of anything
 
-`gany explore RUN WHAT --help` teaches each of them.")]
+`gany explore RUN WHAT --help` teaches each of them."
+)]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
@@ -63,6 +67,29 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// The walk that `gany sample -o walk.gif` makes: through the first samples of a seed and back to the first of them.
+pub(crate) fn walk(
+    run: &Path,
+    seed: u64,
+    count: usize,
+    class: Option<String>,
+    output: Option<PathBuf>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let common = Common {
+        seed,
+        class,
+        output,
+        json,
+        ..Common::default()
+    };
+    path::through(
+        run,
+        &Samples((0..count).map(|number| (None, number)).collect()),
+        &common,
+    )
+}
+
 /// Flags of every subcommand.
 #[derive(clap::Args)]
 struct Common {
@@ -79,12 +106,28 @@ struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000).map(|n| n as usize))]
     frames: Option<usize>,
     /// Frames a second of what moves
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = FPS, value_parser = clap::value_parser!(u32).range(1..=100))]
     fps: u32,
     /// Print what was made as JSON
     #[arg(long)]
     json: bool,
 }
+
+impl Default for Common {
+    fn default() -> Common {
+        Common {
+            seed: 0,
+            class: None,
+            output: None,
+            frames: None,
+            fps: FPS,
+            json: false,
+        }
+    }
+}
+
+/// Frames a second, where nothing else is said.
+const FPS: u32 = 20;
 
 /// The flag that says what is explored.
 #[derive(clap::Args)]
@@ -118,8 +161,9 @@ impl FromStr for Samples {
         };
         let all: Option<Vec<_>> = text.split(',').map(|item| named(item.trim())).collect();
         let all = all.map(|all| all.concat()).filter(|all| all.len() <= MOST);
-        all.map(Samples)
-            .ok_or_else(|| format!("expected samples such as `3`, `0-5`, `3,8,12` or `5:7`, number 7 of seed 5; {MOST} at most"))
+        all.map(Samples).ok_or_else(|| {
+            format!("expected samples such as `3`, `0-5`, `3,8,12` or `5:7`, number 7 of seed 5; {MOST} at most")
+        })
     }
 }
 
@@ -143,7 +187,9 @@ impl<'a> Walk<'a> {
             PathBuf::from(format!("{name}-{what}.png"))
         });
         let moving = Format::of(&output).map(|format| (format, common.fps));
-        let is_png = output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+        let is_png = output
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
         if moving.is_none() && !is_png {
             let got = output.display();
             return Err(Failure::new(
@@ -194,10 +240,22 @@ impl<'a> Walk<'a> {
     }
 
     /// A row for each sample, whose columns are the sample moved along direction number `number` by amounts.
-    fn moved(&self, directions: &Directions, codes: &[Code], amounts: &[f64], layers: &std::ops::Range<usize>) -> Vec<Code> {
-        let rows = codes.iter().flat_map(|code| (0..directions.count()).map(move |number| (code, number)));
-        rows.flat_map(|(code, number)| amounts.iter().map(move |by| directions.moved(code, number, *by, layers)))
-            .collect()
+    fn moved(
+        &self,
+        directions: &Directions,
+        codes: &[Code],
+        amounts: &[f64],
+        layers: &std::ops::Range<usize>,
+    ) -> Vec<Code> {
+        let rows = codes
+            .iter()
+            .flat_map(|code| (0..directions.count()).map(move |number| (code, number)));
+        rows.flat_map(|(code, number)| {
+            amounts
+                .iter()
+                .map(move |by| directions.moved(code, number, *by, layers))
+        })
+        .collect()
     }
 
     /// Writes directions beside the picture.
@@ -247,7 +305,11 @@ impl<'a> Walk<'a> {
             Some(_) => (columns, "frames"),
             None => (rows * columns, "pictures"),
         };
-        print(&format!("{} {what} in {}", grouped(count as u64), self.output.display()));
+        print(&format!(
+            "{} {what} in {}",
+            grouped(count as u64),
+            self.output.display()
+        ));
         if self.moving.is_none() {
             let grid = Grid {
                 columns: columns as u32,

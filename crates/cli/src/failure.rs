@@ -2,8 +2,8 @@
 use anstyle::{AnsiColor, Style};
 use ganymede::data::DataError;
 use ganymede::engine::OutOfMemory;
-use ganymede::explore::ExploreError;
 use ganymede::engine::kernels::isa::Isa;
+use ganymede::explore::ExploreError;
 use ganymede::metrics::classifier::ClassifierError;
 use ganymede::models::ConfigError;
 use ganymede::run::{EvalError, RunError, TrainError};

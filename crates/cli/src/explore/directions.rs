@@ -32,7 +32,7 @@ pub(super) struct Shown {
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=512))]
     count: u32,
     /// How far, in deviations of the codes along each
-    #[arg(long, value_name = "K", default_value_t = 3.0)]
+    #[arg(long, value_name = "K", default_value_t = 3.0, allow_negative_numbers = true)]
     by: f64,
     /// At which layers styles are moved: `coarse`, `middle`, `fine`, a number or a range from 0 [default: all]
     #[arg(long, value_name = "NAME|N-M")]
@@ -44,9 +44,13 @@ pub(super) struct Shown {
 }
 
 pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
-    found(run, "directions", &args.shown, "of all variance", |explorer, count, _| {
-        principal::directions(explorer, count)
-    })
+    found(
+        run,
+        "directions",
+        &args.shown,
+        "of all variance",
+        |explorer, count, _| principal::directions(explorer, count),
+    )
 }
 
 /// Finds directions, shows them and writes them beside the picture; `share` says what a strength is a share of.
@@ -68,10 +72,25 @@ pub(super) fn found(
     let amounts = walk.amounts(-args.by, args.by, 7);
     let codes = walk.moved(&directions, &samples, &amounts, &layers);
     if !args.common.json {
-        let strength = |(number, strength): (usize, &f64)| vec![format!("{}", number + 1), format!("{:.1}% {share}", 100.0 * strength)];
-        print(aligned(&directions.strengths.iter().enumerate().map(strength).collect::<Vec<_>>()).trim_end());
+        let strength = |(number, strength): (usize, &f64)| {
+            vec![format!("{}", number + 1), format!("{:.1}% {share}", 100.0 * strength)]
+        };
+        print(
+            aligned(
+                &directions
+                    .strengths
+                    .iter()
+                    .enumerate()
+                    .map(strength)
+                    .collect::<Vec<_>>(),
+            )
+            .trim_end(),
+        );
         let file = quoted(&file.to_string_lossy());
-        print(&format!("{DIM}move along one: gany explore {} edit --along {file} --number 2{DIM:#}", quoted(&run.to_string_lossy())));
+        print(&format!(
+            "{DIM}move along one: gany explore {} edit --along {file} --number 2{DIM:#}",
+            quoted(&run.to_string_lossy())
+        ));
     }
     walk.end(&codes, directions.count() * samples.len())
 }

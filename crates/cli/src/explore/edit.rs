@@ -24,7 +24,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "N,N-M,SEED:N", default_value = "0-5")]
     samples: Samples,
     /// The direction: `principal`, `factors`, or a file that `directions`, `factors` or `edit` has written
-    #[arg(long, value_name = "principal|factors|FILE", default_value = "principal", conflicts_with = "to")]
+    #[arg(
+        long,
+        value_name = "principal|factors|FILE",
+        default_value = "principal",
+        conflicts_with = "to"
+    )]
     along: String,
     /// Which of them, from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "to")]
@@ -39,7 +44,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME|PATH", requires = "to")]
     judge: Option<String>,
     /// How far, in deviations of the codes along the direction
-    #[arg(long, value_name = "K", default_value_t = 3.0)]
+    #[arg(long, value_name = "K", default_value_t = 3.0, allow_negative_numbers = true)]
     by: f64,
     /// At which layers styles are moved: `coarse`, `middle`, `fine`, a number or a range from 0 [default: all]
     #[arg(long, value_name = "NAME|N-M")]
@@ -63,7 +68,9 @@ pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
             if !args.common.json {
                 let share = 100.0 * direction.strengths[0];
                 let file = file.display();
-                print(&format!("the plane has {share:.1}% of samples on the right side; its direction is kept in {file}"));
+                print(&format!(
+                    "the plane has {share:.1}% of samples on the right side; its direction is kept in {file}"
+                ));
             }
             direction
         }
@@ -89,12 +96,18 @@ fn found(walk: &mut Walk, args: &Args, layers: &Range<usize>) -> Result<Directio
 /// The direction towards a class.
 fn towards(walk: &mut Walk, to: &str, args: &Args) -> Result<Directions, Failure> {
     let of_run = walk.explorer.sampler().data();
-    let of_run = of_run.strip_suffix(":train").or(of_run.strip_suffix(":test")).unwrap_or(of_run);
+    let of_run = of_run
+        .strip_suffix(":train")
+        .or(of_run.strip_suffix(":test"))
+        .unwrap_or(of_run);
     let data = args.judge.as_deref().unwrap_or(of_run);
     let mut is_told = false;
     let mut classifier = Classifier::of(data, &mut |progress| {
         if !std::mem::replace(&mut is_told, true) {
-            anstream::eprintln!("Training the classifier of {data} first, once: {} updates.", progress.updates);
+            anstream::eprintln!(
+                "Training the classifier of {data} first, once: {} updates.",
+                progress.updates
+            );
         }
     })?;
     let classes = &classifier.record().classes;
@@ -105,7 +118,11 @@ fn towards(walk: &mut Walk, to: &str, args: &Args) -> Result<Directions, Failure
             .ok_or_else(|| {
                 Failure::new(
                     format!("expected a class of `{data}`, got `{wanted}`"),
-                    format!("its classes are {}, or a number from 0 to {}", classes.join(", "), classes.len() - 1),
+                    format!(
+                        "its classes are {}, or a number from 0 to {}",
+                        classes.join(", "),
+                        classes.len() - 1
+                    ),
                 )
             })
     };

@@ -37,7 +37,8 @@ pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let layers = walk.explorer.layers(&args.layers)?;
     let shape = walk.explorer.shape();
     let [rows, columns] = [&args.samples, &args.with].map(|samples| walk.codes(samples));
-    walk.said.push(("layers", serde_json::json!([layers.start, layers.end - 1])));
+    walk.said
+        .push(("layers", serde_json::json!([layers.start, layers.end - 1])));
     if walk.moving.is_some() {
         return walk.end(&mixing::grid(&rows, &columns, &layers, shape), rows.len());
     }

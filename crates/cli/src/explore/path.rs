@@ -39,15 +39,24 @@ pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
             "name them with `--samples`, such as `--samples 3,8`",
         ));
     }
-    let mut walk = Walk::begin(run, "path", &args.common, args.space.space)?;
-    let stops = walk.codes(&args.samples);
-    let by = args.by.unwrap_or(Interpolation::natural(walk.explorer.space()));
+    let walk = Walk::begin(run, "path", &args.common, args.space.space)?;
+    between(walk, &args.samples, args.by, args.closed)
+}
+
+/// Comes through these samples and back to the first.
+pub(super) fn through(run: &Path, samples: &Samples, common: &Common) -> Result<ExitCode, Failure> {
+    between(Walk::begin(run, "path", common, None)?, samples, None, true)
+}
+
+fn between(mut walk: Walk, samples: &Samples, by: Option<Interpolation>, closed: bool) -> Result<ExitCode, Failure> {
+    let stops = walk.codes(samples);
+    let by = by.unwrap_or(Interpolation::natural(walk.explorer.space()));
     walk.said.push(("by", by.name().into()));
     let count = walk.frames(9, 24);
     if walk.moving.is_some() {
-        let frames = path::frames(&stops, count, by, args.closed);
+        let frames = path::frames(&stops, count, by, closed);
         return walk.end(&frames, 1);
     }
-    let legs = path::legs(&stops, count, by, args.closed);
+    let legs = path::legs(&stops, count, by, closed);
     walk.end(&legs.concat(), legs.len())
 }

@@ -62,13 +62,20 @@ fn the_same_walk_moves_in_every_format() {
         let bytes = std::io::Cursor::new(place.read(file));
         let frames = match file {
             "walk.gif" => image::codecs::gif::GifDecoder::new(bytes).unwrap().into_frames(),
-            _ => image::codecs::png::PngDecoder::new(bytes).unwrap().apng().unwrap().into_frames(),
+            _ => image::codecs::png::PngDecoder::new(bytes)
+                .unwrap()
+                .apng()
+                .unwrap()
+                .into_frames(),
         };
         frames.collect_frames().unwrap()
     };
     let of_json = said("walk.apng");
     assert_eq!((&of_json["columns"], &of_json["rows"]), (&6.into(), &1.into()));
-    assert_eq!((&of_json["by"], &of_json["space"], &of_json["step"]), (&"slerp".into(), &"z".into(), &2.into()));
+    assert_eq!(
+        (&of_json["by"], &of_json["space"], &of_json["step"]),
+        (&"slerp".into(), &"z".into(), &2.into())
+    );
     said("walk.gif");
     let [moving, gif] = ["walk.apng", "walk.gif"].map(frames);
     assert_eq!((moving.len(), gif.len()), (6, 6));
@@ -90,7 +97,9 @@ fn the_same_walk_moves_in_every_format() {
 fn a_film_is_an_mp4_with_its_provenance() {
     let place = plain();
     assert_eq!(
-        place.does("explore plain path --samples 0-1 --frames 4 -o walk.mp4").trim(),
+        place
+            .does("explore plain path --samples 0-1 --frames 4 -o walk.mp4")
+            .trim(),
         "5 frames in walk.mp4"
     );
     let film = place.read("walk.mp4");
@@ -136,12 +145,20 @@ fn directions_that_were_found_move_samples() {
             let line = format!("explore {run} {what} --count 3 --sample 2 --by 2 --json");
             let said: Value = serde_json::from_str(&place.does(&line)).unwrap();
             let strengths: Vec<f64> = serde_json::from_value(said["strengths"].clone()).unwrap();
-            assert!(strengths.is_sorted_by(|a, b| a >= b) && strengths[2] > 0.0, "{strengths:?}");
+            assert!(
+                strengths.is_sorted_by(|a, b| a >= b) && strengths[2] > 0.0,
+                "{strengths:?}"
+            );
             let found = tiles(&place, &format!("{run}-{what}.png"));
             assert_eq!((found.len(), found[0].len()), (3, 7));
-            assert!(found[0][3] == found[1][3] && found[1][3] == found[2][3], "the sample itself");
+            assert!(
+                found[0][3] == found[1][3] && found[1][3] == found[2][3],
+                "the sample itself"
+            );
             let file = format!("{run}-{what}.safetensors");
-            place.does(&format!("explore {run} edit --along {file} --number 2 --samples 2 --by 2 -o again.png"));
+            place.does(&format!(
+                "explore {run} edit --along {file} --number 2 --samples 2 --by 2 -o again.png"
+            ));
             for (again, found) in tiles(&place, "again.png")[0].iter().zip(&found[1]) {
                 assert!(difference(again, found) <= 1);
             }
@@ -192,7 +209,12 @@ fn what_cannot_be_explored_is_said() {
     );
     let ran = place.gany("explore plain path --samples 3,x");
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("expected samples such as `3`, `0-5`, `3,8,12` or `5:7`"), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("expected samples such as `3`, `0-5`, `3,8,12` or `5:7`"),
+        "{}",
+        ran.err
+    );
     let help = place.does("explore --help");
     assert!(help.contains("Examples:"), "{help}");
     for what in ["path", "truncation", "mix", "directions", "factors", "edit"] {

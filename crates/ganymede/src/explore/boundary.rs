@@ -90,7 +90,10 @@ pub fn direction(
 
 /// The unit normal of the plane between codes of the one and the other side, and the share of held-out codes on the right one.
 fn plane(codes: &[Code], sides: &[Option<bool>], shape: CodeShape) -> (Vec<f64>, f64) {
-    let chosen = codes.iter().zip(sides).filter_map(|(code, side)| Some((&code.values[..shape.floats], (*side)?)));
+    let chosen = codes
+        .iter()
+        .zip(sides)
+        .filter_map(|(code, side)| Some((&code.values[..shape.floats], (*side)?)));
     let (mut learnt, mut kept) = ((vec![], vec![]), (vec![], vec![]));
     for (number, (values, side)) in chosen.enumerate() {
         let (x, s) = if number % HELD_OUT == 0 { &mut kept } else { &mut learnt };
@@ -104,8 +107,14 @@ fn plane(codes: &[Code], sides: &[Option<bool>], shape: CodeShape) -> (Vec<f64>,
     };
     // Each class counts the same, however many there are of it.
     let share_of = |side: f32| {
-        let of_side = kept.0.chunks_exact(shape.floats).zip(&kept.1).filter(|(_, s)| **s == side);
-        let (right, all) = of_side.fold((0, 0), |(right, all), one| (right + usize::from(is_right(one)), all + 1));
+        let of_side = kept
+            .0
+            .chunks_exact(shape.floats)
+            .zip(&kept.1)
+            .filter(|(_, s)| **s == side);
+        let (right, all) = of_side.fold((0, 0), |(right, all), one| {
+            (right + usize::from(is_right(one)), all + 1)
+        });
         right as f64 / f64::from(all.max(1))
     };
     let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
@@ -142,7 +151,11 @@ fn regression(x: &[f32], s: &[f32], floats: usize) -> (Vec<f64>, f64) {
     let donations: Vec<Option<usize>> = (first..inputs.len()).map(Some).collect();
     let mut program = Program::compile(&inputs, &outputs, &donations);
     let mut buffers: Vec<Buffer> = [x, s, &weights, &[0.0]].map(Buffer::from_f32).into();
-    buffers.extend(inputs[first..].iter().map(|input| Buffer::zeros(DType::F32, input.numel())));
+    buffers.extend(
+        inputs[first..]
+            .iter()
+            .map(|input| Buffer::zeros(DType::F32, input.numel())),
+    );
     for update in 0..UPDATES {
         // A rate that falls to nothing, so that it comes to rest.
         buffers[3].as_f32_mut()[0] = (LEARNING_RATE * (1.0 - update as f64 / UPDATES as f64)) as f32;
@@ -171,7 +184,10 @@ mod tests {
         let side = |(number, code)| (height(code) > 0.0 || number % 7 != 0).then_some(height(code) > 0.0);
         let sides: Vec<Option<bool>> = codes.iter().enumerate().map(side).collect();
         let (normal, share) = plane(&codes, &sides, CodeShape { layers: 2, floats: 2 });
-        assert!((normal[0] - 0.6).abs() < 0.03 && (normal[1] - 0.8).abs() < 0.03, "{normal:?}");
+        assert!(
+            (normal[0] - 0.6).abs() < 0.03 && (normal[1] - 0.8).abs() < 0.03,
+            "{normal:?}"
+        );
         assert!(share > 0.97, "{share}");
     }
 }

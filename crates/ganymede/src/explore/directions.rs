@@ -48,7 +48,12 @@ const METADATA: &str = "ganymede.directions";
 impl Directions {
     /// Unit vectors `[count, floats]` of the codes that are explored, and their strengths. Which way a vector points is decided
     /// by its largest number, which is made positive, unless the method knows better.
-    pub(super) fn new(explorer: &mut Explorer, method: Method, mut vectors: Vec<f64>, strengths: Vec<f64>) -> Directions {
+    pub(super) fn new(
+        explorer: &mut Explorer,
+        method: Method,
+        mut vectors: Vec<f64>,
+        strengths: Vec<f64>,
+    ) -> Directions {
         let floats = explorer.shape().floats;
         if method != Method::Boundary {
             vectors.chunks_exact_mut(floats).for_each(point_forward);
@@ -121,10 +126,19 @@ impl Directions {
     /// # Errors
     /// [`RunError::Io`](crate::run::RunError::Io).
     pub fn save(&self, path: &Path) -> Result<(), ExploreError> {
-        let bytes = |numbers: &[f64]| numbers.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect::<Vec<u8>>();
+        let bytes = |numbers: &[f64]| {
+            numbers
+                .iter()
+                .flat_map(|x| (*x as f32).to_le_bytes())
+                .collect::<Vec<u8>>()
+        };
         let count = self.count();
         let tensors = [
-            ("directions", vec![count, self.vectors.len() / count.max(1)], bytes(&self.vectors)),
+            (
+                "directions",
+                vec![count, self.vectors.len() / count.max(1)],
+                bytes(&self.vectors),
+            ),
             ("deviations", vec![count], bytes(&self.deviations)),
             ("strengths", vec![count], bytes(&self.strengths)),
         ];
@@ -133,7 +147,8 @@ impl Directions {
             (*name, view)
         });
         let about = serde_json::to_string(&self.about).expect("a plain value");
-        let file = serialize(views, Some(HashMap::from([(METADATA.to_owned(), about)]))).expect("tensors that are whole");
+        let file =
+            serialize(views, Some(HashMap::from([(METADATA.to_owned(), about)]))).expect("tensors that are whole");
         std::fs::write(path, file).map_err(|source| crate::run::RunError::Io {
             doing: "write",
             source,
@@ -241,7 +256,10 @@ mod tests {
         let moved = two().moved(&code, 1, -3.0, &(1..3));
         assert_eq!(moved.values, [1.0, 2.0, 3.0, 2.5, 5.0, 4.5]);
         assert_eq!(two().only(1).unwrap().moved(&code, 0, -3.0, &(1..3)), moved);
-        assert!(matches!(two().only(2), Err(ExploreError::DirectionNumber { count: 2, got: 3 })));
+        assert!(matches!(
+            two().only(2),
+            Err(ExploreError::DirectionNumber { count: 2, got: 3 })
+        ));
     }
 
     #[test]

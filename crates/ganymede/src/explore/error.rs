@@ -118,13 +118,17 @@ impl ExploreError {
             ExploreError::Run(error) => return error.hint(),
             ExploreError::Classifier(error) => return error.hint(),
             ExploreError::NoLatents { .. } => {
-                "explore a system that makes samples of latent vectors, such as `dcgan` or `stylegan`: `gany models`".into()
+                "explore a system that makes samples of latent vectors, such as `dcgan` or `stylegan`: `gany models`"
+                    .into()
             }
             ExploreError::NoPictures { .. } => "train on pictures, such as `--data fashion-mnist`".into(),
             ExploreError::NoStyles { .. } => {
-                "train `stylegan`, which has; `path`, `directions`, `factors` and `edit` do without (`--space z`)".into()
+                "train `stylegan`, which has; `path`, `directions`, `factors` and `edit` do without (`--space z`)"
+                    .into()
             }
-            ExploreError::NoLayers => "leave out `--layers`, or explore styles: `--space w`, where the system has them".into(),
+            ExploreError::NoLayers => {
+                "leave out `--layers`, or explore styles: `--space w`, where the system has them".into()
+            }
             ExploreError::Layers { .. } => {
                 "coarse layers decide pose and outline, fine ones colours and textures".into()
             }

@@ -33,7 +33,10 @@ fn factors(a: &[f64], floats: usize, count: usize) -> (Vec<f64>, Vec<f64>) {
     // They were rising.
     let vector = |k: usize| vectors.iter().skip(floats - 1 - k).step_by(floats).copied();
     let first = (0..count).flat_map(vector).collect();
-    (first, shares(&values.iter().map(|value| value.max(0.0)).collect::<Vec<_>>(), count))
+    (
+        first,
+        shares(&values.iter().map(|value| value.max(0.0)).collect::<Vec<_>>(), count),
+    )
 }
 
 /// A, `[rows, floats]`: what the generator first multiplies a vector by that these layers are told.
@@ -67,7 +70,13 @@ fn differences(values: &[f32], probes: usize) -> Vec<f64> {
     let units = values.len() / probes;
     let (origin, along) = values.split_at(units);
     (0..units)
-        .flat_map(|unit| along.iter().skip(unit).step_by(units).map(move |y| f64::from(*y) - f64::from(origin[unit])))
+        .flat_map(|unit| {
+            along
+                .iter()
+                .skip(unit)
+                .step_by(units)
+                .map(move |y| f64::from(*y) - f64::from(origin[unit]))
+        })
         .collect()
 }
 

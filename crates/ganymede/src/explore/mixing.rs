@@ -23,7 +23,9 @@ pub fn parse(text: &str, layers: usize) -> Option<Range<usize>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let numbers = first.parse().ok().zip(last.parse().ok());
     let range = numbers.map(|(first, last): (usize, usize)| first..last.saturating_add(1));
-    named(text, layers).or(range).filter(|range| range.start < range.end && range.end <= layers)
+    named(text, layers)
+        .or(range)
+        .filter(|range| range.start < range.end && range.end <= layers)
 }
 
 /// The code with the vectors of `other` at some layers.
@@ -60,7 +62,10 @@ mod tests {
         assert_eq!(named("colour", 8), None);
         let parsed = ["all", "fine", "0-3", "7"].map(|text| parse(text, 8));
         assert_eq!(parsed, [0..8, 6..8, 0..4, 7..8].map(Some));
-        assert_eq!(["8", "3-2", "0-8", "", "-1", "a"].map(|text| parse(text, 8)), [const { None }; 6]);
+        assert_eq!(
+            ["8", "3-2", "0-8", "", "-1", "a"].map(|text| parse(text, 8)),
+            [const { None }; 6]
+        );
     }
 
     /// Two samples of three layers of one number each.

@@ -177,8 +177,9 @@ impl Explorer {
             .collect();
         let classes = self.sampler.classes();
         let values = self.mapped(&latents);
+        let CodeShape { layers, floats } = self.shape();
         values
-            .chunks_exact(values.len() / picks.len().max(1))
+            .chunks_exact(layers * floats)
             .zip(picks)
             .map(|(values, pick)| Code {
                 values: values.to_vec(),
@@ -220,7 +221,10 @@ impl Explorer {
             CodeSpace::Z => vec![0.0; floats],
             CodeSpace::W => {
                 let vectors = self.vectors(STATISTICS);
-                mean(&vectors, floats).map(|x| x as f32).collect::<Vec<f32>>().repeat(layers)
+                mean(&vectors, floats)
+                    .map(|x| x as f32)
+                    .collect::<Vec<f32>>()
+                    .repeat(layers)
             }
         };
         self.centre.insert(centre).clone()
@@ -258,7 +262,8 @@ impl Explorer {
         let floats = self.shape().floats;
         let vectors = self.vectors(STATISTICS);
         let along = |direction: &[f64]| {
-            let coordinate = |vector: &[f32]| -> f64 { vector.iter().zip(direction).map(|(x, d)| f64::from(*x) * d).sum() };
+            let coordinate =
+                |vector: &[f32]| -> f64 { vector.iter().zip(direction).map(|(x, d)| f64::from(*x) * d).sum() };
             let (mut sum, mut squares) = (0.0, 0.0);
             for x in vectors.chunks_exact(floats).map(coordinate) {
                 (sum, squares) = (sum + x, squares + x * x);
@@ -289,9 +294,8 @@ fn styled(functions: &[Function]) -> Option<Styled> {
         let &[layers, floats] = &extents[..] else {
             return None;
         };
-        let is_synthesis = |function: &&Function| {
-            function.takes == mapping.gives && function.gives == Space::Data(Field::X)
-        };
+        let is_synthesis =
+            |function: &&Function| function.takes == mapping.gives && function.gives == Space::Data(Field::X);
         let synthesis = functions.iter().find(is_synthesis)?;
         (mapping.takes == Space::Latent).then_some(Styled {
             mapping: mapping.name,

@@ -81,7 +81,9 @@ fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
 
 /// A unit vector at right angles to a, which is not 0 and of this length, in the plane of a and an axis.
 fn at_right_angles(a: &[f32], length: f64) -> Vec<f32> {
-    let smallest = (0..a.len()).min_by(|i, j| a[*i].abs().total_cmp(&a[*j].abs())).unwrap_or(0);
+    let smallest = (0..a.len())
+        .min_by(|i, j| a[*i].abs().total_cmp(&a[*j].abs()))
+        .unwrap_or(0);
     let along = f64::from(a[smallest]) / (length * length);
     let mut side: Vec<f64> = a.iter().map(|x| -along * f64::from(*x)).collect();
     side[smallest] += 1.0;
@@ -131,8 +133,17 @@ pub fn frames(stops: &[Code], count: usize, by: Interpolation, is_closed: bool) 
 }
 
 fn pairs(stops: &[Code], is_closed: bool) -> impl Iterator<Item = (Code, Code)> {
-    let legs = if is_closed { stops.len() } else { stops.len().saturating_sub(1) };
-    (0..legs).map(|i| (in_class_of(stops, &stops[i]), in_class_of(stops, &stops[(i + 1) % stops.len()])))
+    let legs = if is_closed {
+        stops.len()
+    } else {
+        stops.len().saturating_sub(1)
+    };
+    (0..legs).map(|i| {
+        (
+            in_class_of(stops, &stops[i]),
+            in_class_of(stops, &stops[(i + 1) % stops.len()]),
+        )
+    })
 }
 
 fn in_class_of(stops: &[Code], stop: &Code) -> Code {
@@ -159,7 +170,10 @@ mod tests {
         for t in [0.0, 0.1, 0.37, 0.9, 1.0] {
             assert!((dot(&at(t), &at(t)) - 1.0).abs() < 1e-6, "on the unit sphere at {t}");
         }
-        near(&Interpolation::Lerp.between(&[1.0, 0.0], &[0.0, 1.0], 0.25), &[0.75, 0.25]);
+        near(
+            &Interpolation::Lerp.between(&[1.0, 0.0], &[0.0, 1.0], 0.25),
+            &[0.75, 0.25],
+        );
     }
 
     #[test]
@@ -195,6 +209,9 @@ mod tests {
         assert_eq!((closed.len(), &closed[8].values), (12, &stops[2].values));
         let rows = legs(&stops, 5, by, true);
         assert_eq!(rows.len(), 3);
-        assert_eq!((&rows[2][0].values, &rows[2][4].values), (&stops[2].values, &stops[0].values));
+        assert_eq!(
+            (&rows[2][0].values, &rows[2][4].values),
+            (&stops[2].values, &stops[0].values)
+        );
     }
 }

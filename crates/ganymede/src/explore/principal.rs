@@ -42,7 +42,10 @@ pub fn directions(explorer: &mut Explorer, count: usize) -> Result<Directions, E
             let components = PrincipalComponents::of(&y, units, count.min(units));
             let all = total_variance(&y, units);
             let shares = components.variances.iter().map(|variance| variance / all).collect();
-            (regressed(&components.coordinates(&y), &z, [components.variances.len(), floats]), shares)
+            (
+                regressed(&components.coordinates(&y), &z, [components.variances.len(), floats]),
+                shares,
+            )
         }
     };
     Ok(Directions::new(explorer, Method::Principal, vectors, strengths))

@@ -78,6 +78,9 @@ mod tests {
             },
             rows: 2,
         };
-        assert_eq!((sheet.columns(), sheet.columns_first()), (3, vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+        assert_eq!(
+            (sheet.columns(), sheet.columns_first()),
+            (3, vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0])
+        );
     }
 }

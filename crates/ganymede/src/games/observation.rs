@@ -23,7 +23,13 @@ impl Observation {
     ///
     /// # Panics
     /// Where the system has no such function.
-    pub fn new(play: &Play, function: Option<&str>, count: usize, is_labelled: bool, observer: Observer) -> Observation {
+    pub fn new(
+        play: &Play,
+        function: Option<&str>,
+        count: usize,
+        is_labelled: bool,
+        observer: Observer,
+    ) -> Observation {
         let dtype = play.scope.dtype();
         let system: &dyn System = play.system();
         let extents = match function {
@@ -68,8 +74,16 @@ impl Observation {
     /// # Panics
     /// Where the codes are not `count`, classes are not given as announced, or the play has come to another phase.
     pub fn look(&mut self, play: &mut Play, codes: &[f32], y: Option<&[f32]>) -> Vec<Vec<f32>> {
-        assert_eq!(self.phase, play.phase(), "observation: the play has come to another phase");
-        assert_eq!(self.is_labelled, y.is_some(), "observation: classes are not given as announced");
+        assert_eq!(
+            self.phase,
+            play.phase(),
+            "observation: the play has come to another phase"
+        );
+        assert_eq!(
+            self.is_labelled,
+            y.is_some(),
+            "observation: classes are not given as announced"
+        );
         let y = y.map_or_else(|| Buffer::zeros(play.scope.dtype(), self.count), Buffer::from_f32);
         let more = vec![play.progress(), Buffer::from_f32(codes), y];
         play.lend_state(more, |inputs| self.program.run(inputs));

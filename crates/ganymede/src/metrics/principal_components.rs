@@ -108,7 +108,9 @@ fn of_few(x: &[f64], [n, dimension, rank]: [usize; 3]) -> (Vec<f64>, Vec<f64>) {
 
 /// `[columns, rows]` of a matrix `[rows, columns]`.
 fn transposed(x: &[f64], columns: usize) -> Vec<f64> {
-    (0..columns).flat_map(|j| x.iter().skip(j).step_by(columns).copied()).collect()
+    (0..columns)
+        .flat_map(|j| x.iter().skip(j).step_by(columns).copied())
+        .collect()
 }
 
 fn centred(x: &[f32], mean: &[f64]) -> Vec<f64> {

@@ -30,7 +30,11 @@ pub fn observing_first_affine<R>(body: impl FnOnce() -> R) -> (R, Noted) {
     let _restore = Restore(NOTES.replace(Some(Notes::default())));
     let result = body();
     let Notes { rectified, styles } = NOTES.take().unwrap_or_default();
-    let noted = if styles.is_empty() { rectified.into_iter().collect() } else { styles };
+    let noted = if styles.is_empty() {
+        rectified.into_iter().collect()
+    } else {
+        styles
+    };
     (result, noted)
 }
 
@@ -71,11 +75,17 @@ mod tests {
         let x = Tensor::from_f64(&[1, 2], &[0.0, 1.0]);
         let (_, noted) = observing_first_affine(|| network.forward(&x));
         assert_eq!(noted.len(), 1);
-        assert_eq!((noted[0].0.as_str(), noted[0].1.to_f64()), ("generator.1", vec![-1.0, 1.0]));
+        assert_eq!(
+            (noted[0].0.as_str(), noted[0].1.to_f64()),
+            ("generator.1", vec![-1.0, 1.0])
+        );
         let adain = AdaIn::declare(&scope.at("style"), 2, 1);
         let picture = Tensor::full(DType::F64, &[1, 2, 2, 1], 1.0);
         let (_, noted) = observing_first_affine(|| adain.forward(&picture, &network.forward(&x)));
         assert_eq!(noted.len(), 1);
-        assert_eq!((noted[0].0.as_str(), noted[0].1.shape()), ("generator.style", &[1, 2][..]));
+        assert_eq!(
+            (noted[0].0.as_str(), noted[0].1.shape()),
+            ("generator.style", &[1, 2][..])
+        );
     }
 }

@@ -109,8 +109,10 @@ fn gif(frames: &[Canvas], fps: u32, stamp: &Stamp) -> std::result::Result<Vec<u8
             _ => gif::Frame::from_rgba_speed(width, height, &mut frame.levels.clone(), QUANTISING),
         };
         encoded.delay = (100.0 / f64::from(fps.max(1))).round().max(1.0) as u16;
-        // What was opaque in the last frame must not shine through this one.
-        encoded.dispose = gif::DisposalMethod::Background;
+        if frame.channels == 4 {
+            // What was opaque in the last frame must not shine through this one.
+            encoded.dispose = gif::DisposalMethod::Background;
+        }
         encoder.write_frame(&encoded)?;
     }
     drop(encoder);

@@ -172,7 +172,9 @@ impl Sampler {
     pub fn translate(&mut self, translation: &Translation, pictures: &[f32]) -> Vec<f32> {
         let floats: usize = translation.takes.iter().product();
         let play = &mut self.play;
-        in_batches(pictures, floats, TOGETHER, |whole, _| play.apply(translation.name, whole))
+        in_batches(pictures, floats, TOGETHER, |whole, _| {
+            play.apply(translation.name, whole)
+        })
     }
 
     /// What it makes of latent vectors `[count, z_dim]`, of a class number each where it is told classes: `[count, ..]`.
