@@ -11,6 +11,7 @@ use crate::output::{grouped, print, print_json};
 use crate::picture::Grid;
 use crate::sample::{class_number, make_folder, show};
 use clap::Subcommand;
+use clap::builder::TypedValueParser;
 use ganymede::explore::{Code, CodeSpace, Directions, Explorer, Pick, Sheet};
 use ganymede::run::animation::Format;
 use serde_json::{Value, json};
