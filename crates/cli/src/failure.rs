@@ -3,6 +3,7 @@ use anstyle::{AnsiColor, Style};
 use ganymede::data::DataError;
 use ganymede::engine::OutOfMemory;
 use ganymede::engine::kernels::isa::Isa;
+use ganymede::explore::ExploreError;
 use ganymede::metrics::classifier::ClassifierError;
 use ganymede::models::ConfigError;
 use ganymede::run::{EvalError, RunError, TrainError};
@@ -82,6 +83,15 @@ impl From<ClassifierError> for Failure {
 
 impl From<EvalError> for Failure {
     fn from(error: EvalError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ExploreError> for Failure {
+    fn from(error: ExploreError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod eval;
 mod events;
+mod explore;
 mod failure;
 mod lab;
 mod models;
@@ -40,6 +41,7 @@ Examples:
   gany train                                       DCGAN on clothes, three minutes
   gany train wgan_gp --data photos/ --size 64      your own pictures
   gany sample runs/dcgan-fashion-mnist -o new.png  new pictures from a run
+  gany explore runs/dcgan-fashion-mnist path       walk from one of its pictures to the next
   gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
   gany models dcgan                                what a system does, and its settings
 
@@ -50,6 +52,7 @@ enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
     Translate(translate::Args),
+    Explore(explore::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Translate(args)) => translate::run(&args),
+            Some(Verb::Explore(args)) => explore::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

@@ -1,9 +1,11 @@
 //! `gany sample`: new pictures or points from a run.
+use crate::explore;
 use crate::failure::Failure;
 use crate::output::{grouped, print, quoted};
 use crate::picture::{Grid, Screen};
 use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
+use ganymede::run::animation::Format;
 use ganymede::run::sampling::points;
 use ganymede::run::{Pictures, RunError, Sampler, grid_png, png_of_one, scatter_png};
 use rayon::prelude::*;
@@ -20,7 +22,8 @@ use std::process::ExitCode;
 Examples:
   gany sample runs/dcgan-fashion-mnist                       64 of them as one picture
   gany sample runs/cgan-fashion-mnist --class sandal         of one class
-  gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png")]
+  gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png
+  gany sample runs/dcgan-fashion-mnist -n 8 -o walk.gif      a walk from one of eight to the next and back")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
@@ -33,9 +36,9 @@ pub(crate) struct Args {
     /// What the samples follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A `.png` for one grid (for points: a plot), any other name for a folder with a file each (for points:
-    /// `points.csv`); by default NAME.png, after the run
-    #[arg(short, long, value_name = "FILE.png|FOLDER")]
+    /// A `.png` for one grid (for points: a plot), `.gif`, `.apng` or `.mp4` for a walk from one to the next, any other
+    /// name for a folder with a file each (for points: `points.csv`); by default NAME.png, after the run
+    #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
     /// Pictures in a row of the grid
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..).map(|n| n as usize))]
@@ -49,6 +52,13 @@ pub(crate) struct Args {
 const PORTION: usize = 1000;
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    if args
+        .output
+        .as_deref()
+        .is_some_and(|output| Format::of(output).is_some())
+    {
+        return explore::walk(&args.run, args.seed, args.count, args.class, args.output, args.json);
+    }
     let mut sampler = Sampler::open(&args.run)?;
     if !sampler.makes_samples() {
         return Err(makes_no_samples(&sampler, &args.run));
@@ -97,7 +107,7 @@ fn makes_no_samples(sampler: &Sampler, run: &Path) -> Failure {
     Failure::new(format!("`{system}` makes nothing of random numbers alone"), hint)
 }
 
-fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
+pub(crate) fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
     let (system, names) = (sampler.entry().card.id, sampler.class_names());
     let Some(classes) = sampler.classes() else {
         return Err(Failure::new(
@@ -164,7 +174,7 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
 }
 
 /// Shows the picture where standard output is a terminal.
-fn show(path: &Path, grid: &Grid, is_json: bool) {
+pub(crate) fn show(path: &Path, grid: &Grid, is_json: bool) {
     if is_json || !std::io::stdout().is_terminal() {
         return;
     }

@@ -2,9 +2,10 @@
 use crate::failure::Failure;
 use crate::output::{grouped, print, print_json, quoted};
 use crate::sample::{cannot_write, make_folder};
-use ganymede::data::{self, Want, decode};
+use ganymede::data::{self, Want, decode, moving};
+use ganymede::run::animation::Format;
 use ganymede::run::sampling::Translation;
-use ganymede::run::{Pictures, Sampler, png_of_one};
+use ganymede::run::{Animation, Pictures, Sampler, png_of_one};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -19,14 +20,16 @@ Examples:
   gany translate runs/pix2pix-openmoji outline.png coloured.png      one picture
   gany translate runs/cyclegan-emoji emoji/ translated/              every picture of a folder
   gany translate runs/cyclegan-emoji b/ a/ --with translate_back     the other way
-  gany translate runs/srgan-landscapes small.jpg large.png           four times as many pixels a side")]
+  gany translate runs/srgan-landscapes small.jpg large.png           four times as many pixels a side
+  gany translate runs/cyclegan-emoji walk.gif walk.mp4               a film, frame by frame")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
-    /// A picture, or a folder of pictures
+    /// A picture, a folder of pictures, or what moves: GIF, animated PNG or MP4
     #[arg(value_name = "IN")]
     from: PathBuf,
-    /// A `.png` for one picture; a new or empty folder for those of a folder, under the same names
+    /// A `.png` for one picture; a new or empty folder for those of a folder, under the same names; `.gif`, `.apng` or `.mp4` for
+    /// what moves
     #[arg(value_name = "OUT")]
     to: PathBuf,
     /// Which of the run's functions [default: its first]
@@ -44,17 +47,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut sampler = Sampler::open(&args.run)?;
     let translation = chosen(&sampler, args.with.as_deref())?;
     let want = sampler.want(&translation);
-    let count = if args.from.is_dir() {
-        folder(&mut sampler, &translation, args, &want)?
-    } else {
-        one(&mut sampler, &translation, args, &want)?
+    let count = match Format::of(&args.to) {
+        _ if args.from.is_dir() => folder(&mut sampler, &translation, args, &want)?,
+        Some(format) => film(&mut sampler, &translation, args, &want, format)?,
+        None => one(&mut sampler, &translation, args, &want)?,
     };
     if args.json {
         print_json(&serde_json::json!({
             "output": args.to, "count": count, "with": translation.name, "step": sampler.stamp().step,
         }));
     } else {
-        let pictures = if count == 1 { "picture" } else { "pictures" };
+        let pictures = match (Format::of(&args.to), count) {
+            (Some(_), _) if !args.from.is_dir() => "frames",
+            (_, 1) => "picture",
+            _ => "pictures",
+        };
         print(&format!(
             "{} {pictures} in {}",
             grouped(count as u64),
@@ -100,6 +107,28 @@ fn one(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &Wan
     Ok(1)
 }
 
+fn film(
+    sampler: &mut Sampler,
+    translation: &Translation,
+    args: &Args,
+    want: &Want,
+    format: Format,
+) -> Result<usize, Failure> {
+    let from = moving::read(&args.from, want)?;
+    let made = sampler.translate(translation, &from.values);
+    if let Some(parent) = args.to.parent() {
+        make_folder(parent)?;
+    }
+    let animation = Animation {
+        pictures: pictures(translation, &made),
+        per_frame: 1,
+        columns: 1,
+        fps: from.fps,
+    };
+    animation.write(format, &sampler.stamp(), &args.to)?;
+    Ok(from.count)
+}
+
 fn folder(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &Want) -> Result<usize, Failure> {
     make_folder(&args.to)?;
     let listed = args.to.read_dir().map_err(|error| cannot_write(&args.to, &error))?;
@@ -133,15 +162,19 @@ fn folder(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &
 }
 
 fn write(sampler: &Sampler, translation: &Translation, made: &[f32], index: usize, path: &Path) -> Result<(), Failure> {
+    Ok(png_of_one(&pictures(translation, made), index, &sampler.stamp(), path)?)
+}
+
+/// What a translation has made.
+fn pictures<'m>(translation: &Translation, made: &'m [f32]) -> Pictures<'m> {
     let [height, width, channels] = translation.gives;
-    let pictures = Pictures {
+    Pictures {
         values: made,
         count: made.len() / (height * width * channels),
         height,
         width,
         channels,
-    };
-    Ok(png_of_one(&pictures, index, &sampler.stamp(), path)?)
+    }
 }
 
 /// Names of files, each its own: `a/1.jpg` becomes `a/1.png`, and `a/1.gif` beside it `a/1.gif.png`.

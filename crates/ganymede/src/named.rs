@@ -45,7 +45,7 @@ macro_rules! named_enum {
         impl std::str::FromStr for $type {
             type Err = $crate::named::UnknownName;
 
-            fn from_str(name: &str) -> Result<Self, Self::Err> {
+            fn from_str(name: &str) -> std::result::Result<Self, Self::Err> {
                 let found = Self::ALL.iter().find(|choice| choice.name() == name);
                 found.copied().ok_or_else(|| $crate::named::UnknownName {
                     what: $what,

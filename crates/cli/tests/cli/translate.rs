@@ -35,6 +35,45 @@ fn pictures_are_translated_by_the_folder_and_one_by_one() {
     );
 }
 
+/// Two pictures that take turns, as another program moves them.
+#[test]
+fn what_moves_is_translated_frame_by_frame() {
+    let place = place();
+    place.does("translate run a out");
+    let mut gif = vec![];
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut gif);
+    for name in ["a/000.png", "a/003.png"] {
+        let frame = image::open(place.path(name)).unwrap().into_rgba8();
+        let delay = image::Delay::from_numer_denom_ms(100, 1);
+        encoder
+            .encode_frame(image::Frame::from_parts(frame, 0, 0, delay))
+            .unwrap();
+    }
+    drop(encoder);
+    place.write("turns.gif", gif);
+    assert_eq!(
+        place.does("translate run turns.gif out.apng").trim(),
+        "2 frames in out.apng"
+    );
+    let bytes = std::io::Cursor::new(place.read("out.apng"));
+    let decoder = image::codecs::png::PngDecoder::new(bytes).unwrap().apng().unwrap();
+    let frames = decoder.into_frames().collect_frames().unwrap();
+    for (frame, name) in frames.iter().zip(["out/000.png", "out/003.png"]) {
+        let one = image::open(place.path(name)).unwrap().into_rgba8();
+        assert_eq!(frame.delay().numer_denom_ms(), (100, 1));
+        // Enlarged twenty times, as a picture alone is not.
+        assert_eq!(frame.buffer().dimensions(), (320, 320));
+        assert!(
+            one.enumerate_pixels()
+                .all(|(x, y, pixel)| frame.buffer().get_pixel(20 * x, 20 * y) == pixel)
+        );
+    }
+    place.refuses(
+        "translate run a/000.png out.gif",
+        "error: no frames can be read: a PNG that does not move: a/000.png\n\nhint: GIF, animated PNG and H.264 films in MP4 are read; other tools turn other films into those",
+    );
+}
+
 /// Three in a row: an example, what becomes of it, and its partner; two such rows side by side.
 #[test]
 fn sample_grids_show_examples_and_what_becomes_of_them() {

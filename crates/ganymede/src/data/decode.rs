@@ -94,7 +94,7 @@ pub fn shape(path: &Path, bytes: &[u8]) -> Result<[usize; 3]> {
     Ok([size.height, size.width, size.channels])
 }
 
-fn check_length(length: u64) -> Why<()> {
+pub(super) fn check_length(length: u64) -> Why<()> {
     match length {
         0 => Err("empty file".into()),
         1..=MAX_FILE_BYTES => Ok(()),
@@ -112,7 +112,7 @@ fn broken(path: &Path, why: String) -> DataError {
 type Why<T> = std::result::Result<T, String>;
 
 /// A decoder that panics on a hostile file must not end the run.
-fn guarded<T>(work: impl FnOnce() -> Why<T>) -> Why<T> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Why<T>) -> Why<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the decoder gave up".into()))
 }
 

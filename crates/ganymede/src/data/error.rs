@@ -151,6 +151,14 @@ pub enum DataError {
         /// What is wrong with it.
         why: String,
     },
+    /// What should move has no frames that can be read.
+    #[error("no frames can be read: {why}: {}", path.display())]
+    NoFrames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// More broken pictures than chance explains.
     #[error("{broken} of {total} pictures are broken: expected at most 10%, first `{first}` ({why}): {}", path.display())]
     TooManyBroken {
@@ -324,6 +332,7 @@ impl DataError {
             Self::BrokenPicture { .. } | Self::TooManyBroken { .. } => {
                 "`gany data check FOLDER` names every broken file; remove or replace them".into()
             }
+            Self::NoFrames { .. } => "GIF, animated PNG and H.264 films in MP4 are read; other tools turn other films into those".into(),
             Self::BadFile { .. } => "the file may be cut short, damaged or of another kind; get it again".into(),
             Self::BadPattern { .. } => "write it as `shard-{000..099}.tar`".into(),
             Self::NoPairs { .. } | Self::NoNames { .. } => {

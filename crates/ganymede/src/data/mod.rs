@@ -34,6 +34,7 @@ pub mod labels;
 mod listing;
 pub mod marks;
 pub mod meshes;
+pub mod moving;
 pub mod npy;
 pub mod open;
 pub mod order;

@@ -4,12 +4,14 @@
 //! into `step(state, batch, n) -> (state, scalars)`: every move's loss, gradients and updates are traced into one graph,
 //! so that work shared between moves is done once, and compiled to one program that updates the state in place.
 mod game;
+mod observation;
 mod play;
 mod probe;
 mod search;
 mod step;
 
 pub use game::{Game, Move};
+pub use observation::{Observation, Observer};
 pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};
 pub use search::{Found, Search, difference};

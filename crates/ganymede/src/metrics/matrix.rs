@@ -26,14 +26,14 @@ pub(super) fn count(numbers: &[f32], dimension: usize) -> usize {
 }
 
 /// `a b` for a `[m, k]` and b `[k, n]`: `[m, n]`.
-pub(super) fn product(a: &[f64], b: &[f64], [m, k, n]: [usize; 3]) -> Vec<f64> {
+pub(crate) fn product(a: &[f64], b: &[f64], [m, k, n]: [usize; 3]) -> Vec<f64> {
     Tensor::from_f64(&[m, k], a)
         .matmul(&Tensor::from_f64(&[k, n], b))
         .to_f64()
 }
 
 /// `x^T x` for x `[n, dimension]`: `[dimension, dimension]`.
-pub(super) fn gram(x: &[f64], dimension: usize) -> Vec<f64> {
+pub(crate) fn gram(x: &[f64], dimension: usize) -> Vec<f64> {
     let x = Tensor::from_f64(&[x.len() / dimension, dimension], x);
     x.transpose().matmul(&x).to_f64()
 }
@@ -58,7 +58,7 @@ pub(super) fn squared_distances(a: &[f32], b: &[f32], dimension: usize, mut see:
 }
 
 /// Eigenvalues, rising, and eigenvectors of a symmetric matrix `[n, n]`; element `i` of vector `j` is at `i * n + j`.
-pub(super) fn eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let decomposed = MatRef::from_row_major_slice(matrix, n, n)
         .self_adjoint_eigen(Side::Lower)
         .expect("finite symmetric matrices have eigenvalues");

@@ -17,7 +17,7 @@ pub mod inception_score;
 pub mod k_means;
 pub mod kid;
 pub mod lpips;
-mod matrix;
+pub(crate) mod matrix;
 pub mod memorisation;
 pub mod neighbours;
 pub mod path_length;

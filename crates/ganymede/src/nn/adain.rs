@@ -1,4 +1,5 @@
 //! Adaptive instance normalisation: a style says mean and deviation of every channel.
+use crate::nn::first_affine::note_style;
 use crate::nn::{Declare, Dense, Equalised, InstanceNorm, Layer, Scope, dense, equalised, instance_norm};
 use gany_engine::Tensor;
 
@@ -10,6 +11,7 @@ use gany_engine::Tensor;
 /// x `[n, h, w, c]` and so is the result; styles `[n, w_dim]`.
 #[derive(Clone, Debug)]
 pub struct AdaIn {
+    name: String,
     norm: InstanceNorm,
     affine: Equalised<Dense>,
 }
@@ -18,6 +20,7 @@ impl AdaIn {
     /// Declares the affine function of styles of `w_dim` numbers for this many channels, directly under `scope`.
     pub fn declare(scope: &Scope, w_dim: usize, channels: usize) -> AdaIn {
         AdaIn {
+            name: scope.path().to_owned(),
             norm: instance_norm(channels).epsilon(1e-8).declare(scope),
             affine: equalised(dense(w_dim, 2 * channels)).gain(1.0).declare(scope),
         }
@@ -26,7 +29,9 @@ impl AdaIn {
     /// x in the style.
     pub fn forward(&self, x: &Tensor, style: &Tensor) -> Tensor {
         let (n, c) = (x.extent(0), x.extent(3));
-        let affine = self.affine.forward(style).reshape(&[n, 1, 1, 2 * c]);
+        let affine = self.affine.forward(style);
+        note_style(&self.name, &affine);
+        let affine = affine.reshape(&[n, 1, 1, 2 * c]);
         let [gain, shift] = [affine.slice(3, 0, c) + 1.0, affine.slice(3, c, 2 * c)];
         self.norm.forward(x) * gain + shift
     }

@@ -1,4 +1,5 @@
 //! Modulated convolutions: a style scales the weight's inputs, and demodulation brings the outputs back to unit deviation.
+use crate::nn::first_affine::note_style;
 use crate::nn::{Declare, Dense, Drawn, Equalised, Init, Layer, Scope, Weighted, dense, equalised};
 use gany_engine::Tensor;
 
@@ -16,6 +17,7 @@ use gany_engine::Tensor;
 /// x `[n, spatial.., c_in]`, style `[n, w_dim]`; the result is the convolution's.
 #[derive(Clone, Debug)]
 pub struct Modulated<L> {
+    name: String,
     layer: L,
     affine: Equalised<Dense>,
     scale: f64,
@@ -36,6 +38,7 @@ impl<L: Weighted> Modulated<L> {
         let taps: usize = shape[..shape.len() - 2].iter().product();
         let fan_in = layer.matrix(&layer.weight().get()).extent(0);
         Modulated {
+            name: scope.path().to_owned(),
             affine: equalised(dense(w_dim, fan_in / taps))
                 .gain(1.0)
                 .declare(&scope.at("affine")),
@@ -54,6 +57,7 @@ impl<L: Weighted> Modulated<L> {
         };
         let weight = self.layer.weight().get() * self.scale;
         let s = self.affine.forward(style) + 1.0;
+        note_style(&self.name, &s);
         let y = self.layer.forward_with(&(x * of_pixels(&s)), &weight);
         if self.demodulates {
             y * of_pixels(&self.demodulation(&weight, &s))

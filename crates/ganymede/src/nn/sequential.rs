@@ -1,4 +1,5 @@
 //! Layers one after another.
+use crate::nn::first_affine::note_rectified;
 use crate::nn::observe::note;
 use crate::nn::{Declare, Layer, Parameter, Scope};
 use gany_engine::Tensor;
@@ -75,6 +76,7 @@ impl Layer for Sequential {
         let run = |x: Tensor, (i, layer): (usize, &Arc<dyn Layer>)| {
             let y = layer.forward(&x);
             if layer.rectifies() {
+                note_rectified(|| self.scope.at(i).path().to_owned(), &x);
                 note(|| self.scope.at(i).path().to_owned(), &y);
             }
             y

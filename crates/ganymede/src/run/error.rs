@@ -154,6 +154,20 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
     },
+    /// A GIF, animated PNG or film could not be made.
+    #[error("cannot write the animation ({reason}): {}", path.display())]
+    Moving {
+        /// What the encoder said.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// This build has no encoder for films.
+    #[error("this build of gany writes no films: {}", path.display())]
+    NoFilms {
+        /// The film.
+        path: PathBuf,
+    },
 }
 
 impl RunError {
@@ -216,7 +230,11 @@ impl RunError {
             | RunError::PictureSize { .. }
             | RunError::PictureChannels { .. }
             | RunError::NoPicture { .. }
+            | RunError::Moving { .. }
             | RunError::Png { .. } => return None,
+            RunError::NoFilms { .. } => {
+                "end the name in `.gif` or `.apng`, or build gany with the feature `film`".into()
+            }
         })
     }
 
@@ -464,6 +482,18 @@ mod tests {
                 path: "samples/step-0000400.png".into(),
             },
             "cannot write the picture (too wide): samples/step-0000400.png",
+        );
+        says(
+            RunError::Moving {
+                reason: "too wide".into(),
+                path: "a.gif".into(),
+            },
+            "cannot write the animation (too wide): a.gif",
+        );
+        says(
+            RunError::NoFilms { path: "a.mp4".into() },
+            "this build of gany writes no films: a.mp4\n\n\
+             hint: end the name in `.gif` or `.apng`, or build gany with the feature `film`",
         );
     }
 }

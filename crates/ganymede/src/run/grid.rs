@@ -36,6 +36,14 @@ impl fmt::Display for Stamp {
     }
 }
 
+impl Stamp {
+    /// What a file says of itself, by the keywords that PNG has for it.
+    pub(super) fn texts(&self) -> [(&'static str, String); 2] {
+        let software = concat!("Ganymede ", env!("CARGO_PKG_VERSION")).to_owned();
+        [("Software", software), ("Source", self.to_string())]
+    }
+}
+
 /// Pictures one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Pictures<'a> {
@@ -110,18 +118,7 @@ fn level(value: f32) -> u8 {
 /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`], [`RunError::Png`],
 /// [`RunError::Io`].
 pub fn grid_png(pictures: &Pictures, columns: usize, stamp: &Stamp, path: &Path) -> Result<()> {
-    pictures.check()?;
-    let columns = columns.clamp(1, pictures.count);
-    let rows = pictures.count.div_ceil(columns);
-    let scale = pictures.scale();
-    let (cell_width, cell_height) = (pictures.width * scale + GUTTER, pictures.height * scale + GUTTER);
-    let (width, height) = (columns * cell_width + GUTTER, rows * cell_height + GUTTER);
-    let mut canvas = Canvas::new(width, height, pictures.channels, GUTTER_LEVEL);
-    for index in 0..pictures.count {
-        let (left, top) = (index % columns * cell_width, index / columns * cell_height);
-        pictures.draw(index, &mut canvas, left + GUTTER, top + GUTTER);
-    }
-    canvas.write(stamp, path)
+    Canvas::of_grid(pictures, columns)?.write(stamp, path)
 }
 
 /// Writes picture `index` alone and in its own size, without waiting for the disk: a sample can be made again.
@@ -129,20 +126,7 @@ pub fn grid_png(pictures: &Pictures, columns: usize, stamp: &Stamp, path: &Path)
 /// # Errors
 /// As [`grid_png`]; [`RunError::NoPicture`] where there is no such picture.
 pub fn png_of_one(pictures: &Pictures, index: usize, stamp: &Stamp, path: &Path) -> Result<()> {
-    pictures.check()?;
-    let size = pictures.height * pictures.width * pictures.channels;
-    if index >= pictures.count {
-        return Err(RunError::NoPicture {
-            shape: format!("{index} of {}", pictures.count),
-        });
-    }
-    let mut canvas = Canvas::new(pictures.width, pictures.height, pictures.channels, 0);
-    let values = &pictures.values[index * size..][..size];
-    canvas
-        .levels
-        .iter_mut()
-        .zip(values)
-        .for_each(|(to, from)| *to = level(*from));
+    let canvas = Canvas::of_one(pictures, index)?;
     let bytes = canvas.encode(stamp, path)?;
     std::fs::write(path, bytes).map_err(|source| RunError::io("write", path, source))
 }
@@ -237,14 +221,62 @@ fn tick(range: f64, most: f64) -> f64 {
 }
 
 /// Levels of a picture while it is drawn: `[height, width, channels]`.
-struct Canvas {
-    levels: Vec<u8>,
-    width: usize,
-    height: usize,
-    channels: usize,
+pub(super) struct Canvas {
+    pub(super) levels: Vec<u8>,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) channels: usize,
 }
 
 impl Canvas {
+    /// The pictures, row by row, with `columns` in a row; a gutter between them and around them.
+    pub(super) fn of_grid(pictures: &Pictures, columns: usize) -> Result<Canvas> {
+        pictures.check()?;
+        let columns = columns.clamp(1, pictures.count);
+        let rows = pictures.count.div_ceil(columns);
+        let scale = pictures.scale();
+        let (cell_width, cell_height) = (pictures.width * scale + GUTTER, pictures.height * scale + GUTTER);
+        let (width, height) = (columns * cell_width + GUTTER, rows * cell_height + GUTTER);
+        let mut canvas = Canvas::new(width, height, pictures.channels, GUTTER_LEVEL);
+        for index in 0..pictures.count {
+            let (left, top) = (index % columns * cell_width, index / columns * cell_height);
+            pictures.draw(index, &mut canvas, left + GUTTER, top + GUTTER);
+        }
+        Ok(canvas)
+    }
+
+    /// One picture in its own size.
+    pub(super) fn of_one(pictures: &Pictures, index: usize) -> Result<Canvas> {
+        pictures.check()?;
+        let size = pictures.height * pictures.width * pictures.channels;
+        if index >= pictures.count {
+            return Err(RunError::NoPicture {
+                shape: format!("{index} of {}", pictures.count),
+            });
+        }
+        let mut canvas = Canvas::new(pictures.width, pictures.height, pictures.channels, 0);
+        let values = &pictures.values[index * size..][..size];
+        canvas
+            .levels
+            .iter_mut()
+            .zip(values)
+            .for_each(|(to, from)| *to = level(*from));
+        Ok(canvas)
+    }
+
+    /// Every pixel repeated so many times in both directions.
+    pub(super) fn enlarged(&self, factor: usize) -> Canvas {
+        let (width, channels) = (self.width * factor, self.channels);
+        let pixels = (0..self.height * factor).flat_map(|y| (0..width).map(move |x| (y / factor, x / factor)));
+        let levels = pixels.flat_map(|(y, x)| &self.levels[(y * self.width + x) * channels..][..channels]);
+        Canvas {
+            levels: levels.copied().collect(),
+            width,
+            height: self.height * factor,
+            channels,
+        }
+    }
+
     fn new(width: usize, height: usize, channels: usize, grey: u8) -> Self {
         let mut levels = vec![grey; width * height * channels];
         if channels == 4 {
@@ -316,21 +348,23 @@ impl Canvas {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, side(self.width), side(self.height));
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_color(match self.channels {
-            1 => png::ColorType::Grayscale,
-            3 => png::ColorType::Rgb,
-            _ => png::ColorType::Rgba,
-        });
-        for (keyword, text) in [
-            ("Software", concat!("Ganymede ", env!("CARGO_PKG_VERSION"))),
-            ("Source", &stamp.to_string()),
-        ] {
-            encoder.add_itxt_chunk(keyword.into(), text.into()).map_err(failed)?;
+        encoder.set_color(colour_type(self.channels));
+        for (keyword, text) in stamp.texts() {
+            encoder.add_itxt_chunk(keyword.into(), text).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&self.levels).map_err(failed)?;
         writer.finish().map_err(failed)?;
         Ok(bytes)
+    }
+}
+
+/// What PNG calls pictures of so many channels.
+pub(super) fn colour_type(channels: usize) -> png::ColorType {
+    match channels {
+        1 => png::ColorType::Grayscale,
+        3 => png::ColorType::Rgb,
+        _ => png::ColorType::Rgba,
     }
 }
 

@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod animation;
 mod atomic;
 mod best;
 pub mod checkpoint;
@@ -34,6 +35,7 @@ mod error;
 pub mod evaluation;
 pub mod events;
 pub mod export;
+mod film;
 pub mod folder;
 pub mod forecast;
 pub mod grid;
@@ -43,6 +45,7 @@ mod showing;
 pub mod training;
 pub mod watching;
 
+pub use animation::Animation;
 pub use best::EvalEvery;
 pub use checkpoint::{Checkpoint, Dtype, NamedTensor};
 pub use error::{Result, RunError};

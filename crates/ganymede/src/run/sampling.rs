@@ -15,6 +15,7 @@ pub struct Sampler {
     play: Play,
     shape: Shape,
     class_names: Vec<String>,
+    data: String,
     want: Want,
     run_seed: u64,
     step: u64,
@@ -52,7 +53,7 @@ pub(super) fn translations(play: &Play) -> Vec<Translation> {
 const TOGETHER: usize = 8;
 
 /// Samples are made this many at a time, whatever number is asked for.
-const BATCH: usize = 50;
+pub(crate) const BATCH: usize = 50;
 
 impl Sampler {
     /// The system in its latest saved state.
@@ -122,6 +123,7 @@ impl Sampler {
             play,
             shape,
             class_names: class_names.unwrap_or_default(),
+            data: order.data,
             want: order.want,
             run_seed: order.seed,
             step: saved.step,
@@ -133,8 +135,13 @@ impl Sampler {
         self.entry
     }
 
-    pub(super) fn play(&self) -> &Play {
+    pub(crate) fn play(&self) -> &Play {
         &self.play
+    }
+
+    /// The system as it is played, for whoever asks more of it than samples.
+    pub fn play_mut(&mut self) -> &mut Play {
+        &mut self.play
     }
 
     /// Whether it makes samples of latent vectors; some systems only compute things of examples.
@@ -164,15 +171,38 @@ impl Sampler {
     /// Where `pictures` are not whole pictures of the extents that it takes.
     pub fn translate(&mut self, translation: &Translation, pictures: &[f32]) -> Vec<f32> {
         let floats: usize = translation.takes.iter().product();
-        let mut made = vec![];
-        for part in pictures.chunks(TOGETHER * floats) {
-            // Always whole batches, so that one program makes them all.
-            let mut whole = part.to_vec();
-            whole.resize(TOGETHER * floats, 0.0);
-            let all = self.play.apply(translation.name, &whole);
-            made.extend_from_slice(&all[..all.len() / TOGETHER * (part.len() / floats)]);
-        }
-        made
+        let play = &mut self.play;
+        in_batches(pictures, floats, TOGETHER, |whole, _| {
+            play.apply(translation.name, whole)
+        })
+    }
+
+    /// What it makes of latent vectors `[count, z_dim]`, of a class number each where it is told classes: `[count, ..]`.
+    ///
+    /// # Panics
+    /// Where `z` are not whole latent vectors, or classes are not given to a system that is told them.
+    pub fn of_latents(&mut self, z: &[f32], classes: &[usize]) -> Vec<f32> {
+        let z_dim = self.play.system().z_dim();
+        let play = &mut self.play;
+        let is_conditional = play.system().classes().is_some();
+        in_batches(z, z_dim, BATCH, |whole, first| {
+            let class_of = |i| classes.get(first + i).copied().unwrap_or_default() as f32;
+            let y: Vec<f32> = (0..BATCH).map(class_of).collect();
+            play.sample(whole, is_conditional.then_some(&y))
+        })
+    }
+
+    /// What one of the system's functions makes of whole things that it takes, one after the other.
+    ///
+    /// # Panics
+    /// Where the system has no such function, or `input` another length.
+    pub fn apply(&mut self, name: &str, input: &[f32]) -> Vec<f32> {
+        let functions = self.play.system().functions();
+        let function = functions.iter().find(|function| function.name == name);
+        let function = function.unwrap_or_else(|| panic!("sampler: the system has no function `{name}`"));
+        let floats = self.play.shape_in(&function.takes)[1..].iter().product();
+        let play = &mut self.play;
+        in_batches(input, floats, BATCH, |whole, _| play.apply(name, whole))
     }
 
     /// The shape of one sample.
@@ -183,6 +213,11 @@ impl Sampler {
     /// How many classes can be asked for, if any.
     pub fn classes(&self) -> Option<usize> {
         self.play.system().classes()
+    }
+
+    /// The data that the run was trained on, as they were named to it.
+    pub fn data(&self) -> &str {
+        &self.data
     }
 
     /// The names of the data's classes, by class number; none where the data had no labels.
@@ -213,6 +248,24 @@ impl Sampler {
             seed,
         }
     }
+}
+
+/// What `run` makes of things of so many numbers each, a whole batch at a time, so that one program makes them all and what
+/// becomes of one does not depend on how many others there are; it is told the number of the first thing of each batch.
+pub(crate) fn in_batches(
+    things: &[f32],
+    floats: usize,
+    batch: usize,
+    mut run: impl FnMut(&[f32], usize) -> Vec<f32>,
+) -> Vec<f32> {
+    let mut made = vec![];
+    for (number, part) in things.chunks(batch * floats).enumerate() {
+        let mut whole = part.to_vec();
+        whole.resize(batch * floats, 0.0);
+        let all = run(&whole, number * batch);
+        made.extend_from_slice(&all[..all.len() / batch * (part.len() / floats)]);
+    }
+    made
 }
 
 /// See [`Sampler::samples`].
