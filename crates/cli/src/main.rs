@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod eval;
 mod events;
+mod explore;
 mod failure;
 mod lab;
 mod models;
@@ -50,6 +51,7 @@ enum Verb {
     Train(Box<train::Args>),
     Sample(sample::Args),
     Translate(translate::Args),
+    Explore(explore::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
             Some(Verb::Train(args)) => train::run(*args),
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Translate(args)) => translate::run(&args),
+            Some(Verb::Explore(args)) => explore::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

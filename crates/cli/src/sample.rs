@@ -97,7 +97,7 @@ fn makes_no_samples(sampler: &Sampler, run: &Path) -> Failure {
     Failure::new(format!("`{system}` makes nothing of random numbers alone"), hint)
 }
 
-fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
+pub(crate) fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
     let (system, names) = (sampler.entry().card.id, sampler.class_names());
     let Some(classes) = sampler.classes() else {
         return Err(Failure::new(
@@ -164,7 +164,7 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
 }
 
 /// Shows the picture where standard output is a terminal.
-fn show(path: &Path, grid: &Grid, is_json: bool) {
+pub(crate) fn show(path: &Path, grid: &Grid, is_json: bool) {
     if is_json || !std::io::stdout().is_terminal() {
         return;
     }

@@ -1,7 +1,8 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
-//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`run`]. [`studies`] needs none of them.
+//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`explore`] and [`doctor`]; [`run`]. [`studies`] needs none of
+//! them but the [`section`]s of the zoo.
 
 /// How a system is added; the page's code is run as a test.
 #[doc = include_str!("../../../docs/adding-a-model.md")]
@@ -10,6 +11,7 @@ pub mod adding_a_model {}
 pub mod augment;
 pub mod data;
 pub mod doctor;
+pub mod explore;
 pub mod games;
 pub mod metrics;
 pub mod models;
@@ -21,6 +23,7 @@ pub mod penalties;
 #[cfg(test)]
 mod reference;
 pub mod run;
+pub mod section;
 pub mod studies;
 pub mod weights;
 

@@ -1,6 +1,5 @@
 //! Layers one after another.
-use crate::nn::observe::note;
-use crate::nn::{Declare, Layer, Parameter, Scope};
+use crate::nn::{Declare, Layer, Parameter, Scope, observed};
 use gany_engine::Tensor;
 use std::sync::Arc;
 
@@ -66,9 +65,10 @@ impl Layer for Sequential {
         let run = |x: Tensor, (i, layer): (usize, &Arc<dyn Layer>)| {
             let y = layer.forward(&x);
             if layer.rectifies() {
-                note(|| self.scope.at(i).path().to_owned(), &y);
+                observed(|| self.scope.at(i).path().to_owned(), y)
+            } else {
+                y
             }
-            y
         };
         self.layers.iter().enumerate().fold(x.clone(), run)
     }

@@ -137,6 +137,11 @@ impl Sampler {
         &self.play
     }
 
+    /// The system as it is played, for whoever asks more of it than samples.
+    pub fn play_mut(&mut self) -> &mut Play {
+        &mut self.play
+    }
+
     /// Whether it makes samples of latent vectors; some systems only compute things of examples.
     pub fn makes_samples(&self) -> bool {
         self.play.system().z_dim() > 0
@@ -147,9 +152,8 @@ impl Sampler {
         translations(&self.play)
     }
 
-    /// How pictures are brought to the shape that a translation takes, as the run's data were.
-    pub fn want(&self, translation: &Translation) -> Want {
-        let [height, width, channels] = translation.takes;
+    /// How pictures are brought to a height, a width and channels, otherwise as the run's data were.
+    pub fn want(&self, [height, width, channels]: [usize; 3]) -> Want {
         Want {
             size: Some((height, width)),
             channels: Some(channels),
