@@ -4,6 +4,7 @@ mod bench;
 mod doctor;
 mod eval;
 mod events;
+mod inversion;
 mod messages;
 mod place;
 mod resume;
