@@ -158,7 +158,10 @@ fn table(registry: &[&Entry], words: &str) -> String {
     let mut text = String::new();
     // Studies have no settings to search in, and are few.
     let studies = if words.is_empty() { STUDIES } else { &[] };
-    let ids = registry.iter().map(|entry| entry.card.id).chain(studies.iter().map(|study| study.id));
+    let ids = registry
+        .iter()
+        .map(|entry| entry.card.id)
+        .chain(studies.iter().map(|study| study.id));
     let widest = ids.map(str::len).max().unwrap_or(0);
     let line = |id: &str, idea: &str| format!("  {COMMAND}{id:<widest$}{COMMAND:#}  {idea}\n");
     for section in Section::ALL {

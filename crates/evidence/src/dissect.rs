@@ -131,7 +131,9 @@ fn without(
         Edit::ablate(layer, &numbers)
     };
     let edits = std::iter::once(Edit::none(layer)).chain(THINGS.map(of_thing));
-    edits.flat_map(|edit| dissector.samples(play, HELD_OUT_SEED, SHOWN, &edit).0).collect()
+    edits
+        .flat_map(|edit| dissector.samples(play, HELD_OUT_SEED, SHOWN, &edit).0)
+        .collect()
 }
 
 const _: () = assert!(CONCEPTS.len() == THINGS.end);

@@ -42,7 +42,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
     };
     let (mut rows, mut ratios) = (vec![], [const { vec![] }; 4]);
     for seed in SEEDS {
-        let mut run = training::train(&format!("projection-{seed}"), order("stylegan", &spec, CHANGES, seed, STEPS))?;
+        let mut run = training::train(
+            &format!("projection-{seed}"),
+            order("stylegan", &spec, CHANGES, seed, STEPS),
+        )?;
         let z_dim = run.play().system().z_dim();
         let made = samples_at(run.play(), &latent_vectors(HELD_OUT_SEED + 1, 0, COUNT, z_dim));
         let mut mean = |a: &[f32], b: &[f32]| {
@@ -59,7 +62,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
                     codes.push(progress.codes.to_vec());
                 }
             });
-            let pictures: Vec<Vec<f32>> = codes.iter().map(|codes| projection.pictures(run.play(), codes, None)).collect();
+            let pictures: Vec<Vec<f32>> = codes
+                .iter()
+                .map(|codes| projection.pictures(run.play(), codes, None))
+                .collect();
             let distances: Vec<f64> = pictures.iter().map(|pictures| mean(pictures, x)).collect();
             found.push((distances, pictures.into_iter().next_back().ok_or("no pictures")?));
         }
@@ -97,10 +103,19 @@ pub(crate) fn evidence() -> Result<Evidence> {
     evidence.figure("lpips_like", rows);
     let medians = ratios.each_ref().map(|ratios| median(ratios));
     let checks = [
-        ("LPIPS-like to pictures the generator has made: found in w / at the mean w, median of 3 seeds", 0.1),
-        ("LPIPS-like to unseen emoji: found in w+ / at the mean w, median of 3 seeds", 0.5),
+        (
+            "LPIPS-like to pictures the generator has made: found in w / at the mean w, median of 3 seeds",
+            0.1,
+        ),
+        (
+            "LPIPS-like to unseen emoji: found in w+ / at the mean w, median of 3 seeds",
+            0.5,
+        ),
         ("LPIPS-like to unseen emoji: found in w+ / in w, median of 3 seeds", 1.0),
-        ("LPIPS-like to unseen emoji: found in w+ / nearest of 1,000 samples, median of 3 seeds", 1.0),
+        (
+            "LPIPS-like to unseen emoji: found in w+ / nearest of 1,000 samples, median of 3 seeds",
+            1.0,
+        ),
     ];
     for ((name, bar), ratio) in checks.into_iter().zip(medians) {
         evidence.check(name, &format!("< {bar}"), format!("{ratio:.3}"), ratio < bar);

@@ -39,7 +39,10 @@ fn scene(numbers: &mut Numbers) -> (Vec<f32>, Vec<u8>) {
     let tinted = |between: &mut dyn FnMut(f32, f32) -> f32, colour: [f32; 3], by: f32| {
         colour.map(|level| level + between(-by, by))
     };
-    let (sky, ground) = (tinted(&mut between, [0.45, 0.65, 0.9], 0.1), tinted(&mut between, [0.55, 0.75, 0.35], 0.1));
+    let (sky, ground) = (
+        tinted(&mut between, [0.45, 0.65, 0.9], 0.1),
+        tinted(&mut between, [0.55, 0.75, 0.35], 0.1),
+    );
     let (disc, wall, crown) = (
         tinted(&mut between, [0.97, 0.85, 0.2], 0.03),
         tinted(&mut between, [0.85, 0.8, 0.7], 0.08),
@@ -83,7 +86,14 @@ fn scene(numbers: &mut Numbers) -> (Vec<f32>, Vec<u8>) {
     };
     let places = (0..PIXELS).map(|i| ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5));
     let (colours, concepts): (Vec<[f32; 3]>, Vec<u8>) = places.map(|(x, y)| colour_at(x, y)).unzip();
-    (colours.into_iter().flatten().map(|level| 2.0 * level.clamp(0.0, 1.0) - 1.0).collect(), concepts)
+    (
+        colours
+            .into_iter()
+            .flatten()
+            .map(|level| 2.0 * level.clamp(0.0, 1.0) - 1.0)
+            .collect(),
+        concepts,
+    )
 }
 
 /// Four convolutions of 3 x 3 and one of 1 x 1: each pixel's concept from the nine by nine around it.
@@ -109,7 +119,10 @@ impl System for Network {
     }
 
     fn functions(&self) -> Vec<Function> {
-        vec![Function::of_x("segment", Space::Other(vec![SIDE, SIDE, CONCEPTS.len()]))]
+        vec![Function::of_x(
+            "segment",
+            Space::Other(vec![SIDE, SIDE, CONCEPTS.len()]),
+        )]
     }
 
     fn apply(&self, _: &str, x: &Tensor) -> Tensor {
@@ -129,7 +142,9 @@ impl Trained {
         let scope = Scope::new(DType::F32, 0);
         let mut layers = Sequential::new(&scope.at("segmenter"));
         for [c_in, c_out] in [[3, 16], [16, 24], [24, 24], [24, 24]] {
-            layers = layers.push(conv(c_in, c_out, [3, 3]).padding(1)).push(Activation::LeakyRelu(0.1));
+            layers = layers
+                .push(conv(c_in, c_out, [3, 3]).padding(1))
+                .push(Activation::LeakyRelu(0.1));
         }
         let layers = layers.push(conv(24, CONCEPTS.len(), [1, 1]));
         let shape = BatchShape {
@@ -140,9 +155,14 @@ impl Trained {
         let floats = BATCH * PIXELS;
         for step in 0..STEPS {
             let batch = step as usize % (scenes.count() / BATCH);
-            play.batch_mut(0).0.copy_from_slice(&scenes.values[batch * floats * 3..][..floats * 3]);
+            play.batch_mut(0)
+                .0
+                .copy_from_slice(&scenes.values[batch * floats * 3..][..floats * 3]);
             let concepts = &labels[batch * floats..][..floats];
-            play.extra_mut(0, 0).iter_mut().zip(concepts).for_each(|(to, label)| *to = f32::from(*label));
+            play.extra_mut(0, 0)
+                .iter_mut()
+                .zip(concepts)
+                .for_each(|(to, label)| *to = f32::from(*label));
             play.step(step);
         }
         Trained(play)
@@ -173,7 +193,11 @@ impl Segmenter for Trained {
             let mut whole = batch.to_vec();
             whole.resize(BATCH * PIXELS * 3, 0.0);
             let logits = self.0.apply("segment", &whole);
-            let most = |logits: &[f32]| (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0) as u8;
+            let most = |logits: &[f32]| {
+                (0..logits.len())
+                    .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+                    .unwrap_or(0) as u8
+            };
             labels.extend(logits.chunks_exact(CONCEPTS.len()).take(batch.len() / 3).map(most));
         }
         labels
@@ -189,7 +213,11 @@ mod tests {
         let (set, labels) = scenes(0, 200);
         assert_eq!((set.count(), labels.len()), (200, 200 * PIXELS));
         let mean = |concept: u8| {
-            let pixels = set.values.chunks_exact(3).zip(&labels).filter(|(_, label)| **label == concept);
+            let pixels = set
+                .values
+                .chunks_exact(3)
+                .zip(&labels)
+                .filter(|(_, label)| **label == concept);
             let (sum, count) = pixels.fold(([0.0; 3], 0), |(sum, count), (pixel, _)| {
                 (std::array::from_fn(|c| sum[c] + pixel[c]), count + 1)
             });

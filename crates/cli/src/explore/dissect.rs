@@ -71,20 +71,39 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let layer = chosen(&layers, args.layer.as_deref())?;
-    let class = args.class.as_deref().map(|wanted| class_number(wanted, &sampler)).transpose()?;
+    let class = args
+        .class
+        .as_deref()
+        .map(|wanted| class_number(wanted, &sampler))
+        .transpose()?;
     let stamp = sampler.stamp();
     let play = sampler.play_mut();
-    let count = args.units.unwrap_or(layer.extents[2].div_ceil(10)).min(layer.extents[2]);
+    let count = args
+        .units
+        .unwrap_or(layer.extents[2].div_ceil(10))
+        .min(layer.extents[2]);
     let mut dissector = Dissector::new(play, layer, class);
     let concepts = dissector.dissect(play, &mut Colours, args.seed, args.samples / 2);
     let mut found: Vec<(&Concept, Effect)> = vec![];
-    for (number, concept) in concepts.iter().enumerate().filter(|(_, concept)| concept.share >= LEAST) {
+    for (number, concept) in concepts
+        .iter()
+        .enumerate()
+        .filter(|(_, concept)| concept.share >= LEAST)
+    {
         let fresh = (args.seed + 1, args.samples / 2);
-        found.push((concept, dissector.effect(play, &mut Colours, (number, concept), count, fresh)));
+        found.push((
+            concept,
+            dissector.effect(play, &mut Colours, (number, concept), count, fresh),
+        ));
     }
     found.sort_by(|a, b| b.0.units[0].iou.total_cmp(&a.0.units[0].iou));
     if let Some(path) = &args.output {
-        let numbers = |concept: &Concept| concept.units[..count].iter().map(|unit| unit.number).collect::<Vec<_>>();
+        let numbers = |concept: &Concept| {
+            concept.units[..count]
+                .iter()
+                .map(|unit| unit.number)
+                .collect::<Vec<_>>()
+        };
         let edits = found.iter().map(|(concept, _)| Edit::ablate(layer, &numbers(concept)));
         let shown: Vec<f32> = std::iter::once(Edit::none(layer))
             .chain(edits)
@@ -161,7 +180,15 @@ fn described(layer: &UnitLayer, count: usize, found: &[(&Concept, Effect)]) -> s
 fn table(layer: &UnitLayer, count: usize, found: &[(&Concept, Effect)], output: Option<&Path>) -> String {
     let [rows, columns, units] = layer.extents;
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let head = ["colour", "of all pixels", "best units (IoU)", "gone without them", "without random ones", "put in", "random ones put in"];
+    let head = [
+        "colour",
+        "of all pixels",
+        "best units (IoU)",
+        "gone without them",
+        "without random ones",
+        "put in",
+        "random ones put in",
+    ];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     for (concept, effect) in found {
         let best: Vec<String> = concept.units[..count.min(3)]
@@ -184,7 +211,10 @@ fn table(layer: &UnitLayer, count: usize, found: &[(&Concept, Effect)], output: 
         aligned(&cells)
     );
     if let Some(path) = output {
-        text += &format!("{DIM}as they are, and without the units of each colour, in this order{DIM:#}  {}", path.display());
+        text += &format!(
+            "{DIM}as they are, and without the units of each colour, in this order{DIM:#}  {}",
+            path.display()
+        );
     }
     text
 }

@@ -70,7 +70,10 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     is_png(&args.output)?;
     let mut sampler = Sampler::open(run)?;
     let Some(shape) = sampler.shape().picture() else {
-        return Err(Failure::new("cannot look for a picture: this run makes points", "`gany explore` runs on pictures"));
+        return Err(Failure::new(
+            "cannot look for a picture: this run makes points",
+            "`gany explore` runs on pictures",
+        ));
     };
     let y = class(&sampler, args.class.as_deref())?;
     let mut lpips = match args.by {
@@ -113,7 +116,10 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
             let distances = [first, last].map(|made| f64::from(lpips.distances(made, &x, shape)[0]));
             (lpips.name().to_owned(), distances)
         }
-        None => ("mean squared difference of pixels".to_owned(), [first, last].map(|made| squared(made, &x))),
+        None => (
+            "mean squared difference of pixels".to_owned(),
+            [first, last].map(|made| squared(made, &x)),
+        ),
     };
     if let Some(parent) = args.output.parent() {
         make_folder(parent)?;
@@ -155,7 +161,10 @@ fn class(sampler: &Sampler, wanted: Option<&str>) -> Result<Option<Vec<f32>>, Fa
     match wanted {
         Some(wanted) => Ok(Some(vec![class_number(wanted, sampler)? as f32])),
         None if sampler.classes().is_some() => Err(Failure::new(
-            format!("`{}` makes pictures of classes: expected one to look in", sampler.entry().card.id),
+            format!(
+                "`{}` makes pictures of classes: expected one to look in",
+                sampler.entry().card.id
+            ),
             format!("name it with `--class`: {}", sampler.class_names().join(", ")),
         )),
         None => Ok(None),

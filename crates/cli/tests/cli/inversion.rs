@@ -25,11 +25,25 @@ fn a_picture_is_looked_for() {
         (&said["code"], &said["step"], &said["distance"]),
         (&"w+".into(), &2.into(), &"mean squared difference of pixels".into())
     );
-    assert!(said["after"].as_f64().unwrap() < said["before"].as_f64().unwrap(), "{said}");
-    assert_eq!(image::image_dimensions(place.path("new/found.png")).unwrap(), (7 * 66 + 2, 66 + 2));
-    assert!(place.read("new/found.safetensors").windows(6).any(|part| part == b"styles"));
+    assert!(
+        said["after"].as_f64().unwrap() < said["before"].as_f64().unwrap(),
+        "{said}"
+    );
+    assert_eq!(
+        image::image_dimensions(place.path("new/found.png")).unwrap(),
+        (7 * 66 + 2, 66 + 2)
+    );
+    assert!(
+        place
+            .read("new/found.safetensors")
+            .windows(6)
+            .any(|part| part == b"styles")
+    );
     let said = json(&place.does("explore run project a/003.png --by pixels --code z --steps 2 --json"));
-    assert_eq!((&said["code"], &said["code_file"]), (&"z".into(), &"found.safetensors".into()));
+    assert_eq!(
+        (&said["code"], &said["code_file"]),
+        (&"z".into(), &"found.safetensors".into())
+    );
     place.refuses(
         "explore run project a/003.png -o found.jpg",
         "error: expected a file that ends in `.png`, got found.jpg\n\nhint: pictures are written as PNG, which loses nothing: found.png",
@@ -42,7 +56,13 @@ fn a_picture_is_looked_for() {
     place.does("train cgan --size 16 --set width=4 --batch 4 --steps 1 --out cgan");
     let refused = place.gany("explore cgan project a/003.png --by pixels");
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("`cgan` makes pictures of classes: expected one to look in"), "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("`cgan` makes pictures of classes: expected one to look in"),
+        "{}",
+        refused.err
+    );
     place.does("explore cgan project a/003.png --by pixels --class sandal --steps 2");
 }
 
@@ -51,17 +71,36 @@ fn units_are_found() {
     let place = place();
     let layers = json(&place.does("explore run dissect --layers --json"));
     assert_eq!(
-        (layers.as_array().unwrap().len(), &layers[0]["name"], &layers[4]["extents"]),
-        (5, &"generator.synthesis.layer.0".into(), &serde_json::json!([16, 16, 4]))
+        (
+            layers.as_array().unwrap().len(),
+            &layers[0]["name"],
+            &layers[4]["extents"]
+        ),
+        (
+            5,
+            &"generator.synthesis.layer.0".into(),
+            &serde_json::json!([16, 16, 4])
+        )
     );
     let said = json(&place.does("explore run dissect -n 20 -o units.png --json"));
     assert_eq!((&said["layer"], &said["units"]), (&layers[2]["name"], &1.into()));
     let concepts = said["concepts"].as_array().unwrap();
-    assert!(concepts.iter().all(|concept| concept["units"].as_array().unwrap().len() == 1), "{said}");
+    assert!(
+        concepts
+            .iter()
+            .all(|concept| concept["units"].as_array().unwrap().len() == 1),
+        "{said}"
+    );
     let rows = concepts.len() as u32 + 1;
-    assert_eq!(image::image_dimensions(place.path("units.png")).unwrap(), (12 * 66 + 2, rows * 66 + 2));
+    assert_eq!(
+        image::image_dimensions(place.path("units.png")).unwrap(),
+        (12 * 66 + 2, rows * 66 + 2)
+    );
     let table = place.does("explore run dissect -n 20 --layer generator.synthesis.layer.0");
-    assert!(table.starts_with("generator.synthesis.layer.0: 16 units of 4x4, 2 at a time\n"), "{table}");
+    assert!(
+        table.starts_with("generator.synthesis.layer.0: 16 units of 4x4, 2 at a time\n"),
+        "{table}"
+    );
     place.refuses(
         "explore run dissect --layer generator",
         "error: expected a layer of this run's generator, got `generator`\n\nhint: it has generator.synthesis.layer.0, generator.synthesis.layer.1, generator.synthesis.layer.2, generator.synthesis.layer.3, generator.synthesis.layer.4",
@@ -81,7 +120,10 @@ fn units_are_found() {
 fn both_are_pages_of_their_section() {
     let place = Place::new();
     let zoo = place.does("models");
-    let at = |name: &str| zoo.find(&format!("  {name} ")).unwrap_or_else(|| panic!("{name}: {zoo}"));
+    let at = |name: &str| {
+        zoo.find(&format!("  {name} "))
+            .unwrap_or_else(|| panic!("{name}: {zoo}"))
+    };
     assert!(zoo.find("inference\n").unwrap() < at("anogan") && at("anogan") < at("projection"));
     assert!(at("dissect") < zoo.find("translation\n").unwrap() && zoo.find("understanding\n").unwrap() < at("nash"));
     for name in ["projection", "dissect"] {

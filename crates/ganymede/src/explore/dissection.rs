@@ -142,7 +142,12 @@ impl Place {
             let (y, x) = (pixel / sides[1] % sides[0], pixel % sides[1]);
             self.rows.contains(&(y * rows / sides[0])) && self.columns.contains(&(x * columns / sides[1]))
         };
-        let here: Vec<u8> = labels.iter().enumerate().filter(|(pixel, _)| is_here(*pixel)).map(|(_, label)| *label).collect();
+        let here: Vec<u8> = labels
+            .iter()
+            .enumerate()
+            .filter(|(pixel, _)| is_here(*pixel))
+            .map(|(_, label)| *label)
+            .collect();
         share(&here, concept)
     }
 }
@@ -263,14 +268,22 @@ impl Dissector {
             let levels: Vec<(usize, f32)> = units.iter().map(|unit| (unit.number, unit.level)).collect();
             let without = share(&labels(&Edit::ablate(&layer, &numbers)), concept);
             let with = labels(&Edit::insert(&layer, &levels, &place));
-            [1.0 - without / area.max(f64::MIN_POSITIVE), place.share(&with, concept, sides, &layer)]
+            [
+                1.0 - without / area.max(f64::MIN_POSITIVE),
+                place.share(&with, concept, sides, &layer),
+            ]
         };
         let [removed, inserted] = replaced(&found.units[..count].iter().collect::<Vec<_>>());
         let mut by_random = [0.0; 2];
         for set in 0..RANDOM_SETS {
-            let units: Vec<&Unit> = random_numbers(set, found.units.len(), count).map(|i| &found.units[i]).collect();
+            let units: Vec<&Unit> = random_numbers(set, found.units.len(), count)
+                .map(|i| &found.units[i])
+                .collect();
             let effects = replaced(&units);
-            by_random.iter_mut().zip(effects).for_each(|(mean, effect)| *mean += effect / RANDOM_SETS as f64);
+            by_random
+                .iter_mut()
+                .zip(effects)
+                .for_each(|(mean, effect)| *mean += effect / RANDOM_SETS as f64);
         }
         Effect {
             removed,
@@ -285,7 +298,15 @@ impl Dissector {
 /// `count` different numbers below `below`, the same every time for a seed.
 fn random_numbers(seed: u64, below: usize, count: usize) -> impl Iterator<Item = usize> {
     let mut keys = vec![0.0_f32; below];
-    random::fill_uniform(random::Key { seed, stream: 0, step: 0 }, 0, &mut keys);
+    random::fill_uniform(
+        random::Key {
+            seed,
+            stream: 0,
+            step: 0,
+        },
+        0,
+        &mut keys,
+    );
     let mut order: Vec<usize> = (0..below).collect();
     order.sort_by(|a, b| keys[*a].total_cmp(&keys[*b]));
     order.into_iter().take(count)
@@ -326,7 +347,10 @@ impl Counts {
             sums: vec![0.0; units * concepts],
         };
         let sides = [shape[0], shape[1]];
-        for (maps, labels) in maps.chunks_exact(layer.floats()).zip(labels.chunks_exact(sides[0] * sides[1])) {
+        for (maps, labels) in maps
+            .chunks_exact(layer.floats())
+            .zip(labels.chunks_exact(sides[0] * sides[1]))
+        {
             let values = enlarged(maps, layer.extents, sides);
             for (values, label) in values.chunks_exact(units).zip(labels) {
                 let concept = usize::from(*label);
@@ -349,7 +373,9 @@ impl Counts {
     /// Intersection over union of a concept and of where a unit passes a threshold.
     fn iou(&self, unit: usize, threshold: usize, concept: usize) -> f64 {
         let both = self.between(unit, 0..threshold + 1, concept);
-        let passing: u64 = (0..self.concepts).map(|c| self.between(unit, 0..threshold + 1, c)).sum();
+        let passing: u64 = (0..self.concepts)
+            .map(|c| self.between(unit, 0..threshold + 1, c))
+            .sum();
         let area = self.between(unit, 0..PASSING.len() + 1, concept);
         both as f64 / (passing + area - both).max(1) as f64
     }
@@ -375,7 +401,12 @@ fn enlarged(maps: &[f32], [rows, columns, units]: [usize; 3], [height, width]: [
         for x in 0..width {
             let (left, right, along) = between(x, width, columns);
             let cell = |row: usize, column: usize| &maps[(row * columns + column) * units..][..units];
-            let corners = [cell(top, left), cell(top, right), cell(bottom, left), cell(bottom, right)];
+            let corners = [
+                cell(top, left),
+                cell(top, right),
+                cell(bottom, left),
+                cell(bottom, right),
+            ];
             values.extend((0..units).map(|unit| {
                 let [a, b, c, d] = corners.map(|corner| corner[unit]);
                 (a + (b - a) * along) * (1.0 - down) + (c + (d - c) * along) * down
@@ -415,7 +446,10 @@ mod tests {
         fn sample(&self, z: &Tensor, _: Option<&Tensor>) -> Tensor {
             let maps = self.units.forward(z);
             let paint = Tensor::from_f32(&[2, 3], &[2.0, 0.0, 0.0, 0.0, 0.0, 2.0]);
-            maps.reshape(&[z.extent(0) * 16, 2]).matmul(&paint).reshape(&[z.extent(0), 4, 4, 3]) - 1.0
+            maps.reshape(&[z.extent(0) * 16, 2])
+                .matmul(&paint)
+                .reshape(&[z.extent(0), 4, 4, 3])
+                - 1.0
         }
     }
 
@@ -426,7 +460,12 @@ mod tests {
         let units = Sequential::new(&scope.at("generator"))
             .push(|z: &Tensor| {
                 let n = z.extent(0);
-                let of = |unit: usize| z.slice(1, unit, unit + 1).positive().reshape(&[n, 1, 1]).broadcast_to(&[n, 4, 2]);
+                let of = |unit: usize| {
+                    z.slice(1, unit, unit + 1)
+                        .positive()
+                        .reshape(&[n, 1, 1])
+                        .broadcast_to(&[n, 4, 2])
+                };
                 let nothing = of(0) * 0.0;
                 let red = concat(&[of(0), nothing.clone()], 2).reshape(&[n, 4, 4, 1]);
                 let blue = concat(&[nothing, of(1)], 2).reshape(&[n, 4, 4, 1]);
@@ -440,19 +479,31 @@ mod tests {
     fn the_unit_that_paints_a_colour_is_found_and_without_it_there_is_none() {
         let mut play = painter();
         let layers = UnitLayer::all(&play);
-        assert_eq!((layers.len(), layers[0].name.as_str(), layers[0].extents), (1, "generator.1", [4, 4, 2]));
+        assert_eq!(
+            (layers.len(), layers[0].name.as_str(), layers[0].extents),
+            (1, "generator.1", [4, 4, 2])
+        );
         let mut dissector = Dissector::new(&play, &layers[0], None);
         let mut colours = Colours;
         let concepts = dissector.dissect(&mut play, &mut colours, 0, 100);
         for (name, unit) in [("red", 0), ("blue", 1)] {
             let position = concepts.iter().position(|concept| concept.name == name).unwrap();
             let concept = &concepts[position];
-            assert_eq!((concept.units[0].number, concept.units[0].iou, concept.units[0].level), (unit, 1.0, 1.0));
-            assert!((concept.share - 0.25).abs() < 0.05 && concept.units[1].iou < 1e-9, "{concept:?}");
+            assert_eq!(
+                (concept.units[0].number, concept.units[0].iou, concept.units[0].level),
+                (unit, 1.0, 1.0)
+            );
+            assert!(
+                (concept.share - 0.25).abs() < 0.05 && concept.units[1].iou < 1e-9,
+                "{concept:?}"
+            );
             let effect = dissector.effect(&mut play, &mut colours, (position, concept), 1, (1, 100));
             assert_eq!((effect.removed, effect.inserted), (1.0, 1.0));
             // One of two units by chance: either all or nothing.
-            assert!(effect.removed_by_random < 1.0 && effect.inserted_by_random < 1.0, "{effect:?}");
+            assert!(
+                effect.removed_by_random < 1.0 && effect.inserted_by_random < 1.0,
+                "{effect:?}"
+            );
             assert!((effect.at_place - 0.5).abs() < 0.15, "{effect:?}");
         }
         // Nothing is as it was not.

@@ -247,15 +247,24 @@ fn mean_style(play: &mut Play, w_dim: usize) -> (Vec<f32>, f64) {
     for first in (0..STYLES).step_by(PORTION) {
         let of_layers = play.apply("mapping", &latent_vectors(0, first, PORTION, z_dim));
         let of_sample = of_layers.len() / PORTION;
-        styles.extend(of_layers.chunks_exact(of_sample).flat_map(|layers| layers[..w_dim].to_vec()));
+        styles.extend(
+            of_layers
+                .chunks_exact(of_sample)
+                .flat_map(|layers| layers[..w_dim].to_vec()),
+        );
     }
     let mut mean = vec![0.0_f64; w_dim];
     for style in styles.chunks_exact(w_dim) {
-        mean.iter_mut().zip(style).for_each(|(sum, w)| *sum += f64::from(*w) / STYLES as f64);
+        mean.iter_mut()
+            .zip(style)
+            .for_each(|(sum, w)| *sum += f64::from(*w) / STYLES as f64);
     }
     let apart = |(i, w): (usize, &f32)| (f64::from(*w) - mean[i % w_dim]).powi(2);
     let squares: f64 = styles.iter().enumerate().map(apart).sum();
-    (mean.iter().map(|w| *w as f32).collect(), (squares / STYLES as f64).sqrt())
+    (
+        mean.iter().map(|w| *w as f32).collect(),
+        (squares / STYLES as f64).sqrt(),
+    )
 }
 
 #[cfg(test)]
@@ -301,7 +310,9 @@ mod tests {
             a: generator.parameter("a", &[2, 3], Init::Zeros),
             b: generator.parameter("b", &[3], Init::Zeros),
         };
-        linear.a.set(Tensor::from_f32(&[2, 3], &[1.0, 0.0, 1.0, 0.0, 2.0, -1.0]));
+        linear
+            .a
+            .set(Tensor::from_f32(&[2, 3], &[1.0, 0.0, 1.0, 0.0, 2.0, -1.0]));
         linear.b.set(Tensor::from_f32(&[3], &[0.5, 0.0, 0.0]));
         let shape = crate::games::BatchShape::of(&[1, 3]);
         let mut play = Play::new(Box::new(linear), scope, shape, 0);
@@ -334,7 +345,9 @@ mod tests {
         let projection = Projection::new(&mut play, Code::W, None, config, 1).unwrap();
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
         let rates = [(0, 0.0), (25, 0.5), (50, 1.0), (750, 1.0), (875, 0.5)];
-        rates.iter().for_each(|&(step, rate)| near(projection.pace(step).rate, rate));
+        rates
+            .iter()
+            .for_each(|&(step, rate)| near(projection.pace(step).rate, rate));
         let noise = |step| projection.pace(step).noise / projection.deviation;
         [(0, 0.05), (375, 0.0125), (750, 0.0), (999, 0.0)]
             .iter()

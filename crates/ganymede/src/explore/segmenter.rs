@@ -88,10 +88,20 @@ mod tests {
             ([120, 40, 200], "purple"),
             ([255, 180, 190], "pink"),
         ];
-        let pictures: Vec<f32> = expected.iter().flat_map(|(rgb, _)| rgb.map(|level| level as f32 / 127.5 - 1.0)).collect();
-        let names: Vec<&str> = Colours.segment(&pictures, [1, 11, 3]).iter().map(|i| COLOURS[usize::from(*i)]).collect();
+        let pictures: Vec<f32> = expected
+            .iter()
+            .flat_map(|(rgb, _)| rgb.map(|level| level as f32 / 127.5 - 1.0))
+            .collect();
+        let names: Vec<&str> = Colours
+            .segment(&pictures, [1, 11, 3])
+            .iter()
+            .map(|i| COLOURS[usize::from(*i)])
+            .collect();
         assert_eq!(names, expected.map(|(_, name)| name));
         let grey = Colours.segment(&[-1.0, 0.0, 1.0], [1, 3, 1]);
-        assert_eq!(grey.iter().map(|i| COLOURS[usize::from(*i)]).collect::<Vec<_>>(), ["black", "grey", "white"]);
+        assert_eq!(
+            grey.iter().map(|i| COLOURS[usize::from(*i)]).collect::<Vec<_>>(),
+            ["black", "grey", "white"]
+        );
     }
 }

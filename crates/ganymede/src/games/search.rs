@@ -148,7 +148,15 @@ impl Search {
         let y = y.map_or_else(|| Buffer::zeros(dtype, self.count), Buffer::from_f32);
         let [rate, noise, updates] = [0, 1, 2].map(|_| Buffer::zeros(dtype, 1));
         let key = Buffer::zeros(dtype, Key::EXTENT);
-        let mut more = vec![play.progress(), rate, noise, key, Buffer::from_f32(x), y, Buffer::from_f32(begin)];
+        let mut more = vec![
+            play.progress(),
+            rate,
+            noise,
+            key,
+            Buffer::from_f32(x),
+            y,
+            Buffer::from_f32(begin),
+        ];
         let own = more.len() - 1;
         more.push(updates);
         more.extend((0..self.slots).map(|_| Buffer::zeros(dtype, begin.len())));

@@ -89,7 +89,9 @@ impl Surgery {
             }
         };
         let samples = evaluating(|| intervening(operate, || play.system.sample(&z, is_labelled.then_some(&y))));
-        let maps = found.take().unwrap_or_else(|| panic!("surgery: samples go through no layer `{}`", layer.name));
+        let maps = found
+            .take()
+            .unwrap_or_else(|| panic!("surgery: samples go through no layer `{}`", layer.name));
         inputs.extend([z, y, keep, put]);
         Surgery {
             program: Program::compile(&inputs, &[samples, maps], &[None, None]),
