@@ -1,9 +1,11 @@
 //! `gany explore`: walk through what a run's generator has learnt. A file a subcommand; what they share stands here.
 mod directions;
+mod dissect;
 mod edit;
 mod factors;
 mod mix;
 mod path;
+mod project;
 mod truncation;
 
 use crate::failure::Failure;
@@ -36,6 +38,8 @@ Examples:
   gany explore runs/stylegan-emoji-google directions             what varies most, a row each
   gany explore runs/dcgan-fashion-mnist factors                  the same from the weights alone
   gany explore runs/dcgan-fashion-mnist edit --to Sandal         make sandals of anything
+  gany explore runs/stylegan-emoji-google project face.png       the styles that make a picture
+  gany explore runs/dcgan-landscapes dissect                     which units make which colour
 
 `gany explore RUN WHAT --help` teaches each of them."
 )]
@@ -54,6 +58,8 @@ enum What {
     Directions(directions::Args),
     Factors(factors::Args),
     Edit(edit::Args),
+    Project(project::Args),
+    Dissect(dissect::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -65,6 +71,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Directions(args) => directions::run(run, args),
         What::Factors(args) => factors::run(run, args),
         What::Edit(args) => edit::run(run, args),
+        What::Project(args) => project::run(run, args),
+        What::Dissect(args) => dissect::run(run, args),
     }
 }
 

@@ -1,7 +1,9 @@
 //! `gany lab`: what can be understood without training a network.
 use crate::failure::Failure;
+use crate::models::study_page;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print};
 use crate::sample::cannot_write;
+use ganymede::section::Section;
 use ganymede::studies::{self, STUDIES, Study};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -25,22 +27,21 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let Some(name) = &args.name else {
-        let rows: Vec<Vec<String>> = STUDIES
-            .iter()
+        let rows: Vec<Vec<String>> = understood()
             .map(|study| vec![format!("{COMMAND}{}{COMMAND:#}", study.command), study.idea.to_owned()])
             .collect();
         print(aligned(&rows).trim_end());
         return Ok(ExitCode::SUCCESS);
     };
-    let Some(study) = studies::find(name) else {
-        let names: Vec<String> = STUDIES.iter().map(|study| format!("`{}`", study.id)).collect();
+    let Some(study) = studies::find(name).filter(|study| study.section == Section::Understanding) else {
+        let names: Vec<String> = understood().map(|study| format!("`{}`", study.id)).collect();
         return Err(Failure::new(
             format!("there is no study `{name}`"),
             format!("there are {}; systems are trained: `gany models`", names.join(", ")),
         ));
     };
     let Some(lesson) = study.lesson.map(|lesson| lesson()) else {
-        print(&page(study));
+        print(&study_page(study));
         return Ok(ExitCode::SUCCESS);
     };
     print(&format!("{STRONG}{}{STRONG:#}\n\n{}", study.title, lesson.text));
@@ -57,17 +58,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a study is about, and the command that shows it.
-pub(crate) fn page(study: &Study) -> String {
-    let mut text = format!(
-        "{STRONG}{}{STRONG:#} (understanding)\n\n{}\n\n",
-        study.title, study.idea
-    );
-    study.equations.iter().for_each(|line| text += &format!("  {line}\n"));
-    text + &format!(
-        "\n{STRONG}source{STRONG:#}  {}\n\n{STRONG}try{STRONG:#}\n  {COMMAND}{}{COMMAND:#}",
-        study.source, study.command
-    )
+/// The studies that need no run.
+fn understood() -> impl Iterator<Item = &'static Study> {
+    STUDIES.iter().filter(|study| study.section == Section::Understanding)
 }
 
 const SIDE: f64 = 480.0;

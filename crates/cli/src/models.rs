@@ -1,11 +1,11 @@
 //! `gany models`: the zoo, and one system of it.
 use crate::failure::Failure;
-use crate::lab;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
 use ganymede::data::Field;
 use ganymede::data::registry::{Route, named_in};
-use ganymede::models::{self, Entry, Section, Takes};
-use ganymede::studies::{self, STUDIES};
+use ganymede::models::{self, Entry, Takes};
+use ganymede::section::Section;
+use ganymede::studies::{self, STUDIES, Study};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -47,9 +47,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match &args.name {
         Some(name) if let Some(study) = studies::find(name) => {
             if args.json {
-                print_json(&json!(study))
+                print_json(&described_study(study))
             } else {
-                print(&lab::page(study))
+                print(&study_page(study))
             }
         }
         Some(name) => {
@@ -110,7 +110,7 @@ fn tree(shown: &[&Entry], parent: Option<&str>, indent: &str) -> String {
 
 fn described(entry: &Entry) -> Value {
     let card = &entry.card;
-    let (evidence, figure) = evidence(entry);
+    let (evidence, figure) = evidence(card.id);
     json!({
         "id": card.id,
         "section": card.section,
@@ -129,12 +129,19 @@ fn described(entry: &Entry) -> Value {
     })
 }
 
+fn described_study(study: &Study) -> Value {
+    let mut described = json!(study);
+    let (evidence, figure) = evidence(study.id);
+    (described["evidence"], described["figure"]) = (evidence.into(), figure.into());
+    described
+}
+
 // What was recorded in docs/results, by name: `EVIDENCE: &[(&str, &str)]`.
 include!(concat!(env!("OUT_DIR"), "/evidence.rs"));
 
-/// Whether the system was shown to work (`pass`, `short` or `none`), and the figure that says so.
-fn evidence(entry: &Entry) -> (String, String) {
-    let recorded = EVIDENCE.iter().find(|(id, _)| *id == entry.card.id);
+/// Whether what a page says was shown (`pass`, `short` or `none`), and the figure that says so.
+fn evidence(id: &str) -> (String, String) {
+    let recorded = EVIDENCE.iter().find(|(recorded, _)| *recorded == id);
     let recorded: Value = recorded.map_or(Value::Null, |(_, text)| serde_json::from_str(text).unwrap_or_default());
     let text = |field: &str| recorded[field].as_str().map(str::to_owned);
     (
@@ -149,25 +156,22 @@ fn section_name(section: Section) -> String {
 
 fn table(registry: &[&Entry], words: &str) -> String {
     let mut text = String::new();
-    let mut sections: Vec<Section> = registry.iter().map(|entry| entry.card.section).collect();
-    sections.dedup();
-    let widest = registry.iter().map(|entry| entry.card.id.len()).max().unwrap_or(0);
-    for section in sections {
-        text += &format!("{STRONG}{}{STRONG:#}\n", section_name(section));
-        for entry in registry.iter().filter(|entry| entry.card.section == section) {
-            text += &format!(
-                "  {COMMAND}{:<widest$}{COMMAND:#}  {}\n",
-                entry.card.id, entry.card.idea
-            );
+    // Studies have no settings to search in, and are few.
+    let studies = if words.is_empty() { STUDIES } else { &[] };
+    let ids = registry
+        .iter()
+        .map(|entry| entry.card.id)
+        .chain(studies.iter().map(|study| study.id));
+    let widest = ids.map(str::len).max().unwrap_or(0);
+    let line = |id: &str, idea: &str| format!("  {COMMAND}{id:<widest$}{COMMAND:#}  {idea}\n");
+    for section in Section::ALL {
+        let systems = registry.iter().filter(|entry| entry.card.section == section);
+        let systems = systems.map(|entry| line(entry.card.id, entry.card.idea));
+        let studies = studies.iter().filter(|study| study.section == section);
+        let lines: String = systems.chain(studies.map(|study| line(study.id, study.idea))).collect();
+        if !lines.is_empty() {
+            text += &format!("{STRONG}{}{STRONG:#}\n{lines}\n", section_name(section));
         }
-        text.push('\n');
-    }
-    if words.is_empty() {
-        text += &format!("{STRONG}understanding{STRONG:#}\n");
-        for study in STUDIES {
-            text += &format!("  {COMMAND}{:<widest$}{COMMAND:#}  {}\n", study.id, study.idea);
-        }
-        text.push('\n');
     }
     text + &format!("{DIM}`gany models NAME` says more; `gany train NAME` trains it.{DIM:#}")
 }
@@ -196,10 +200,7 @@ fn page(entry: &Entry) -> String {
         card.paper,
         card.over.unwrap_or("no other system")
     );
-    text += &match evidence(entry) {
-        (evidence, figure) if figure.is_empty() => format!("{STRONG}evidence{STRONG:#}  {evidence}\n"),
-        (evidence, figure) => format!("{STRONG}evidence{STRONG:#}  {evidence}: {figure}\n"),
-    };
+    text += &evidence_line(card.id);
     text += &format!("\n{STRONG}settings{STRONG:#}  {DIM}change one with --set, for example --set batch=32{DIM:#}\n");
     let rows: Vec<Vec<String>> = entry
         .defaults()
@@ -217,6 +218,27 @@ fn page(entry: &Entry) -> String {
         text += &format!("\n  {COMMAND}{command}{COMMAND:#}");
     }
     text
+}
+
+fn evidence_line(id: &str) -> String {
+    match evidence(id) {
+        (evidence, figure) if figure.is_empty() => format!("{STRONG}evidence{STRONG:#}  {evidence}\n"),
+        (evidence, figure) => format!("{STRONG}evidence{STRONG:#}  {evidence}: {figure}\n"),
+    }
+}
+
+/// What a study is about, what was shown, and the command that shows it.
+pub(crate) fn study_page(study: &Study) -> String {
+    let mut text = format!(
+        "{STRONG}{}{STRONG:#} ({})\n\n{}\n\n",
+        study.title,
+        section_name(study.section),
+        study.idea
+    );
+    study.equations.iter().for_each(|line| text += &format!("  {line}\n"));
+    text += &format!("\n{STRONG}source{STRONG:#}    {}\n", study.source);
+    text += &evidence_line(study.id);
+    text + &format!("\n{STRONG}try{STRONG:#}\n  {COMMAND}{}{COMMAND:#}", study.command)
 }
 
 /// What a person can type, line by line, to see the system learn.

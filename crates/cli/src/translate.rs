@@ -46,7 +46,7 @@ const PORTION: usize = 256;
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut sampler = Sampler::open(&args.run)?;
     let translation = chosen(&sampler, args.with.as_deref())?;
-    let want = sampler.want(&translation);
+    let want = sampler.want(translation.takes);
     let count = match Format::of(&args.to) {
         _ if args.from.is_dir() => folder(&mut sampler, &translation, args, &want)?,
         Some(format) => film(&mut sampler, &translation, args, &want, format)?,
@@ -193,7 +193,7 @@ fn names<'a>(of: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
     .collect()
 }
 
-fn is_png(path: &Path) -> Result<(), Failure> {
+pub(crate) fn is_png(path: &Path) -> Result<(), Failure> {
     if path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("png"))

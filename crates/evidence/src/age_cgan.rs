@@ -60,7 +60,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
             &latent_vectors(7, 0, count, z_dim),
             0,
         );
-        let ages: Vec<Vec<f32>> = (0..AGES).map(|age| made(run.play(), &found.z, age)).collect();
+        let ages: Vec<Vec<f32>> = (0..AGES).map(|age| made(run.play(), &found.codes, age)).collect();
         let inks: Vec<Vec<f64>> = ages
             .iter()
             .map(|x| x.chunks_exact(FLOATS).map(|x| Strokes::of(x).ink).collect())

@@ -51,7 +51,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
                 json!({"steps": SEARCH_STEPS, "optimiser": "adam 0.05 [0.9, 0.999]", "each": EACH}),
             );
             // In pairs of rows: pictures, and the nearest that the generator makes; others first, then what it never saw.
-            let near = samples_at(run.play(), &found.z);
+            let near = samples_at(run.play(), &found.codes);
             let row = |x: &[f32], first: usize| x[first * FLOATS..][..12 * FLOATS].to_vec();
             let shown = [row(&x, 0), row(&near, 0), row(&x, EACH), row(&near, EACH)].concat();
             grid(&run, &shown, 12, &picture("anogan")?)?;

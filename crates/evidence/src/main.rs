@@ -18,6 +18,7 @@ mod cvae;
 mod cyclegan;
 mod dcgan;
 mod defog;
+mod dissect;
 mod ebgan;
 mod f_gan;
 mod failures;
@@ -38,7 +39,9 @@ mod metrics;
 mod pix2pix;
 mod precision;
 mod progressive;
+mod projection;
 mod record;
+mod scenes;
 mod srgan;
 mod studies;
 mod stylegan;
@@ -88,6 +91,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("bigan", inference::bigan),
     ("ali", inference::ali),
     ("anogan", anogan::evidence),
+    ("projection", projection::evidence),
+    ("dissect", dissect::evidence),
     ("pix2pix", pix2pix::evidence),
     ("cyclegan", cyclegan::evidence),
     ("cogan", cogan::evidence),

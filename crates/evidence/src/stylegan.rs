@@ -10,7 +10,7 @@ const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 32;
 const STEPS: u64 = crate::progressive::STEPS;
 /// Narrower than the papers' and smaller batches, for a share of two processor cores.
-const CHANGES: Changes = &[
+pub(crate) const CHANGES: Changes = &[
     ("batch", "32"),
     ("width", "8"),
     ("z_dim", "64"),

@@ -2,7 +2,7 @@
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
 //! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`run`]; [`explore`]. [`studies`] needs none of
-//! them.
+//! them but the [`section`]s of the zoo.
 
 /// How a system is added; the page's code is run as a test.
 #[doc = include_str!("../../../docs/adding-a-model.md")]
@@ -23,6 +23,7 @@ pub mod penalties;
 #[cfg(test)]
 mod reference;
 pub mod run;
+pub mod section;
 pub mod studies;
 pub mod weights;
 

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod events;
 mod explore;
+mod inversion;
 mod messages;
 mod place;
 mod resume;

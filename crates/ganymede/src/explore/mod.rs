@@ -4,6 +4,7 @@
 //! a system has a mapping from latent vectors to styles, a style w for every layer. What can be done with codes stands in a
 //! file each: a [`path`] from one to the next, [`mixing`] of the styles of two, [`Directions`] to move along, which are found as
 //! [principal components](principal), as [factors of the weights](factors) or as the [boundary](boundary) between two classes.
+//! Where a picture lies in a generator is found by [`projection`], what its units make by [`dissection`].
 //!
 //! ```no_run
 //! use ganymede::explore::{Explorer, Interpolation, Pick, path};
@@ -16,11 +17,14 @@
 //! ```
 pub mod boundary;
 mod directions;
+pub mod dissection;
 mod error;
 pub mod factors;
 pub mod mixing;
 pub mod path;
 pub mod principal;
+pub mod projection;
+pub mod segmenter;
 mod sheet;
 
 pub use directions::{Directions, Method};

@@ -9,13 +9,15 @@ mod play;
 mod probe;
 mod search;
 mod step;
+mod surgery;
 
 pub use game::{Game, Move};
 pub use observation::{Observation, Observer};
 pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};
-pub use search::{Found, Search, difference};
+pub use search::{Found, Pace, Progress, Search, difference};
 pub use step::Step;
+pub use surgery::{Operated, Surgery, UnitLayer};
 
 use crate::data::Field;
 use crate::optimisers::{OptimiserConfig, Schedule};

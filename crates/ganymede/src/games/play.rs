@@ -676,7 +676,7 @@ fn buffer_of(tensor: &Tensor) -> Buffer {
     }
 }
 
-fn write(buffer: &mut Buffer, numbers: &[f64]) {
+pub(super) fn write(buffer: &mut Buffer, numbers: &[f64]) {
     match buffer.dtype() {
         DType::F32 => buffer
             .as_f32_mut()

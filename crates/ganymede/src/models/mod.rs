@@ -9,6 +9,7 @@ pub mod objective;
 pub mod restoration;
 pub mod translation;
 
+pub use crate::section::Section;
 pub use configure::{ConfigError, Settings, resolve};
 
 use crate::data::{Dataset, Extra, Field, Shape};
@@ -64,26 +65,6 @@ impl Given {
             _ => self.extras.iter().any(|extra| extra.field == field),
         }
     }
-}
-
-/// The chapter of the zoo that a system stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Section {
-    /// What a generative model is: the explicit ones that GANs are compared with.
-    Explicit,
-    /// The game itself.
-    Objective,
-    /// Bigger pictures and other shapes.
-    Architecture,
-    /// Steering the output.
-    Conditional,
-    /// Back from picture to code.
-    Inference,
-    /// Picture to picture.
-    Translation,
-    /// Filling in and sharpening.
-    Restoration,
 }
 
 /// What a person should know of a system.

@@ -60,7 +60,7 @@ pub use norm::{
     Affine, AnyNorm, BatchNorm, BatchNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, Norm,
     NormAxes, PixelNorm, batch_norm, evaluating, instance_norm, is_evaluating, layer_norm,
 };
-pub use observe::observing;
+pub use observe::{intervening, observed, observing};
 pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;

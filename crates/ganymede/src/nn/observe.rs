@@ -1,35 +1,47 @@
-//! What the rectifiers of networks give, noted while a forward pass is written down.
+//! What the rectifiers of networks give: read, or replaced, while a forward pass is written down.
 use gany_engine::Tensor;
 use std::cell::RefCell;
+use std::rc::Rc;
 
-/// Names of layers and what they give.
-type Noted = Vec<(String, Tensor)>;
+/// Is handed what a layer gives, by the name of the layer, and says what goes on instead.
+type Observer = Box<dyn FnMut(&str, Tensor) -> Tensor>;
 
 thread_local! {
-    static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
+    static OBSERVER: RefCell<Option<Observer>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` and notes on this thread what every rectifier of a [`Sequential`](super::Sequential) gives, by the name of
-/// the layer, in order.
-pub fn observing<R>(body: impl FnOnce() -> R) -> (R, Vec<(String, Tensor)>) {
-    struct Restore(Option<Noted>);
+/// Runs `body` while on this thread what every rectifier gives is what `change` makes of it; it is handed the name of the layer
+/// and its value, in order. `change` must not run networks itself.
+pub fn intervening<R>(change: impl FnMut(&str, Tensor) -> Tensor + 'static, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Observer>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            NOTED.set(self.0.take());
+            OBSERVER.set(self.0.take());
         }
     }
-    let _restore = Restore(NOTED.replace(Some(vec![])));
-    let result = body();
-    (result, NOTED.take().unwrap_or_default())
+    let _restore = Restore(OBSERVER.replace(Some(Box::new(change))));
+    body()
 }
 
-/// Notes what a layer gives, where somebody observes.
-pub(super) fn note(name: impl FnOnce() -> String, value: &Tensor) {
-    NOTED.with_borrow_mut(|noted| {
-        if let Some(noted) = noted {
-            noted.push((name(), value.clone()));
-        }
-    });
+/// Runs `body` and notes on this thread what every rectifier gives, by the name of the layer, in order.
+pub fn observing<R>(body: impl FnOnce() -> R) -> (R, Vec<(String, Tensor)>) {
+    let noted = Rc::new(RefCell::new(vec![]));
+    let list = Rc::clone(&noted);
+    let note = move |name: &str, value: Tensor| {
+        list.borrow_mut().push((name.to_owned(), value.clone()));
+        value
+    };
+    let result = intervening(note, body);
+    (result, noted.take())
+}
+
+/// What goes on of what a rectifier gives: the same, unless somebody intervenes. A [`Sequential`](super::Sequential) asks this
+/// of its rectifiers; who puts layers together otherwise asks it too.
+pub fn observed(name: impl FnOnce() -> String, value: Tensor) -> Tensor {
+    OBSERVER.with_borrow_mut(|observer| match observer {
+        Some(observer) => observer(&name(), value),
+        None => value,
+    })
 }
 
 #[cfg(test)]
@@ -53,5 +65,17 @@ mod tests {
         assert!(outer.is_empty(), "the inner observer took it");
         network.forward(&x);
         assert!(observing(|| ()).1.is_empty());
+    }
+
+    #[test]
+    fn what_is_put_in_for_a_rectifier_goes_on() {
+        let network = Sequential::new(&Scope::new(DType::F64, 0).at("generator"))
+            .push(Activation::Relu)
+            .push(|x: &Tensor| x + 1.0)
+            .push(Activation::Relu);
+        let x = Tensor::from_f64(&[1, 2], &[-3.0, 4.0]);
+        let tenfold = |name: &str, value: Tensor| if name == "generator.0" { value * 10.0 } else { value };
+        assert_eq!(intervening(tenfold, || network.forward(&x)).to_f64(), [1.0, 41.0]);
+        assert_eq!(network.forward(&x).to_f64(), [1.0, 5.0]);
     }
 }

@@ -1,7 +1,6 @@
 //! Layers one after another.
 use crate::nn::first_affine::note_rectified;
-use crate::nn::observe::note;
-use crate::nn::{Declare, Layer, Parameter, Scope};
+use crate::nn::{Declare, Layer, Parameter, Scope, observed};
 use gany_engine::Tensor;
 use std::sync::Arc;
 
@@ -77,9 +76,10 @@ impl Layer for Sequential {
             let y = layer.forward(&x);
             if layer.rectifies() {
                 note_rectified(|| self.scope.at(i).path().to_owned(), &x);
-                note(|| self.scope.at(i).path().to_owned(), &y);
+                observed(|| self.scope.at(i).path().to_owned(), y)
+            } else {
+                y
             }
-            y
         };
         self.layers.iter().enumerate().fold(x.clone(), run)
     }

@@ -154,9 +154,8 @@ impl Sampler {
         translations(&self.play)
     }
 
-    /// How pictures are brought to the shape that a translation takes, as the run's data were.
-    pub fn want(&self, translation: &Translation) -> Want {
-        let [height, width, channels] = translation.takes;
+    /// How pictures are brought to a height, a width and channels, otherwise as the run's data were.
+    pub fn want(&self, [height, width, channels]: [usize; 3]) -> Want {
         Want {
             size: Some((height, width)),
             channels: Some(channels),

@@ -9,10 +9,12 @@
 //! That is a generator, its z the dice. What can be asked of a GAN can be asked of it, and computed: what it cannot make, how
 //! well the best discriminator does (Goodfellow et al. 2014, arXiv:1406.2661, proposition 1), and who merely looks right.
 use super::{Lesson, Study};
+use crate::section::Section;
 use std::fmt::Write;
 
 pub(super) const STUDY: Study = Study {
     id: "dice",
+    section: Section::Understanding,
     title: "Intelligence by dice",
     source: "de Moivre 1738, The Doctrine of Chances; Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661, proposition 1",
     idea: "A generator of dice: what it cannot make, and how well the best discriminator tells it from the truth.",

@@ -1,7 +1,8 @@
-//! What the course explains without training a network: small computations with a lesson, and where to find the others.
+//! Pages of the zoo that are no systems: small computations with a lesson, and what is done with runs of systems.
 pub mod dice;
 pub mod nash;
 
+use crate::section::Section;
 use serde::Serialize;
 
 /// A page of the zoo that is no system.
@@ -9,6 +10,8 @@ use serde::Serialize;
 pub struct Study {
     /// The name on the command line, and of the evidence.
     pub id: &'static str,
+    /// The chapter.
+    pub section: Section,
     /// The name in prose.
     pub title: &'static str,
     /// Where it comes from.
@@ -34,10 +37,39 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, nash::STUDY, FAILURES, dice::STUDY];
+
+const PROJECTION: Study = Study {
+    id: "projection",
+    section: Section::Inference,
+    title: "GAN inversion (StyleGAN2's projector)",
+    source: "Karras et al. 2020, arXiv:1912.04958, appendix D; Abdal et al. 2019, Image2StyleGAN, arXiv:1904.03189",
+    idea: "Looks for the styles from which a trained generator makes a given picture, down the slope of what people find alike.",
+    equations: &[
+        "w* = argmin_w d(x, g(w + n)) + lambda mean (x - g(w + n))^2,  d: LPIPS",
+        "n ~ N(0, (0.05 sigma t^2)^2),  t from 1 to 0;  w: one style for all layers, w+: one for each",
+    ],
+    command: "gany explore runs/stylegan-emoji-google project PICTURE -o found.png",
+    lesson: None,
+};
+
+const DISSECT: Study = Study {
+    id: "dissect",
+    section: Section::Inference,
+    title: "GAN dissection",
+    source: "Bau et al. 2019, GAN Dissection: Visualizing and Understanding Generative Adversarial Networks, arXiv:1811.10597",
+    idea: "Finds the units of a generator that make a concept, and shows it by taking them away and putting them in.",
+    equations: &[
+        "IoU_uc = |(a_u > t_uc) and s_c(x)| / |(a_u > t_uc) or s_c(x)|,  s: a segmenter",
+        "ablation  a_u := 0;  insertion  a_u := k_uc at a place",
+    ],
+    command: "gany explore runs/dcgan-fashion-mnist dissect -o units.png",
+    lesson: None,
+};
 
 const FAILURES: Study = Study {
     id: "failures",
+    section: Section::Understanding,
     title: "Failures",
     source: "Goodfellow 2016, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv:1701.00160; Arjovsky and Bottou 2017, arXiv:1701.04862",
     idea: "Each way in which training goes wrong, made on purpose, named by the doctor, and cured.",

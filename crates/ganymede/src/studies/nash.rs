@@ -11,10 +11,12 @@
 //! extragradient  both by the slopes at the next simultaneous point     |.|^2 shrinks (1 - h^2 + h^4)-fold a step
 //! ```
 use super::{Lesson, Study};
+use crate::section::Section;
 use std::fmt::Write;
 
 pub(super) const STUDY: Study = Study {
     id: "nash",
+    section: Section::Understanding,
     title: "Nash equilibria",
     source: "Nash 1951, Non-Cooperative Games, Annals of Mathematics 54; Mescheder et al. 2018, arXiv:1801.04406",
     idea: "An equilibrium need not be what is best for both, and descent need not find it.",

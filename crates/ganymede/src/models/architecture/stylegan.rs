@@ -20,7 +20,7 @@ use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::named::named_enum;
 use crate::nn::{
     Activation, AdaIn, Conv, ConvTranspose, Declare, Fir, Init, Layer, MinibatchDeviation, Modulated, NoiseInjection,
-    Parameter, PixelNorm, Scope, Sequential, conv, conv_transpose, dense, equalised, noise_injection,
+    Parameter, PixelNorm, Scope, Sequential, conv, conv_transpose, dense, equalised, noise_injection, observed,
 };
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -133,6 +133,7 @@ enum Styled {
 
 /// A layer that is told a style: features, noise, bias, rectifier.
 struct StyledLayer {
+    name: String,
     styled: Styled,
     noise: NoiseInjection,
     bias: Parameter,
@@ -168,6 +169,7 @@ impl StyledLayer {
             }
         };
         StyledLayer {
+            name: scope.path().to_owned(),
             styled,
             noise: noise_injection(grid)
                 .strengths(if is_second { 1 } else { c_out })
@@ -184,7 +186,7 @@ impl StyledLayer {
                     .forward_with(&y, &s.normal(&[y.extent(0), y.extent(1), y.extent(2), 1])),
                 None => self.noise.forward(&y),
             };
-            LEAKY.forward(&(y + self.bias.get()))
+            observed(|| self.name.clone(), LEAKY.forward(&(y + self.bias.get())))
         };
         match &self.styled {
             Styled::Modulated(conv) => rectified(conv.forward(x, style)) * 2_f64.sqrt(),
@@ -443,8 +445,9 @@ impl System for StyleGan {
                 w.reshape(&[n, 1, w_dim]).broadcast_to(&[n, self.layers(), w_dim])
             }
             "synthesis" => {
-                let canvas = self.synthesis.forward(input, None);
-                self.pyramid.cropped(&canvas).clamp(-1.0, 1.0)
+                let picture = self.pyramid.cropped(&self.synthesis.forward(input, None));
+                // Cut off, but with the slopes of the uncut: a search has to find its way back from beyond white.
+                picture.clamp(-1.0, 1.0).detach() + (&picture - picture.detach())
             }
             name => panic!("stylegan has no function `{name}`"),
         }

@@ -166,14 +166,14 @@ mod tests {
         let adam = OptimiserConfig::adam(0.05, [0.9, 0.999]);
         let mut search = Search::new(&play, 2, false, adam);
         let at_first = search.find(&mut play, &x, None, &begin, 0);
-        assert_eq!(at_first.z, begin);
+        assert_eq!(at_first.codes, begin);
         let found = search.find(&mut play, &x, None, &begin, 300);
         for (first, last) in at_first.misfit.iter().zip(&found.misfit) {
             assert!(*last < 0.1 * first, "{:?} {:?}", at_first.misfit, found.misfit);
         }
         let mut alone = Search::new(&play, 1, false, adam);
         let second = alone.find(&mut play, &x[64..], None, &begin[4..], 10);
-        assert_eq!(second.z, search.find(&mut play, &x, None, &begin, 10).z[4..]);
+        assert_eq!(second.codes, search.find(&mut play, &x, None, &begin, 10).codes[4..]);
         assert_eq!(state(&play), before);
     }
 }
