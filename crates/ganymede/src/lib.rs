@@ -11,6 +11,7 @@ pub mod augment;
 pub mod data;
 pub mod doctor;
 pub mod games;
+pub mod layouts;
 pub mod metrics;
 pub mod models;
 pub mod named;
