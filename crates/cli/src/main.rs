@@ -9,6 +9,7 @@ mod doctor;
 mod eval;
 mod events;
 mod failure;
+mod import;
 mod lab;
 mod models;
 mod output;
@@ -48,6 +49,7 @@ Examples:
 #[derive(Subcommand)]
 enum Verb {
     Train(Box<train::Args>),
+    Import(import::Args),
     Sample(sample::Args),
     Translate(translate::Args),
     Eval(eval::Args),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         match cli.verb {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
+            Some(Verb::Import(args)) => import::run(args),
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),

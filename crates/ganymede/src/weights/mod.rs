@@ -131,6 +131,11 @@ impl Weights {
         }
     }
 
+    /// How many bytes the file has.
+    pub fn bytes(&self) -> usize {
+        self.file.len()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
