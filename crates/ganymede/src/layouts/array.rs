@@ -11,7 +11,7 @@ impl Array {
     /// # Panics
     /// Where there are not as many values as the shape says.
     pub(super) fn new(shape: &[usize], values: Vec<f32>) -> Array {
-        assert_eq!(values.len(), shape.iter().product(), "an array of shape {shape:?}");
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "an array of shape {shape:?}");
         Array {
             shape: shape.to_vec(),
             values,
