@@ -75,7 +75,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let shape = match training.data().shape() {
-        Shape::Picture { height, width, channels } => {
+        Shape::Picture {
+            height,
+            width,
+            channels,
+        } => {
             let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
             format!("{width}x{height} {colours}")
         }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 /// A file that `reference/networks.py` writes.
 fn reference(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../reference/networks").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../reference/networks")
+        .join(name)
 }
 
 /// A place with these files.
@@ -27,7 +29,13 @@ fn weights_become_a_run_that_makes_samples() {
     assert_eq!(
         place.names("runs/stylegan-ada"),
         [
-            "checkpoints", "config.json", "events.jsonl", "lock", "provenance.json", "report.html", "samples"
+            "checkpoints",
+            "config.json",
+            "events.jsonl",
+            "lock",
+            "provenance.json",
+            "report.html",
+            "samples"
         ]
     );
     place.does("sample runs/stylegan-ada -n 4 -o ada.png");
@@ -57,7 +65,10 @@ fn a_class_is_chosen_and_what_was_left_out_is_said() {
         said.contains("warning: The generator had classes; this one makes class 1 alone."),
         "{said}"
     );
-    assert!(said.contains("The discriminator is built otherwise and was left out"), "{said}");
+    assert!(
+        said.contains("The discriminator is built otherwise and was left out"),
+        "{said}"
+    );
 }
 
 /// Without data a run makes samples alone; with data it goes on like any other.

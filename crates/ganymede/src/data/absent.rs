@@ -28,7 +28,10 @@ impl Absent {
 
     /// What stands behind `absent:`.
     pub(super) fn parse(rest: &str) -> Option<Absent> {
-        let extents: Vec<usize> = rest.split('x').map(|extent| extent.parse().ok()).collect::<Option<_>>()?;
+        let extents: Vec<usize> = rest
+            .split('x')
+            .map(|extent| extent.parse().ok())
+            .collect::<Option<_>>()?;
         let [height, width, channels @ 1..=4] = extents[..] else {
             return None;
         };

@@ -111,7 +111,16 @@ fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
 pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     let name = spec.split(':').next().unwrap_or(spec);
     if registry::find(name).is_some()
-        || ["points", "paired", "unpaired", "side-by-side", "stacked", "fog", absent::KIND].contains(&name)
+        || [
+            "points",
+            "paired",
+            "unpaired",
+            "side-by-side",
+            "stacked",
+            "fog",
+            absent::KIND,
+        ]
+        .contains(&name)
     {
         return Ok(None);
     }

@@ -11,7 +11,11 @@ impl Array {
     /// # Panics
     /// Where there are not as many values as the shape says.
     pub(super) fn new(shape: &[usize], values: Vec<f32>) -> Array {
-        assert_eq!(values.len(), shape.iter().product::<usize>(), "an array of shape {shape:?}");
+        assert_eq!(
+            values.len(),
+            shape.iter().product::<usize>(),
+            "an array of shape {shape:?}"
+        );
         Array {
             shape: shape.to_vec(),
             values,
@@ -43,7 +47,10 @@ impl Array {
         let mut places = vec![0];
         for &axis in order {
             let steps = (0..self.shape[axis]).map(|i| i * strides[axis]);
-            places = places.iter().flat_map(|place| steps.clone().map(move |step| place + step)).collect();
+            places = places
+                .iter()
+                .flat_map(|place| steps.clone().map(move |step| place + step))
+                .collect();
         }
         Array::new(&shape, places.into_iter().map(|place| self.values[place]).collect())
     }
@@ -78,7 +85,10 @@ impl Array {
             panic!("a matrix is split, not {:?}", self.shape)
         };
         [0..column, column..columns].map(|range| {
-            let rows_of = self.values.chunks(columns).flat_map(|row| row[range.clone()].iter().copied());
+            let rows_of = self
+                .values
+                .chunks(columns)
+                .flat_map(|row| row[range.clone()].iter().copied());
             Array::new(&[rows, range.len()], rows_of.collect())
         })
     }
@@ -91,13 +101,22 @@ mod tests {
     #[test]
     fn values_by_hand() {
         let six = Array::new(&[2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(six.transposed(), Array::new(&[3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+        assert_eq!(
+            six.transposed(),
+            Array::new(&[3, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0])
+        );
         let cube = Array::new(&[1, 2, 3], six.values.clone());
-        assert_eq!(cube.permuted(&[2, 0, 1]), Array::new(&[3, 1, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0]));
+        assert_eq!(
+            cube.permuted(&[2, 0, 1]),
+            Array::new(&[3, 1, 2], vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0])
+        );
         let scaled = six.clone().times(2.0).plus(1.0);
         assert_eq!(scaled.values(), [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]);
         let [left, right] = six.split(1);
-        assert_eq!((left.values(), right.values()), (&[0.0, 3.0][..], &[1.0, 2.0, 4.0, 5.0][..]));
+        assert_eq!(
+            (left.values(), right.values()),
+            (&[0.0, 3.0][..], &[1.0, 2.0, 4.0, 5.0][..])
+        );
         assert_eq!(right.reshaped(&[4]).shape(), [4]);
         assert_eq!(Array::zeros(&[]).values(), [0.0]);
     }

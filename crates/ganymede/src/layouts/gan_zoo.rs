@@ -65,7 +65,8 @@ struct Sizes {
 
 impl Sizes {
     fn of(source: Source, is_equalised: bool) -> Result<Sizes> {
-        let extents = |layer: &str| -> Result<[usize; 4]> { source.extents(&format!("{}.weight", name(source, layer))) };
+        let extents =
+            |layer: &str| -> Result<[usize; 4]> { source.extents(&format!("{}.weight", name(source, layer))) };
         let [c, ..] = extents("groupScale0.0")?;
         let [channels, ..] = extents("toRGBLayers.0")?;
         let [_, z_dim] = source.extents(&format!("{}.weight", name(source, "formatLayer")))?;
@@ -100,7 +101,13 @@ impl Sizes {
     }
 
     /// The same of a convolution, its weight in our order of axes.
-    fn convolution(&self, source: Source, layer: &str, [inputs, outputs, kernel]: [usize; 3], gain: f64) -> Result<[Array; 2]> {
+    fn convolution(
+        &self,
+        source: Source,
+        layer: &str,
+        [inputs, outputs, kernel]: [usize; 3],
+        gain: f64,
+    ) -> Result<[Array; 2]> {
         let [weight, bias] = self.layer(source, layer, &[outputs, inputs, kernel, kernel], gain)?;
         Ok([convolution(&weight), bias])
     }
@@ -133,7 +140,9 @@ fn read(source: Source, choice: &Choice) -> Result<Network> {
         Err(_) if source.of("netD.").names().next().is_none() => {
             notes.push("The file has no critic: it is a new one.".to_owned());
         }
-        Err(error) => notes.push(format!("The critic is built otherwise and was left out, so it is a new one ({error}).")),
+        Err(error) => notes.push(format!(
+            "The critic is built otherwise and was left out, so it is a new one ({error})."
+        )),
     }
     let side = 4 << sizes.levels();
     let setting = |key: &str, value: usize| (key.to_owned(), value.to_string());
@@ -161,7 +170,10 @@ fn refuse_other_networks(config: Source) -> Result<()> {
         let expected = "`WGANGP` or `Logistic`, whose colours are what the last layer gives";
         return Err(config.unlike("loss of the networks", expected, &format!("`{loss}`")));
     }
-    if let Some(slope) = config.number("leakyReluLeak").filter(|slope| (slope - 0.2).abs() > 1e-6) {
+    if let Some(slope) = config
+        .number("leakyReluLeak")
+        .filter(|slope| (slope - 0.2).abs() > 1e-6)
+    {
         return Err(config.unlike("slope of the rectifiers", "0.2", &slope.to_string()));
     }
     if config.flag("perChannelNormalization") == Some(false) {
@@ -228,7 +240,12 @@ fn critic(source: Source, sizes: &Sizes) -> Result<BTreeMap<String, Array>> {
     let [weight, bias] = beside_deviation(source, sizes, c)?;
     put(&mut tensors, "critic.block.0.1", weight, bias);
     let [weight, bias] = sizes.layer(source, "groupScaleZero.1", &[c, 16 * c], SQRT_2)?;
-    put(&mut tensors, "critic.block.0.4", channels_last(&weight.transposed(), c, 16), bias);
+    put(
+        &mut tensors,
+        "critic.block.0.4",
+        channels_last(&weight.transposed(), c, 16),
+        bias,
+    );
     let [weight, bias] = sizes.layer(source, "decisionLayer", &[1, c], 1.0)?;
     put(&mut tensors, "critic.block.0.6", weight.transposed(), bias);
     Ok(tensors)

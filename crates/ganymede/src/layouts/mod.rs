@@ -151,7 +151,9 @@ fn put(tensors: &mut BTreeMap<String, Array>, layer: impl std::fmt::Display, wei
 
 /// The same values as those of the average of the generator, which samples are made from.
 fn as_average(tensors: BTreeMap<String, Array>) -> impl Iterator<Item = (String, Array)> {
-    tensors.into_iter().map(|(name, array)| (format!("average.{name}"), array))
+    tensors
+        .into_iter()
+        .map(|(name, array)| (format!("average.{name}"), array))
 }
 
 /// A matrix or vector whose first axis runs over channels and the pixels of a grid, with the channels last.

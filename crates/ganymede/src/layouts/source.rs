@@ -57,7 +57,11 @@ impl<'a> Source<'a> {
         if self.shape(name) == Some(shape) {
             let left = self.left.get().checked_sub(shape.iter().product());
             self.left.set(left.ok_or_else(|| {
-                self.unlike("weights", "as many numbers as the file holds", "tensors that share their memory")
+                self.unlike(
+                    "weights",
+                    "as many numbers as the file holds",
+                    "tensors that share their memory",
+                )
             })?);
         }
         let values = self.weights.f32(&self.name(name), shape)?;
@@ -67,7 +71,9 @@ impl<'a> Source<'a> {
     /// The extents of a tensor of so many axes, none of which is empty.
     pub(super) fn extents<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
         let shape = self.shape(name);
-        let extents = shape.filter(|shape| !shape.contains(&0)).and_then(|shape| shape.try_into().ok());
+        let extents = shape
+            .filter(|shape| !shape.contains(&0))
+            .and_then(|shape| shape.try_into().ok());
         match (extents, shape) {
             (Some(extents), _) => Ok(extents),
             // The same words as for any tensor that is missing, or of another shape.

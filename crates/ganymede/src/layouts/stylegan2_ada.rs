@@ -78,7 +78,11 @@ impl Sizes {
         let [channels, ..]: [usize; 4] = source.extents("synthesis.b4.torgb.weight")?;
         let [w_dim, inputs] = source.extents("mapping.fc0.weight")?;
         let classes = match source.has("mapping.embed.weight") {
-            true => Some(source.extents("mapping.embed.weight").map(|[to, classes]| [classes, to])?),
+            true => Some(
+                source
+                    .extents("mapping.embed.weight")
+                    .map(|[to, classes]| [classes, to])?,
+            ),
             false => None,
         };
         let z_dim = inputs.saturating_sub(classes.map_or(0, |[_, to]| to));
@@ -131,7 +135,9 @@ fn levels(source: Source) -> Result<usize> {
 fn is_usual(filter: &Array) -> bool {
     let taps = [1.0, 3.0, 3.0, 1.0];
     let expected = (0..16).map(|place| taps[place / 4] * taps[place % 4] / 64.0);
-    expected.zip(filter.values()).all(|(expected, got): (f32, &f32)| (expected - got).abs() < 1e-6)
+    expected
+        .zip(filter.values())
+        .all(|(expected, got): (f32, &f32)| (expected - got).abs() < 1e-6)
 }
 
 fn read(source: Source, choice: &Choice) -> Result<Network> {
@@ -149,7 +155,11 @@ fn read(source: Source, choice: &Choice) -> Result<Network> {
     let clamp = settled.number("synthesis.b4.conv1.conv_clamp").unwrap_or(0.0);
     let is_possible = |number: f64| number.is_finite() && number >= 0.0;
     if !is_possible(clamp) || !is_possible(rate) || rate == 0.0 {
-        return Err(source.unlike("constants of the generator", "positive numbers", &format!("{rate} and {clamp}")));
+        return Err(source.unlike(
+            "constants of the generator",
+            "positive numbers",
+            &format!("{rate} and {clamp}"),
+        ));
     }
     let mut tensors = generator(trained.unwrap_or(settled), &sizes, class)?;
     let average = match trained {
@@ -163,14 +173,20 @@ fn read(source: Source, choice: &Choice) -> Result<Network> {
         Err(_) if source.of("D.").names().next().is_none() => {
             notes.push("The file has no discriminator: it is a new one.".to_owned());
         }
-        Err(error) => notes.push(format!("The discriminator is built otherwise and was left out, so it is a new one ({error}).")),
+        Err(error) => notes.push(format!(
+            "The discriminator is built otherwise and was left out, so it is a new one ({error})."
+        )),
     }
     let group = source.number("D.b4.mbstd.group_size").unwrap_or(GROUP);
     if group != GROUP {
-        notes.push(format!("The discriminator compared groups of {group} pictures; here they are of {GROUP}."));
+        notes.push(format!(
+            "The discriminator compared groups of {group} pictures; here they are of {GROUP}."
+        ));
     }
     if let Some(class) = class {
-        notes.push(format!("The generator had classes; this one makes class {class} alone."));
+        notes.push(format!(
+            "The generator had classes; this one makes class {class} alone."
+        ));
     }
     let side = 4 << sizes.levels();
     let setting = |key: &str, value: String| (key.to_owned(), value);
@@ -206,7 +222,9 @@ fn generator(source: Source, sizes: &Sizes, class: Option<usize>) -> Result<BTre
     tensors.insert("generator.synthesis.constant".into(), constant);
     // The style's affine function, under a layer of either side.
     let affine = |tensors: &mut BTreeMap<_, _>, ours: &str, theirs: &str, inputs: usize| -> Result<()> {
-        let weight = source.take(&format!("{theirs}.affine.weight"), &[inputs, w_dim])?.transposed();
+        let weight = source
+            .take(&format!("{theirs}.affine.weight"), &[inputs, w_dim])?
+            .transposed();
         let bias = source.take(&format!("{theirs}.affine.bias"), &[inputs])?.plus(-1.0);
         put(tensors, format!("{ours}.conv.affine"), weight, bias);
         Ok(())
@@ -308,7 +326,11 @@ fn discriminator(source: Source, sizes: &Sizes) -> Result<BTreeMap<String, Array
         Ok(())
     };
     let finest = format!("b{}.fromrgb", 4 << levels);
-    rectified("discriminator.colours.0".into(), &finest, [sizes.channels, widths[levels], 1])?;
+    rectified(
+        "discriminator.colours.0".into(),
+        &finest,
+        [sizes.channels, widths[levels], 1],
+    )?;
     for level in 1..=levels {
         let (here, below) = (widths[level], widths[level - 1]);
         let theirs = |name: &str| format!("b{}.{name}", 4 << level);
@@ -321,12 +343,20 @@ fn discriminator(source: Source, sizes: &Sizes) -> Result<BTreeMap<String, Array
     for level in 1..=levels {
         let shape = [widths[level - 1], widths[level], 1, 1];
         let shortcut = source.take(&format!("b{}.skip.weight", 4 << level), &shape)?;
-        tensors.insert(format!("discriminator.shortcut.{level}.1.weight"), convolution(&shortcut));
+        tensors.insert(
+            format!("discriminator.shortcut.{level}.1.weight"),
+            convolution(&shortcut),
+        );
     }
     let weight = channels_last(&source.take("b4.fc.weight", &[c, c * 16])?.transposed(), c, 16);
     let bias = source.take("b4.fc.bias", &[c])?.times(SQRT_2);
     put(&mut tensors, "discriminator.last.4", weight, bias);
     let weight = source.take("b4.out.weight", &[1, c])?.transposed();
-    put(&mut tensors, "discriminator.last.6", weight, source.take("b4.out.bias", &[1])?);
+    put(
+        &mut tensors,
+        "discriminator.last.6",
+        weight,
+        source.take("b4.out.bias", &[1])?,
+    );
     Ok(tensors)
 }

@@ -108,7 +108,8 @@ pub(super) fn found(tree: &Tree, file: &[u8], storages: &Storages) -> Result<Fou
             name => format!("{name}.{key}"),
         };
         // Pushed backwards they are visited in order, and of two with one name the last stays, as in a dict.
-        let (containers, settings): (Vec<_>, Vec<_>) = children.into_iter().partition(|(_, child)| is_container(*child));
+        let (containers, settings): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|(_, child)| is_container(*child));
         for (key, child) in containers.into_iter().rev() {
             let longer = name.len() + 1 + key.len();
             bytes_left = bytes_left.checked_sub(longer).ok_or(Problem::TooLarge {
@@ -135,7 +136,10 @@ fn children<'a>(tree: &'a Tree, id: Id) -> Vec<(Cow<'a, str>, Id)> {
         Node::Dict(pairs) => {
             let number = |number: usize| Cow::Owned(number.to_string());
             let key = |id| tree.text(id).map(Cow::Borrowed).or_else(|| tree.count(id).map(number));
-            pairs.iter().filter_map(|(id, value)| Some((key(*id)?, *value))).collect()
+            pairs
+                .iter()
+                .filter_map(|(id, value)| Some((key(*id)?, *value)))
+                .collect()
         }
         Node::List(items) | Node::Tuple(items) => {
             let may_hold_tensors = |id: Id| {
@@ -144,10 +148,7 @@ fn children<'a>(tree: &'a Tree, id: Id) -> Vec<(Cow<'a, str>, Id)> {
                     Node::Call { .. } | Node::Dict(_) | Node::List(_) | Node::Tuple(_)
                 )
             };
-            let held = items
-                .iter()
-                .enumerate()
-                .filter(|(_, item)| may_hold_tensors(**item));
+            let held = items.iter().enumerate().filter(|(_, item)| may_hold_tensors(**item));
             held.map(|(place, item)| (Cow::Owned(place.to_string()), *item))
                 .collect()
         }
@@ -254,7 +255,10 @@ fn torch_tensor(tree: &Tree, storages: &Storages, arguments: &[Id]) -> Result<Vi
             ..
         } => {
             let bytes = tree.tuple(*arguments).and_then(|arguments| arguments.first());
-            bytes.and_then(|bytes| storages.in_files.get(bytes)).cloned().ok_or_else(damaged)?
+            bytes
+                .and_then(|bytes| storages.in_files.get(bytes))
+                .cloned()
+                .ok_or_else(damaged)?
         }
         _ => return Err(damaged()),
     };

@@ -730,7 +730,10 @@ mod tests {
     #[test]
     fn sets_are_lists_and_objects_are_their_attributes() {
         // pickle.dumps({3, 4}), protocols 4 and 3; an empty set.
-        for set in [b"\x80\x04\x8f\x94(K\x03K\x04\x90.".as_slice(), b"\x80\x03cbuiltins\nset\n](K\x03K\x04e\x85R."] {
+        for set in [
+            b"\x80\x04\x8f\x94(K\x03K\x04\x90.".as_slice(),
+            b"\x80\x03cbuiltins\nset\n](K\x03K\x04e\x85R.",
+        ] {
             let tree = read(set).unwrap();
             assert_eq!(shown(&tree, tree.root), "[3, 4]");
         }

@@ -1,8 +1,8 @@
 //! The two formats of `torch.save`: a ZIP archive of a pickle and a file a storage (since PyTorch 1.6), and the legacy one, in
 //! which storages follow the pickle; and plain pickles, whose torch storages are legacy files within.
+use super::Found;
 use super::error::{Problem, Result};
 use super::objects::{self, Storages};
-use super::Found;
 use super::pickle::{Global, Id, Node, Tree};
 use super::view::{Bytes, DType};
 use std::collections::{BTreeMap, HashMap};
