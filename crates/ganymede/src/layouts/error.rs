@@ -105,7 +105,7 @@ impl Misfit {
             Misfit::OtherSystem { .. } | Misfit::NoLayout { .. } => {
                 "leave out `--as`, and the system is found by the names in the file".into()
             }
-            Misfit::Unlike { .. } => "the system has no such network; `gany import --help` says which ones it has".into(),
+            Misfit::Unlike { .. } => "no system of the zoo is built so; `gany import --help` says which files are read".into(),
             Misfit::Class { classes, .. } => {
                 format!("`--class 0` to `--class {}` make it one of that class alone", classes.saturating_sub(1))
             }
@@ -156,7 +156,7 @@ mod tests {
             ),
             (
                 unlike,
-                "activation of the generator: expected `lrelu`, got `relu`: a.pkl\nhint: the system has no such network; `gany import --help` says which ones it has",
+                "activation of the generator: expected `lrelu`, got `relu`: a.pkl\nhint: no system of the zoo is built so; `gany import --help` says which files are read",
             ),
             (
                 Misfit::Class {
