@@ -13,15 +13,15 @@ use std::process::ExitCode;
 ///
 /// Read are StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it (`network-snapshot-*.pkl`), and progressive growing as
 /// Facebook's pytorch_GAN_zoo does (`.pth`, `.pt`); both also as safetensors of the same names. Nothing in a file is ever run.
-/// What becomes of it is a run like one that was trained here: `gany sample`, `gany explore` and the others work on it.
+/// What becomes of it is a run like one that was trained here: `gany sample` and the other verbs work on it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  gany import network-snapshot-025000.pkl                     then: gany sample runs/stylegan-network-snapshot-025000
-  gany import celebaHQ_s6_i80000.pth -o runs/faces            the names in the file say which system it is
-  gany import cifar10.pkl --class 3                           of a conditional generator one class
-  gany import ffhq.pkl --set truncation=0.7                   fewer surprises, prettier pictures
-  gany import ffhq.pkl --data photos/ -o runs/transfer        to train it further on other pictures:
+  gany import network-snapshot-025000.pkl -o runs/theirs     then: gany sample runs/theirs
+  gany import celebaHQ_s6_i80000.pth                         the names in a file say its system
+  gany import cifar10.pkl --class 3                          one class of a conditional generator
+  gany import ffhq.pkl --set truncation=0.7                  fewer surprises, prettier pictures
+  gany import ffhq.pkl --data photos/ -o runs/transfer       to train it further on your pictures:
   gany train --resume runs/transfer --minutes 60
 
 The guide docs/guides/bigger-pictures.md says what is taken over and how it is checked.")]

@@ -6,7 +6,8 @@ use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use crate::signals::{self, STOP};
 use clap::ValueEnum;
-use ganymede::data::{Dataset, Shape, Want};
+use ganymede::data::absent::Absent;
+use ganymede::data::{DataError, Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
@@ -308,6 +309,9 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     };
     let length = length(args);
     let mut order = Training::order_of(&path, length, command())?;
+    if Absent::is(&order.data) {
+        return Err(DataError::Absent { spec: order.data }.into());
+    }
     if length.is_none() && !asks_for_changes(args) && !is_unfinished(&path)? {
         let longer = match order.length {
             // A run of imported weights has not been trained here at all.

@@ -78,7 +78,7 @@ fn weights_are_trained_further_on_own_pictures() {
     place.pictures("photos", 8, 24);
     place.does("import ada.pkl -o alone");
     place.refuses(
-        "train --resume alone --steps 2",
+        "train --resume alone",
         "error: this run has no data: its weights were imported without any (absent:16x16x3)\n\n\
          hint: to train it further, import the weights again with `--data PICTURES`; to measure it, say `--against PICTURES`",
     );

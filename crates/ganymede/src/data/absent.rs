@@ -26,6 +26,11 @@ impl Absent {
         }
     }
 
+    /// Whether data that are written so are not there.
+    pub fn is(spec: &str) -> bool {
+        spec.split_once(':').is_some_and(|(kind, _)| kind == KIND)
+    }
+
     /// What stands behind `absent:`.
     pub(super) fn parse(rest: &str) -> Option<Absent> {
         let extents: Vec<usize> = rest
@@ -80,6 +85,7 @@ impl Dataset for Absent {
 
 #[cfg(test)]
 mod tests {
+    use super::Absent;
     use crate::data::{Shape, Want, open};
 
     #[test]
@@ -91,6 +97,7 @@ mod tests {
             channels: 3,
         };
         assert_eq!((data.shape(), data.len()), (shape, Some(0)));
+        assert!(Absent::is("absent:8x12x3") && !Absent::is("absent/photos"));
         let error = data.batch(0, 0, 1, &mut vec![0.0; 8 * 12 * 3], &mut [0.0]).unwrap_err();
         assert_eq!(
             error.to_string(),
