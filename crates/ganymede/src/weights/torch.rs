@@ -5,6 +5,7 @@ use super::error::{Problem, Result};
 use super::objects::{self, Storages};
 use super::pickle::{Global, Id, Node, Tree};
 use super::view::{Bytes, DType};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::ops::Range;
@@ -37,8 +38,9 @@ pub(super) fn pickle(file: &[u8]) -> Result<Found> {
         {
             let bytes = tree.tuple(*arguments).and_then(|arguments| arguments.first());
             let &bytes = bytes.ok_or_else(|| Problem::damaged("a storage without bytes"))?;
-            if !storages.in_files.contains_key(&bytes) {
-                storages.in_files.insert(bytes, storage_file(&tree, bytes, file)?);
+            // The same bytes may be named often.
+            if let Entry::Vacant(vacant) = storages.in_files.entry(bytes) {
+                vacant.insert(storage_file(&tree, bytes, file)?);
             }
         }
     }
