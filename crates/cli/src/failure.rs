@@ -28,6 +28,14 @@ impl Failure {
         }
     }
 
+    /// Where no way out is known.
+    pub(crate) fn without_hint(message: impl Into<String>) -> Failure {
+        Failure {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// Says it and ends the program.
     pub(crate) fn exit(&self) -> ! {
         self.show();

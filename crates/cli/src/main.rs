@@ -10,6 +10,7 @@ mod eval;
 mod events;
 mod explore;
 mod failure;
+mod import;
 mod lab;
 mod models;
 mod output;
@@ -50,6 +51,7 @@ Examples:
 #[derive(Subcommand)]
 enum Verb {
     Train(Box<train::Args>),
+    Import(import::Args),
     Sample(sample::Args),
     Translate(translate::Args),
     Explore(explore::Args),
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         match cli.verb {
             None => welcome::run(),
             Some(Verb::Train(args)) => train::run(*args),
+            Some(Verb::Import(args)) => import::run(args),
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Explore(args)) => explore::run(&args),

@@ -6,7 +6,8 @@ use crate::picture::Grid;
 use crate::progress::{Progress, warning};
 use crate::signals::{self, STOP};
 use clap::ValueEnum;
-use ganymede::data::{Dataset, Shape, Want};
+use ganymede::data::absent::Absent;
+use ganymede::data::{DataError, Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
 use ganymede::run::training::is_unfinished;
@@ -145,6 +146,9 @@ const MAIN_JOB: [(&str, &str); 1] = [("width", "32")];
 const MAIN_SYSTEM: &str = "dcgan";
 const MAIN_DATA: &str = "fashion-mnist";
 const MAIN_MINUTES: f64 = 3.0;
+
+/// Steps after which something is to be seen.
+const MANY_STEPS: u64 = 1000;
 
 /// Where runs go by themselves.
 const RUNS: &str = "runs";
@@ -291,13 +295,10 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         eval_every: args.eval_every,
         command: command(),
     };
-    let path = args.out.clone().unwrap_or_else(|| {
-        let names = names(&order.system, &order.data);
-        names
-            .into_iter()
-            .find(|path| !is_taken(path))
-            .expect("the names do not end")
-    });
+    let path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| folder_for(&order.system, &order.data));
     Ok(Training::begin(order, &path)?)
 }
 
@@ -308,8 +309,13 @@ fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
     };
     let length = length(args);
     let mut order = Training::order_of(&path, length, command())?;
+    if Absent::is(&order.data) {
+        return Err(DataError::Absent { spec: order.data }.into());
+    }
     if length.is_none() && !asks_for_changes(args) && !is_unfinished(&path)? {
         let longer = match order.length {
+            // A run of imported weights has not been trained here at all.
+            Length::Steps(0) => format!("--steps {MANY_STEPS}"),
             Length::Steps(steps) => format!("--steps {}", steps * 2),
             Length::Seconds(seconds) => format!("--minutes {}", seconds / 30.0),
         };
@@ -367,6 +373,12 @@ fn latest(args: &Args) -> Result<PathBuf, Failure> {
     Ok(known.last().unwrap_or(first))
 }
 
+/// The folder that a new run of this system and data goes into by itself.
+pub(crate) fn folder_for(system: &str, data: &str) -> PathBuf {
+    let mut names = names(system, data).into_iter();
+    names.find(|path| !is_taken(path)).expect("the names do not end")
+}
+
 fn default_name(system: &str, data: &str) -> PathBuf {
     let last = data
         .trim_end_matches(['/', '\\'])
@@ -414,7 +426,7 @@ fn length(args: &Args) -> Option<Length> {
 }
 
 /// The command line as a person would type it.
-fn command() -> Vec<String> {
+pub(crate) fn command() -> Vec<String> {
     std::iter::once("gany".to_owned())
         .chain(std::env::args().skip(1))
         .collect()
@@ -434,7 +446,7 @@ fn minutes(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number above 0, such as `3` or `0.5`".into())
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
+pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
     let parts = parts.ok_or("expected KEY=VALUE, such as `batch=32`")?;
     Ok((parts.0.trim().to_owned(), parts.1.trim().to_owned()))

@@ -13,6 +13,7 @@ pub mod data;
 pub mod doctor;
 pub mod explore;
 pub mod games;
+pub mod layouts;
 pub mod metrics;
 pub mod models;
 pub mod named;

@@ -48,8 +48,8 @@ impl System for Follower {
         }
     }
 
-    fn average_decay(&self) -> Option<f64> {
-        Some(0.75)
+    fn average_decay(&self) -> f64 {
+        0.75
     }
 
     fn z_dim(&self) -> usize {

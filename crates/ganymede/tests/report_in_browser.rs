@@ -97,6 +97,7 @@ fn make_run(path: &Path) -> RunFolder {
         commit: "3c0c94c".into(),
         command: command.map(str::to_owned).into(),
         seed: 0,
+        weights: None,
         data: DataSource {
             name: "fashion-mnist".into(),
             digest: format!("sha256:{}", "8f4e2a".repeat(10)),

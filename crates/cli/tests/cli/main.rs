@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod events;
 mod explore;
+mod import;
 mod inversion;
 mod messages;
 mod place;

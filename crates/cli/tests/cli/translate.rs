@@ -57,7 +57,7 @@ fn what_moves_is_translated_frame_by_frame() {
     );
     let bytes = std::io::Cursor::new(place.read("out.apng"));
     let decoder = image::codecs::png::PngDecoder::new(bytes).unwrap().apng().unwrap();
-    let frames = decoder.into_frames().collect_frames().unwrap();
+    let frames = image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap();
     for (frame, name) in frames.iter().zip(["out/000.png", "out/003.png"]) {
         let one = image::open(place.path(name)).unwrap().into_rgba8();
         assert_eq!(frame.delay().numer_denom_ms(), (100, 1));

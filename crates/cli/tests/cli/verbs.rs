@@ -11,7 +11,7 @@ fn alone_it_says_what_can_be_done() {
     for command in ["gany train\n", "gany train --data FOLDER --size 64\n", "gany models\n"] {
         assert!(out.contains(command), "{out}");
     }
-    for verb in ["train", "sample", "models", "data", "bench"] {
+    for verb in ["train", "import", "sample", "models", "data", "bench"] {
         let help = place.does(&format!("{verb} --help"));
         assert!(help.contains("Examples:"), "{help}");
     }

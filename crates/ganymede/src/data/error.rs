@@ -199,6 +199,12 @@ pub enum DataError {
         /// What it consists of.
         what: &'static str,
     },
+    /// Data that a run never had.
+    #[error("this run has no data: its weights were imported without any ({spec})")]
+    Absent {
+        /// How the run's settings have it.
+        spec: String,
+    },
     /// A picture shape was wanted of data that are not pictures.
     #[error("`{name}` holds points, not pictures: expected no picture size or channels")]
     NotPictures {
@@ -339,6 +345,9 @@ impl DataError {
                 "give partners the same path in both folders; `unpaired:A,B` needs no partners".into()
             }
             Self::NoReader { .. } => "it is only unpacked so far; no system asks for it yet".into(),
+            Self::Absent { .. } => "to train it further, import the weights again with `--data PICTURES`; to measure it, say \
+                `--against PICTURES`"
+                .into(),
             Self::NotArchive { .. } => "write `set.zip`, or `set-%06d.tar` for shards".into(),
             Self::NotTwo { .. } => "write it as `paired:A,B` or `unpaired:A,B`".into(),
             Self::Unfit { .. } => "`gany data list` shows what each set holds".into(),
@@ -518,6 +527,12 @@ mod tests {
                     got: "7".into(),
                 },
                 "impossible picture shape: expected 1 to 4 channels, got 7\nhint: give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels",
+            ),
+            (
+                DataError::Absent {
+                    spec: "absent:8x8x3".into(),
+                },
+                "this run has no data: its weights were imported without any (absent:8x8x3)\nhint: to train it further, import the weights again with `--data PICTURES`; to measure it, say `--against PICTURES`",
             ),
             (
                 DataError::NotPictures { name: "ring".into() },

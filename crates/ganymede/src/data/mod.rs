@@ -17,6 +17,7 @@
 #[doc = include_str!("../../../../docs/guides/your-own-data.md")]
 pub mod your_own_data {}
 
+pub mod absent;
 pub mod archive;
 pub mod builtin;
 mod catalogue;

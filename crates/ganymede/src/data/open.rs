@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::absent::{self, Absent};
 use super::error::{DataError, Result};
 use super::fog::Fog;
 use super::listing::Listing;
@@ -30,6 +31,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
+/// - `absent:HEIGHTxWIDTHxCHANNELS`, pictures that are not there, see [`Absent`]
 ///
 /// # Errors
 /// [`DataError::UnknownSet`] with the nearest name, [`DataError::NotFetched`], [`DataError::UnknownSplit`],
@@ -56,6 +58,15 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
             "fog" => return Ok(Arc::new(Fog::new(spec, open(rest, want)?)?)),
             "stacked" => return Ok(Arc::new(Stacked::new(spec, open(rest, want)?)?)),
+            absent::KIND => match Absent::parse(rest) {
+                Some(absent) => return Ok(Arc::new(absent)),
+                None => {
+                    return Err(DataError::ImpossibleShape {
+                        expected: "rows, columns and 1 to 4 channels",
+                        got: rest.into(),
+                    });
+                }
+            },
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
@@ -100,7 +111,16 @@ fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
 pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     let name = spec.split(':').next().unwrap_or(spec);
     if registry::find(name).is_some()
-        || ["points", "paired", "unpaired", "side-by-side", "stacked", "fog"].contains(&name)
+        || [
+            "points",
+            "paired",
+            "unpaired",
+            "side-by-side",
+            "stacked",
+            "fog",
+            absent::KIND,
+        ]
+        .contains(&name)
     {
         return Ok(None);
     }

@@ -15,7 +15,7 @@ use super::{CodeSpace, Directions, ExploreError, Explorer, Method, STATISTICS, S
 use crate::games::{Observation, latent_vectors};
 use crate::metrics::PrincipalComponents;
 use crate::nn::observing;
-use crate::run::sampling::{BATCH, in_batches};
+use crate::run::sampling::in_batches;
 
 /// Latent vectors whose first layer is looked at: such a layer may have many thousands of units.
 const OF_LAYERS: usize = 1000;
@@ -68,12 +68,13 @@ fn first_layer(explorer: &mut Explorer, z: &[f32]) -> Result<Vec<f32>, ExploreEr
         noted.truncate(1);
         noted
     };
-    let mut observation = Observation::new(sampler.play(), function, BATCH, classes.is_some(), observer);
+    let batch = sampler.together();
+    let mut observation = Observation::new(sampler.play(), function, batch, classes.is_some(), observer);
     if observation.layers().is_empty() {
         return Err(ExploreError::NothingAffine { system });
     }
-    Ok(in_batches(z, z_dim, BATCH, |whole, first| {
-        let y: Option<Vec<f32>> = classes.map(|classes| (first..first + BATCH).map(|i| (i % classes) as f32).collect());
+    Ok(in_batches(z, z_dim, batch, |whole, first| {
+        let y: Option<Vec<f32>> = classes.map(|classes| (first..first + batch).map(|i| (i % classes) as f32).collect());
         observation.look(sampler.play_mut(), whole, y.as_deref()).swap_remove(0)
     }))
 }

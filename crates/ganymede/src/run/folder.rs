@@ -30,6 +30,9 @@ pub struct Provenance {
     pub seed: u64,
     /// What it was trained on.
     pub data: DataSource,
+    /// Whose weights it began with, where it did not begin with random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsSource>,
     /// What it was trained with.
     pub machine: Machine,
     /// When it began, in UTC: `2026-05-04T03:02:01Z`. See [`now_utc`].
@@ -43,6 +46,17 @@ pub struct DataSource {
     pub name: String,
     /// Digest of its content, such as `sha256:...`.
     pub digest: String,
+}
+
+/// The file that a run's first weights came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsSource {
+    /// Its path as it was given.
+    pub file: String,
+    /// Digest of its content, such as `sha256:...`.
+    pub digest: String,
+    /// Whose files look so, such as `stylegan2-ada`.
+    pub layout: String,
 }
 
 /// The machine of a run.
@@ -587,6 +601,7 @@ mod tests {
             commit: "unknown".into(),
             command: vec!["gany".into(), "train".into(), "--out".into(), "my runs/a".into()],
             seed: u64::MAX,
+            weights: None,
             data: DataSource {
                 name: "fashion-mnist".into(),
                 digest: "sha256:00".into(),

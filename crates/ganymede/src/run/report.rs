@@ -906,6 +906,7 @@ fn origin(provenance: &Provenance, story: &Story) -> String {
         commit,
         seed,
         data,
+        weights,
         machine,
         started_at,
         ..
@@ -922,6 +923,10 @@ fn origin(provenance: &Provenance, story: &Story) -> String {
         ("Instruction set", machine.instruction_set.clone()),
         ("Operating system", machine.os.clone()),
     ];
+    if let Some(weights) = weights {
+        rows.push(("First weights", format!("{} ({})", weights.file, weights.layout)));
+        rows.push(("Digest of the first weights", weights.digest.clone()));
+    }
     rows.extend(machine.accelerator.iter().map(|name| ("Accelerator", name.clone())));
     if !story.resumed.is_empty() {
         let steps: Vec<String> = story.resumed.iter().map(|step| grouped(*step)).collect();
@@ -1030,6 +1035,7 @@ mod tests {
             commit: NASTY.into(),
             command: vec!["gany".into(), "train".into(), NASTY.into()],
             seed: u64::MAX,
+            weights: None,
             data: DataSource {
                 name: NASTY.into(),
                 digest: NASTY.into(),

@@ -52,8 +52,20 @@ pub(super) fn translations(play: &Play) -> Vec<Translation> {
 /// Pictures that are translated together.
 const TOGETHER: usize = 8;
 
-/// Samples are made this many at a time, whatever number is asked for.
-pub(crate) const BATCH: usize = 50;
+/// Samples are made this many at a time, whatever number is asked for, unless they are large.
+pub(super) const BATCH: usize = 50;
+/// Numbers of samples that are made at a time: fifty pictures of 167 x 167 pixels in colour. What networks compute on the way
+/// is some fifty times as much.
+const FLOATS: usize = 1 << 22;
+
+/// How many samples of a shape are made at a time.
+pub(super) fn together(shape: Shape) -> usize {
+    match FLOATS / shape.floats().max(1) {
+        BATCH.. => BATCH,
+        // A power of two divides what is shown in a grid.
+        fewer => 1 << fewer.max(1).ilog2(),
+    }
+}
 
 impl Sampler {
     /// The system in its latest saved state.
@@ -184,9 +196,10 @@ impl Sampler {
         let z_dim = self.play.system().z_dim();
         let play = &mut self.play;
         let is_conditional = play.system().classes().is_some();
-        in_batches(z, z_dim, BATCH, |whole, first| {
+        let batch = together(self.shape);
+        in_batches(z, z_dim, batch, |whole, first| {
             let class_of = |i| classes.get(first + i).copied().unwrap_or_default() as f32;
-            let y: Vec<f32> = (0..BATCH).map(class_of).collect();
+            let y: Vec<f32> = (0..batch).map(class_of).collect();
             play.sample(whole, is_conditional.then_some(&y))
         })
     }
@@ -201,7 +214,12 @@ impl Sampler {
         let function = function.unwrap_or_else(|| panic!("sampler: the system has no function `{name}`"));
         let floats = self.play.shape_in(&function.takes)[1..].iter().product();
         let play = &mut self.play;
-        in_batches(input, floats, BATCH, |whole, _| play.apply(name, whole))
+        in_batches(input, floats, together(self.shape), |whole, _| play.apply(name, whole))
+    }
+
+    /// How many samples are made at a time.
+    pub(crate) fn together(&self) -> usize {
+        together(self.shape)
     }
 
     /// The shape of one sample.
@@ -272,14 +290,15 @@ fn draw(play: &mut Play, shape: Shape, seed: u64, first: usize, count: usize, cl
     let z_dim = play.system().z_dim();
     let classes = play.system().classes();
     let mut values = Vec::with_capacity(count * shape.floats());
-    let latents = latent_vectors(seed, first, count.next_multiple_of(BATCH), z_dim);
-    for start in (first..first + count).step_by(BATCH) {
-        let asked = BATCH.min(first + count - start);
+    let batch = together(shape);
+    let latents = latent_vectors(seed, first, count.next_multiple_of(batch), z_dim);
+    for start in (first..first + count).step_by(batch) {
+        let asked = batch.min(first + count - start);
         // Always whole batches, so that a sample does not depend on how many others were asked for.
-        let z = &latents[(start - first) * z_dim..][..BATCH * z_dim];
+        let z = &latents[(start - first) * z_dim..][..batch * z_dim];
         let y = classes.map(|classes| {
             let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
-            (0..BATCH).map(class_of).collect::<Vec<f32>>()
+            (0..batch).map(class_of).collect::<Vec<f32>>()
         });
         values.extend_from_slice(&play.sample(z, y.as_deref())[..asked * shape.floats()]);
     }
@@ -330,4 +349,21 @@ pub fn points(values: &[f32], dimension: usize) -> Vec<[f32; 2]> {
         .chunks_exact(dimension)
         .map(|point| [point[0], point.get(1).copied().unwrap_or(0.0)])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_samples_are_made_a_few_at_a_time() {
+        let of = |side: usize| {
+            together(Shape::Picture {
+                height: side,
+                width: side,
+                channels: 3,
+            })
+        };
+        assert_eq!([28, 160, 256, 1024, 4096].map(of), [50, 50, 16, 1, 1]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What the sample grids of a run show: samples of fixed latent vectors, or, where a system makes nothing of those, fixed
 //! examples and what it makes of them.
 use super::grid::{Pictures, Stamp, grid_png, scatter_png};
-use super::sampling::{classes_in_turn, points};
+use super::sampling::{BATCH, classes_in_turn, points, together};
 use super::training::{Order, TrainError};
 use crate::data::part::held_out;
 use crate::data::{Batch, DataError, Dataset, Field, Shape};
@@ -93,7 +93,7 @@ impl Showing {
     pub(super) fn shown(&self, play: &mut Play, data: &dyn Dataset) -> Shown {
         match self {
             Showing::Samples { z, y, columns } => Shown {
-                values: play.sample(z, y.as_deref()),
+                values: sampled(play, z, y.as_deref(), data.shape()),
                 shape: data.shape(),
                 columns: *columns,
             },
@@ -118,6 +118,22 @@ impl Showing {
             }
         }
     }
+}
+
+/// Samples of latent vectors, all at a time or, where they are large, a few.
+fn sampled(play: &mut Play, z: &[f32], y: Option<&[f32]>, shape: Shape) -> Vec<f32> {
+    let z_dim = play.system().z_dim();
+    let count = z.len() / z_dim;
+    let portion = match together(shape) {
+        BATCH => count,
+        fewer => fewer,
+    };
+    let of_portion = |start: usize| {
+        let portion = start..count.min(start + portion);
+        let z = &z[portion.start * z_dim..portion.end * z_dim];
+        play.sample(z, y.map(|y| &y[portion]))
+    };
+    (0..count).step_by(portion.max(1)).flat_map(of_portion).collect()
 }
 
 /// Pictures in a row, whole rows of so many tiles: about [`COLUMNS`].

@@ -184,8 +184,19 @@ impl Training {
     /// # Errors
     /// [`TrainError`] for an order that does not fit together, data that cannot be read, a folder that is in use.
     pub fn begin(order: Order, path: &Path) -> Result<Training, TrainError> {
+        Training::begin_from(order, path, |_| 0)
+    }
+
+    /// Begins a new run in `path` from a state that `fill` puts in place, and with the step that it gives.
+    pub(super) fn begin_from(
+        order: Order,
+        path: &Path,
+        fill: impl FnOnce(&mut Play) -> u64,
+    ) -> Result<Training, TrainError> {
         let entry = models::find(&order.system)?;
-        let (mut settings, data, play, batch) = set_up(entry, &order)?;
+        let (mut settings, data, mut play, batch) = set_up(entry, &order)?;
+        let step = fill(&mut play);
+        play.go_on_from(step);
         settings.extend([order.length.setting()]);
         let best = Best::of(&order, &data, &[])?;
         let folder = RunFolder::create(path)?;
@@ -201,7 +212,7 @@ impl Training {
             data,
             play,
             batch,
-            step: 0,
+            step,
             seconds: 0.0,
             last_checkpoint: None,
             best,
@@ -506,6 +517,13 @@ impl Training {
             .map_or(0, |doctor| doctor.figures(&mut self.play, self.step))
     }
 
+    /// Notes something that a person should know before it goes on.
+    pub(super) fn note(&mut self, message: String) -> Result<(), TrainError> {
+        self.notes.push(message.clone());
+        let step = self.step;
+        Ok(self.events.append(&Event::Warning { step, message })?)
+    }
+
     fn say(&mut self, event: Event, watch: &mut dyn FnMut(&Event)) -> Result<(), TrainError> {
         self.events.append(&event)?;
         watch(&event);
@@ -765,6 +783,7 @@ fn first_words(
             commit: option_env!("GANYMEDE_COMMIT").unwrap_or("unknown").to_owned(),
             command: order.command.clone(),
             seed: order.seed,
+            weights: None,
             data: DataSource {
                 name: data.name().to_owned(),
                 digest: format!("sha256:{}", data.digest()),

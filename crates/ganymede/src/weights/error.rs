@@ -98,6 +98,11 @@ impl Problem {
                 .into(),
             Problem::Damaged(_) => "the file may be cut short; get it again".into(),
             Problem::TooLarge { .. } => "save the tensors alone, with `safetensors.torch.save_file`".into(),
+            Problem::RefusedName { name } if name.starts_with("dnnlib.tflib.") => {
+                "it is a network of StyleGAN's TensorFlow version; bring it to PyTorch once with `python legacy.py --source=FILE \
+                 --dest=NEW.pkl` of NVIDIA's `stylegan3` or `stylegan2-ada-pytorch`"
+                    .into()
+            }
             Problem::RefusedName { .. } | Problem::RefusedInstruction { .. } => {
                 "nothing in a file is ever run here; if you trust it, load it in Python and save its tensors with \
                  `safetensors.torch.save_file`"
@@ -148,6 +153,12 @@ mod tests {
                     name: "os.system".into(),
                 },
                 "refused to read weights: expected plain tensors, got a pickle that asks for `os.system`: a.pth\nhint: nothing in a file is ever run here; if you trust it, load it in Python and save its tensors with `safetensors.torch.save_file`",
+            ),
+            (
+                Problem::RefusedName {
+                    name: "dnnlib.tflib.network.Network".into(),
+                },
+                "refused to read weights: expected plain tensors, got a pickle that asks for `dnnlib.tflib.network.Network`: a.pth\nhint: it is a network of StyleGAN's TensorFlow version; bring it to PyTorch once with `python legacy.py --source=FILE --dest=NEW.pkl` of NVIDIA's `stylegan3` or `stylegan2-ada-pytorch`",
             ),
             (
                 Problem::RefusedInstruction { name: "INST".into() },

@@ -2,8 +2,8 @@
 //! ZIP archive) and of old, and plain pickles of NumPy arrays.
 //!
 //! The last three hold pickles, which are programs. **Nothing in them is run**: `pickle` carries out the few instructions that
-//! make plain values, `objects` reads the calls that would have built tensors, and whatever else a file asks for is
-//! refused by its name. What a file says of sizes is held against the file's own size before memory is asked for, and
+//! make plain values, `objects` reads the calls that would have built tensors or objects that hold some, and whatever else a
+//! file asks for is refused by its name. What a file says of sizes is held against the file's own size before memory is asked for, and
 //! however deep it nests, nothing recurses.
 //!
 //! ```no_run
@@ -14,8 +14,9 @@
 //! # Ok::<(), ganymede::weights::WeightsError>(())
 //! ```
 //!
-//! Objects of classes (whole modules, StyleGAN's `.pkl`) are not read yet: their places are a row of `pickle::GLOBALS` and a
-//! case of `objects::tensors` that looks into the state of a call as it looks into a dict.
+//! Objects are read where their class is known here, by a row of `pickle::GLOBALS`: StyleGAN's networks and the settings of the
+//! GAN zoo. Their attributes lie beside the tensors as plain values: [`Weights::number`], [`Weights::text`],
+//! [`Weights::flag`]. What the names of a project mean, [`layouts`](crate::layouts) knows.
 mod error;
 mod objects;
 mod pickle;
@@ -41,7 +42,21 @@ pub struct Weights {
     path: PathBuf,
     digest: String,
     file: Vec<u8>,
+    found: Found,
+}
+
+/// What a file holds, by name.
+#[derive(Default)]
+struct Found {
     tensors: BTreeMap<String, View>,
+    settings: BTreeMap<String, Setting>,
+}
+
+/// A plain value beside tensors.
+enum Setting {
+    Flag(bool),
+    Number(f64),
+    Text(String),
 }
 
 impl Weights {
@@ -64,7 +79,7 @@ impl Weights {
     /// The [`Problem`] with it.
     pub fn parse(file: Vec<u8>, path: &Path) -> std::result::Result<Weights, Problem> {
         Ok(Weights {
-            tensors: tensors(&file)?,
+            found: found(&file)?,
             digest: hex(&Sha256::digest(&file)),
             file,
             path: path.to_owned(),
@@ -79,17 +94,51 @@ impl Weights {
     /// The names of all tensors, in alphabetical order. A tensor within dicts and lists is named by the keys and places on the
     /// way to it, joined by dots.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.found.tensors.keys().map(String::as_str)
     }
 
     /// The extents of a tensor, outermost first, if there is one of this name.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.get(name).map(View::shape)
+        self.found.tensors.get(name).map(View::shape)
     }
 
     /// What the elements of a tensor are in the file, if there is one of this name.
     pub fn dtype(&self, name: &str) -> Option<DType> {
-        self.tensors.get(name).map(View::dtype)
+        self.found.tensors.get(name).map(View::dtype)
+    }
+
+    /// The number that an object or dict of the file has under this name, if there is one.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.found.settings.get(name) {
+            Some(Setting::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The text that an object or dict of the file has under this name, if there is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.found.settings.get(name) {
+            Some(Setting::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether something is so that an object or dict of the file says of this name, if it says it.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.found.settings.get(name) {
+            Some(Setting::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// How many bytes the file has.
+    pub fn bytes(&self) -> usize {
+        self.file.len()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The elements of a tensor in row-major order, as f32 whatever they are in the file.
@@ -101,7 +150,7 @@ impl Weights {
             problem,
             path: self.path.clone(),
         };
-        let Some(view) = self.tensors.get(name) else {
+        let Some(view) = self.found.tensors.get(name) else {
             let alike = self.names().map(|other| (strsim::jaro_winkler(name, other), other));
             let nearest = alike
                 .filter(|(likeness, _)| *likeness > 0.7)
@@ -122,14 +171,11 @@ impl Weights {
     }
 }
 
-fn tensors(file: &[u8]) -> error::Result<BTreeMap<String, View>> {
+fn found(file: &[u8]) -> error::Result<Found> {
     match file {
         [b'P', b'K', 3, 4, ..] => torch::zip(file),
         _ if torch::is_legacy(file) => torch::legacy(file),
-        [0x80, 0..=5, ..] => {
-            let tree = pickle::Tree::read(file, 0..file.len())?;
-            objects::tensors(&tree, file, &objects::Storages::new())
-        }
+        [0x80, 0..=5, ..] => torch::pickle(file),
         [_, _, _, _, _, _, _, _, b'{', ..] => safe_tensors(file),
         [] => Err(Problem::UnknownKind { got: "an empty file" }),
         [0x89, b'H', b'D', b'F', ..] => Err(Problem::UnknownKind { got: "an HDF5 file" }),
@@ -140,7 +186,7 @@ fn tensors(file: &[u8]) -> error::Result<BTreeMap<String, View>> {
     }
 }
 
-fn safe_tensors(file: &[u8]) -> error::Result<BTreeMap<String, View>> {
+fn safe_tensors(file: &[u8]) -> error::Result<Found> {
     let damaged = |error: safetensors::SafeTensorError| Problem::damaged(error.to_string().to_lowercase());
     let (header, metadata) = SafeTensors::read_metadata(file).map_err(damaged)?;
     let mut tensors = BTreeMap::new();
@@ -166,7 +212,10 @@ fn safe_tensors(file: &[u8]) -> error::Result<BTreeMap<String, View>> {
         let bytes = Bytes::InFile(8 + header + start..8 + header + end);
         tensors.insert(name, View::dense(dtype, info.shape.clone(), false, bytes)?);
     }
-    Ok(tensors)
+    Ok(Found {
+        tensors,
+        ..Found::default()
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
-//! The tensors in a pickle's tree: what its calls would have built, and the names under which they lie.
+//! The tensors in a pickle's tree, and the plain values beside them: what its calls would have built, and the names under
+//! which it lies.
+//!
+//! An object (StyleGAN's networks, the GAN zoo's settings) is read as a dict of its attributes. Those of a PyTorch module keep
+//! parameters, buffers and modules in three dicts, whose names count as the object's own, as in its state dict; other
+//! attributes that begin with `_` are nobody's business.
 use super::error::{Problem, Result};
 use super::pickle::{Global, Id, Node, Tree};
 use super::view::{Bytes, DType, View};
+use super::{Found, Setting};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// Deepest nesting of containers that tensors are looked for in.
@@ -12,8 +18,17 @@ const DEEPEST: usize = 16;
 /// Bytes that all names together may have beyond the length of the file.
 const NAMES_BYTES: usize = 1 << 20;
 
-/// Where torch storages lie in the file, by their keys.
-pub(super) type Storages = HashMap<String, Range<usize>>;
+/// Bytes that all names of plain values together may have; those beyond are left out.
+const SETTINGS_BYTES: usize = 1 << 20;
+
+/// Where torch storages lie in the file.
+#[derive(Default)]
+pub(super) struct Storages {
+    /// By their keys.
+    pub(super) by_key: HashMap<String, Range<usize>>,
+    /// Those that are files of their own within the pickle, by the value that holds its bytes.
+    pub(super) in_files: HashMap<Id, (DType, Range<usize>)>,
+}
 
 /// What a persistent id of torch says: type, key and number of elements of a storage.
 pub(super) struct Storage<'a> {
@@ -49,76 +64,132 @@ fn storage<'a>(tree: &'a Tree, id: Id) -> Option<Storage<'a>> {
     })
 }
 
-/// All tensors of a tree by name: the keys on the way to them, joined by dots; items of lists are counted from 0.
-/// A tensor that is the whole tree is called `tensor`. What is no tensor is left out.
+/// All tensors and plain values of a tree by name: the keys on the way to them, joined by dots; items of lists are counted from
+/// 0. A tensor that is the whole tree is called `tensor`. Plain values are those of dicts and objects; what is neither is left
+/// out.
 ///
 /// # Errors
 /// A tensor that is not whole, or nesting that no file of weights has.
-pub(super) fn tensors(tree: &Tree, file: &[u8], storages: &Storages) -> Result<BTreeMap<String, View>> {
-    let mut found = BTreeMap::new();
+pub(super) fn found(tree: &Tree, file: &[u8], storages: &Storages) -> Result<Found> {
+    let mut found = Found::default();
     let most_bytes = file.len() + NAMES_BYTES;
-    let mut bytes_left = most_bytes;
+    let (mut bytes_left, mut settings_bytes_left) = (most_bytes, SETTINGS_BYTES);
     // A container is looked into once, under the first of its names: shared ones could multiply without end.
     let mut seen = HashSet::new();
     let mut pending = vec![(tree.root, String::new(), 0)];
     while let Some((id, name, depth)) = pending.pop() {
-        if let Node::Call { .. } = tree.node(id) {
+        if let Node::Call { function, .. } = tree.node(id)
+            && !matches!(function, Global::ObjectOfSource | Global::Attributes)
+        {
             let name = if name.is_empty() { "tensor".into() } else { name };
-            found.extend(tensor(tree, storages, id)?.map(|view| (name, view)));
+            found
+                .tensors
+                .extend(tensor(tree, storages, id)?.map(|view| (name, view)));
             continue;
         }
         if !seen.insert(id) {
             continue;
         }
         let children = children(tree, id);
-        if depth == DEEPEST && !children.is_empty() {
+        let is_container = |id: Id| {
+            matches!(
+                tree.node(id),
+                Node::Call { .. } | Node::Dict(_) | Node::List(_) | Node::Tuple(_)
+            )
+        };
+        if depth == DEEPEST && children.iter().any(|(_, child)| is_container(*child)) {
             return Err(Problem::TooLarge {
                 what: "containers within one another",
                 most: DEEPEST,
             });
         }
+        let named = |key: Cow<str>| match name.as_str() {
+            "" => key.into_owned(),
+            name => format!("{name}.{key}"),
+        };
         // Pushed backwards they are visited in order, and of two with one name the last stays, as in a dict.
-        for (key, child) in children.into_iter().rev() {
+        let (containers, settings): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|(_, child)| is_container(*child));
+        for (key, child) in containers.into_iter().rev() {
             let longer = name.len() + 1 + key.len();
             bytes_left = bytes_left.checked_sub(longer).ok_or(Problem::TooLarge {
                 what: "bytes of names",
                 most: most_bytes,
             })?;
-            let name = if name.is_empty() {
-                key.into_owned()
-            } else {
-                format!("{name}.{key}")
-            };
-            pending.push((child, name, depth + 1));
+            pending.push((child, named(key), depth + 1));
+        }
+        for (key, child) in settings {
+            let setting = setting(tree, child);
+            let left = settings_bytes_left.checked_sub(name.len() + 1 + key.len());
+            if let (Some(setting), Some(left)) = (setting, left) {
+                settings_bytes_left = left;
+                found.settings.insert(named(key), setting);
+            }
         }
     }
     Ok(found)
 }
 
-/// What a container holds that tensors may be in, by key.
+/// What a container holds, by key; of a list only what tensors may be in.
 fn children<'a>(tree: &'a Tree, id: Id) -> Vec<(Cow<'a, str>, Id)> {
-    let may_hold_tensors = |id: Id| {
-        matches!(
-            tree.node(id),
-            Node::Call { .. } | Node::Dict(_) | Node::List(_) | Node::Tuple(_)
-        )
-    };
-    let number = |number: usize| Cow::Owned(number.to_string());
     match tree.node(id) {
         Node::Dict(pairs) => {
+            let number = |number: usize| Cow::Owned(number.to_string());
             let key = |id| tree.text(id).map(Cow::Borrowed).or_else(|| tree.count(id).map(number));
-            let held = pairs.iter().filter(|(_, value)| may_hold_tensors(*value));
-            held.filter_map(|(id, value)| Some((key(*id)?, *value))).collect()
+            pairs
+                .iter()
+                .filter_map(|(id, value)| Some((key(*id)?, *value)))
+                .collect()
         }
         Node::List(items) | Node::Tuple(items) => {
-            let held = items
-                .iter()
-                .copied()
-                .enumerate()
-                .filter(|(_, item)| may_hold_tensors(*item));
-            held.map(|(place, item)| (number(place), item)).collect()
+            let may_hold_tensors = |id: Id| {
+                matches!(
+                    tree.node(id),
+                    Node::Call { .. } | Node::Dict(_) | Node::List(_) | Node::Tuple(_)
+                )
+            };
+            let held = items.iter().enumerate().filter(|(_, item)| may_hold_tensors(**item));
+            held.map(|(place, item)| (Cow::Owned(place.to_string()), *item))
+                .collect()
         }
+        Node::Call {
+            function: Global::ObjectOfSource,
+            arguments,
+            ..
+        } => {
+            let meta = tree.tuple(*arguments).and_then(|arguments| arguments.first());
+            let state = meta.and_then(|meta| tree.item(*meta, "state"));
+            state.map_or_else(Vec::new, |state| attributes(tree, state))
+        }
+        Node::Call { state: Some(state), .. } => attributes(tree, *state),
         _ => vec![],
+    }
+}
+
+/// The attributes of an object, by name.
+fn attributes<'a>(tree: &'a Tree, state: Id) -> Vec<(Cow<'a, str>, Id)> {
+    let (hidden, mut shown): (Vec<_>, Vec<_>) = children(tree, state)
+        .into_iter()
+        .partition(|(name, _)| name.starts_with('_'));
+    for (name, id) in hidden {
+        if ["_parameters", "_buffers", "_modules"].contains(&&*name) {
+            // Only a dict: an object in its place could nest without end.
+            if let Node::Dict(_) = tree.node(id) {
+                shown.extend(children(tree, id));
+            }
+        }
+    }
+    shown
+}
+
+/// The plain value of a node.
+fn setting(tree: &Tree, id: Id) -> Option<Setting> {
+    match tree.node(id) {
+        Node::Bool(value) => Some(Setting::Flag(*value)),
+        Node::Int(value) => Some(Setting::Number(*value as f64)),
+        Node::Float(value) => Some(Setting::Number(*value)),
+        Node::Text(_) | Node::Bytes(_) => tree.text(id).map(|text| Setting::Text(text.to_owned())),
+        _ => None,
     }
 }
 
@@ -172,22 +243,38 @@ fn torch_tensor(tree: &Tree, storages: &Storages, arguments: &[Id]) -> Result<Vi
     let &[persistent, first, shape, strides, ..] = arguments else {
         return Err(damaged());
     };
-    let Node::Persistent(id) = tree.node(persistent) else {
-        return Err(damaged());
-    };
-    let storage = storage(tree, *id).ok_or_else(damaged)?;
     let (Some(first), Some(shape), Some(strides)) = (tree.count(first), tree.counts(shape), tree.counts(strides))
     else {
         return Err(damaged());
     };
-    let range = storages.get(storage.key);
+    let (dtype, range) = match tree.node(persistent) {
+        Node::Persistent(id) => keyed(tree, *id, storages)?,
+        Node::Call {
+            function: Global::TorchStorageFile,
+            arguments,
+            ..
+        } => {
+            let bytes = tree.tuple(*arguments).and_then(|arguments| arguments.first());
+            bytes
+                .and_then(|bytes| storages.in_files.get(bytes))
+                .cloned()
+                .ok_or_else(damaged)?
+        }
+        _ => return Err(damaged()),
+    };
+    View::strided(dtype, shape, strides, first, Bytes::InFile(range))
+}
+
+/// The type of the storage that a persistent id names, and where its elements lie.
+pub(super) fn keyed(tree: &Tree, id: Id, storages: &Storages) -> Result<(DType, Range<usize>)> {
+    let storage = storage(tree, id).ok_or_else(|| Problem::damaged("a tensor without storage, shape or strides"))?;
+    let range = storages.by_key.get(storage.key);
     let range = range.ok_or_else(|| Problem::damaged(format!("storage `{}` is not in the file", storage.key)))?;
     let bytes = storage.elements.checked_mul(storage.dtype.bytes());
     let bytes = bytes
         .filter(|bytes| *bytes <= range.len())
         .ok_or_else(|| Problem::damaged(format!("storage `{}` is shorter than its tensors say", storage.key)))?;
-    let bytes = Bytes::InFile(range.start..range.start + bytes);
-    View::strided(storage.dtype, shape, strides, first, bytes)
+    Ok((storage.dtype, range.start..range.start + bytes))
 }
 
 fn array(tree: &Tree, bytes: Id, dtype: Id, shape: Id, is_fortran: bool) -> Result<View> {

@@ -3,7 +3,7 @@
 //! A pickle is a program: Python imports and calls whatever it names. Nothing is imported or called here. Of the pickle
 //! protocol (PEP 307, 3154, 574; Python's `pickletools`) the instructions of protocols 2 to 5 that make numbers, texts and
 //! containers are carried out; a call to a name of [`GLOBALS`] becomes a [`Node::Call`], which [`objects`](super::objects)
-//! reads as a tensor; everything else is refused by name.
+//! reads as a tensor or as an object with tensors; everything else is refused by name.
 //!
 //! Values lie in one list and name each other by place, so that however deep they nest, nothing recurses; there are at most
 //! [`MOST`] of them. Texts and bytes stay where they are in the file.
@@ -25,14 +25,16 @@ pub(super) type Id = u32;
 /// A value.
 #[derive(Debug)]
 pub(super) enum Node {
-    /// `None`, and numbers that nothing here needs: fractions and integers beyond 64 bits.
+    /// `None`, and integers beyond 64 bits, which nothing here needs.
     Nothing,
     Bool(bool),
     Int(i64),
+    Float(f64),
     /// Where UTF-8 text lies in the file.
     Text(Range<usize>),
     Bytes(Bytes),
     Tuple(Vec<Id>),
+    /// A list, or a set.
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Global(Global),
@@ -50,11 +52,20 @@ pub(super) enum Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Global {
     OrderedDict,
+    /// A class of dicts whose keys are attributes.
+    EasyDict,
+    Set,
+    /// A class of objects that are nothing but their attributes.
+    Attributes,
+    /// NVIDIA's function that makes an object of its state and of its class' source, which lies in the pickle.
+    ObjectOfSource,
     Encode,
     TorchSize,
     TorchTensor,
     TorchParameter,
     TorchStorage(DType),
+    /// The function that makes a storage of the bytes of a file of its own.
+    TorchStorageFile,
     NumpyArray,
     NumpyArrayClass,
     NumpyBuffer,
@@ -65,11 +76,21 @@ pub(super) enum Global {
 /// The names that a pickle may use: module, name, what it is to us.
 pub(super) const GLOBALS: &[(&str, &str, Global)] = &[
     ("collections", "OrderedDict", Global::OrderedDict),
+    ("builtins", "set", Global::Set),
+    ("__builtin__", "set", Global::Set),
     ("_codecs", "encode", Global::Encode),
+    ("dnnlib.util", "EasyDict", Global::EasyDict),
+    (
+        "torch_utils.persistence",
+        "_reconstruct_persistent_obj",
+        Global::ObjectOfSource,
+    ),
+    ("models.utils.config", "BaseConfig", Global::Attributes),
     ("torch", "Size", Global::TorchSize),
     ("torch._utils", "_rebuild_tensor", Global::TorchTensor),
     ("torch._utils", "_rebuild_tensor_v2", Global::TorchTensor),
     ("torch._utils", "_rebuild_parameter", Global::TorchParameter),
+    ("torch.storage", "_load_from_bytes", Global::TorchStorageFile),
     ("torch", "DoubleStorage", Global::TorchStorage(DType::F64)),
     ("torch", "FloatStorage", Global::TorchStorage(DType::F32)),
     ("torch", "HalfStorage", Global::TorchStorage(DType::F16)),
@@ -111,8 +132,6 @@ const REFUSED: &[(u8, &str)] = &[
     (0x82, "EXT1"),
     (0x83, "EXT2"),
     (0x84, "EXT4"),
-    (0x8f, "EMPTY_SET"),
-    (0x90, "ADDITEMS"),
     (0x91, "FROZENSET"),
     (0x92, "NEWOBJ_EX"),
     (0x97, "NEXT_BUFFER"),
@@ -167,6 +186,15 @@ impl<'a> Tree<'a> {
             _ => return None,
         };
         std::str::from_utf8(Some(bytes).filter(|bytes| bytes.len() <= LONGEST)?).ok()
+    }
+
+    /// The value of a key that is a text; of two the last, as in a dict.
+    pub(super) fn item(&self, dict: Id, key: &str) -> Option<Id> {
+        let Node::Dict(pairs) = self.node(dict) else {
+            return None;
+        };
+        let found = pairs.iter().rev().find(|(id, _)| self.text(*id) == Some(key));
+        found.map(|(_, value)| *value)
     }
 
     /// A number that counts something.
@@ -258,8 +286,8 @@ impl<'a> Machine<'a> {
                     self.long(length)?;
                 }
                 b'G' => {
-                    self.take(8)?;
-                    self.push(Node::Nothing)?;
+                    let number = f64::from_be_bytes(self.array()?);
+                    self.push(Node::Float(number))?;
                 }
                 // Texts of UTF-8: SHORT_BINUNICODE, BINUNICODE, BINUNICODE8.
                 0x8c => {
@@ -288,7 +316,8 @@ impl<'a> Machine<'a> {
                     self.bytes(length)?;
                 }
                 b')' => self.push(Node::Tuple(vec![]))?,
-                b']' => self.push(Node::List(vec![]))?,
+                // EMPTY_LIST, EMPTY_SET
+                b']' | 0x8f => self.push(Node::List(vec![]))?,
                 b'}' => self.push(Node::Dict(vec![]))?,
                 b't' => {
                     let parts = self.since_mark()?;
@@ -303,7 +332,8 @@ impl<'a> Machine<'a> {
                     let item = self.pop()?;
                     self.append(vec![item])?;
                 }
-                b'e' => {
+                // APPENDS, ADDITEMS
+                b'e' | 0x90 => {
                     let items = self.since_mark()?;
                     self.append(items)?;
                 }
@@ -349,6 +379,8 @@ impl<'a> Machine<'a> {
                     self.push(Node::Persistent(id))?;
                 }
                 b'R' => self.call()?,
+                // NEWOBJ
+                0x81 => self.new_object()?,
                 b'b' => self.build()?,
                 op => {
                     let known = REFUSED.iter().find(|(number, _)| *number == op);
@@ -539,11 +571,12 @@ impl<'a> Machine<'a> {
                 self.push(Node::Dict(pairs))
             }
             (Global::TorchSize, &[size]) => self.push_id(size),
+            (Global::Set, &[items]) => self.push_id(items),
             (Global::Encode, &[text, _]) => {
                 let bytes = self.latin_1(text)?;
                 self.push(Node::Bytes(bytes))
             }
-            (Global::OrderedDict | Global::TorchSize | Global::Encode, _) => {
+            (Global::OrderedDict | Global::TorchSize | Global::Set | Global::Encode, _) => {
                 Err(Problem::damaged(format!("{function:?} with unusual arguments")))
             }
             _ => self.push(Node::Call {
@@ -551,6 +584,20 @@ impl<'a> Machine<'a> {
                 arguments: parts[1],
                 state: None,
             }),
+        }
+    }
+
+    /// NEWOBJ: an empty dict, or an object that is given its attributes by BUILD; no other class has objects here.
+    fn new_object(&mut self) -> Result<()> {
+        let parts = self.last(2)?;
+        match self.nodes[parts[0] as usize] {
+            Node::Global(Global::EasyDict) => self.push(Node::Dict(vec![])),
+            Node::Global(function @ Global::Attributes) => self.push(Node::Call {
+                function,
+                arguments: parts[1],
+                state: None,
+            }),
+            _ => Err(Problem::RefusedInstruction { name: "NEWOBJ".into() }),
         }
     }
 
@@ -632,6 +679,7 @@ mod tests {
             Node::Nothing => "None".into(),
             Node::Bool(value) => value.to_string(),
             Node::Int(value) => value.to_string(),
+            Node::Float(value) => value.to_string(),
             Node::Text(_) => format!("'{}'", tree.text(id).unwrap()),
             Node::Bytes(bytes) => format!("{:?}", bytes.of(tree.file)),
             Node::Tuple(parts) => format!("({})", all(parts)),
@@ -656,7 +704,7 @@ mod tests {
     #[test]
     fn plain_values_in_every_protocol() {
         // pickle.dumps({'a': [1, -2, 300, 70000, 2**40, 1.5, None, True], 'b': (b'\x00\xff', (), [])}, protocol)
-        let expected = "{'a': [1, -2, 300, 70000, 1099511627776, None, None, true], 'b': ([0, 255], (), [])}";
+        let expected = "{'a': [1, -2, 300, 70000, 1099511627776, 1.5, None, true], 'b': ([0, 255], (), [])}";
         let protocol_2 = b"\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01]q\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01G?\xf8\x00\x00\x00\x00\x00\x00N\x88eX\x01\x00\x00\x00bq\x03c_codecs\nencode\nq\x04X\x03\x00\x00\x00\x00\xc3\xbfq\x05X\x06\x00\x00\x00latin1q\x06\x86q\x07Rq\x08)]q\t\x87q\nu.";
         let protocol_4 = b"\x80\x04\x95=\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01a\x94]\x94(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01G?\xf8\x00\x00\x00\x00\x00\x00N\x88e\x8c\x01b\x94C\x02\x00\xff\x94)]\x94\x87\x94u.";
         for pickle in [protocol_2.as_slice(), protocol_4] {
@@ -677,6 +725,22 @@ mod tests {
         assert_eq!(tree.counts(tree.root), Some(vec![2, 3]));
         let tree = read(b"\x80\x02U\x01a\x85Q.").unwrap();
         assert_eq!(shown(&tree, tree.root), "persistent ([97])");
+    }
+
+    #[test]
+    fn sets_are_lists_and_objects_are_their_attributes() {
+        // pickle.dumps({3, 4}), protocols 4 and 3; an empty set.
+        for set in [
+            b"\x80\x04\x8f\x94(K\x03K\x04\x90.".as_slice(),
+            b"\x80\x03cbuiltins\nset\n](K\x03K\x04e\x85R.",
+        ] {
+            let tree = read(set).unwrap();
+            assert_eq!(shown(&tree, tree.root), "[3, 4]");
+        }
+        let tree = read(b"\x80\x03cdnnlib.util\nEasyDict\n)\x81U\x01aK\x05s.").unwrap();
+        assert_eq!(shown(&tree, tree.root), "{[97]: 5}");
+        let tree = read(b"\x80\x02cmodels.utils.config\nBaseConfig\n)\x81}U\x01aK\x05sb.").unwrap();
+        assert_eq!(shown(&tree, tree.root), "Attributes() with {[97]: 5}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The two formats of `torch.save`: a ZIP archive of a pickle and a file a storage (since PyTorch 1.6), and the legacy one, in
-//! which storages follow the pickle.
+//! which storages follow the pickle; and plain pickles, whose torch storages are legacy files within.
+use super::Found;
 use super::error::{Problem, Result};
 use super::objects::{self, Storages};
-use super::pickle::{Node, Tree};
-use super::view::View;
+use super::pickle::{Global, Id, Node, Tree};
+use super::view::{Bytes, DType};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::ops::Range;
@@ -17,9 +19,55 @@ pub(super) fn is_legacy(file: &[u8]) -> bool {
     file.first() == Some(&0x80) && file.get(2..).is_some_and(|rest| rest.starts_with(MAGIC))
 }
 
-/// The tensors of a legacy file: four pickles (the magic number, the version, the machine, the object), the keys of the
-/// storages in order, then each storage, behind its number of elements.
-pub(super) fn legacy(file: &[u8]) -> Result<BTreeMap<String, View>> {
+/// The tensors of a legacy file.
+pub(super) fn legacy(file: &[u8]) -> Result<Found> {
+    let (object, storages) = legacy_parts(file)?;
+    objects::found(&object, file, &storages)
+}
+
+/// The tensors of a plain pickle.
+pub(super) fn pickle(file: &[u8]) -> Result<Found> {
+    let tree = Tree::read(file, 0..file.len())?;
+    let mut storages = Storages::default();
+    for node in tree.nodes() {
+        if let Node::Call {
+            function: Global::TorchStorageFile,
+            arguments,
+            ..
+        } = node
+        {
+            let bytes = tree.tuple(*arguments).and_then(|arguments| arguments.first());
+            let &bytes = bytes.ok_or_else(|| Problem::damaged("a storage without bytes"))?;
+            // The same bytes may be named often.
+            if let Entry::Vacant(vacant) = storages.in_files.entry(bytes) {
+                vacant.insert(storage_file(&tree, bytes, file)?);
+            }
+        }
+    }
+    objects::found(&tree, file, &storages)
+}
+
+/// The storage that is all of a legacy file within a pickle: its type, and where its elements lie.
+fn storage_file(tree: &Tree, bytes: Id, file: &[u8]) -> Result<(DType, Range<usize>)> {
+    let unusual = || Problem::damaged("expected a storage in a file of PyTorch's legacy format within the pickle");
+    let Node::Bytes(Bytes::InFile(within)) = tree.node(bytes) else {
+        return Err(unusual());
+    };
+    let inner = &file[within.clone()];
+    if !is_legacy(inner) {
+        return Err(unusual());
+    }
+    let (object, storages) = legacy_parts(inner)?;
+    let Node::Persistent(id) = object.node(object.root) else {
+        return Err(unusual());
+    };
+    let (dtype, range) = objects::keyed(&object, *id, &storages)?;
+    Ok((dtype, within.start + range.start..within.start + range.end))
+}
+
+/// The object of a legacy file and its storages. There are four pickles (the magic number, the version, the machine, the
+/// object), the keys of the storages in order, then each storage, behind its number of elements.
+fn legacy_parts(file: &[u8]) -> Result<(Tree<'_>, Storages)> {
     let mut at = 2 + MAGIC.len();
     let mut next = || {
         let tree = Tree::read(file, at..file.len())?;
@@ -44,7 +92,7 @@ pub(super) fn legacy(file: &[u8]) -> Result<BTreeMap<String, View>> {
     let Node::List(listed) = keys.node(keys.root) else {
         return Err(Problem::damaged("the keys of the storages are no list"));
     };
-    let mut storages = Storages::new();
+    let mut storages = HashMap::new();
     for &id in listed {
         let key = keys.text(id).unwrap_or_default();
         let cut_short = || Problem::damaged(format!("storage `{key}` is cut short"));
@@ -58,11 +106,15 @@ pub(super) fn legacy(file: &[u8]) -> Result<BTreeMap<String, View>> {
         at += 8 + bytes;
         storages.insert(key.to_owned(), at - bytes..at);
     }
-    objects::tensors(&object, file, &storages)
+    let storages = Storages {
+        by_key: storages,
+        ..Storages::default()
+    };
+    Ok((object, storages))
 }
 
 /// The tensors of a ZIP archive: `NAME/data.pkl` and the storages `NAME/data/KEY`, which are not compressed.
-pub(super) fn zip(file: &[u8]) -> Result<BTreeMap<String, View>> {
+pub(super) fn zip(file: &[u8]) -> Result<Found> {
     let members = members(file)?;
     let pickle = members
         .iter()
@@ -82,7 +134,11 @@ pub(super) fn zip(file: &[u8]) -> Result<BTreeMap<String, View>> {
     let storages = members
         .iter()
         .filter_map(|(name, range)| Some((name.strip_prefix(&data)?.to_owned(), range.clone())));
-    objects::tensors(&tree, file, &storages.collect())
+    let storages = Storages {
+        by_key: storages.collect(),
+        ..Storages::default()
+    };
+    objects::found(&tree, file, &storages)
 }
 
 /// Where the members of an archive lie in the file.

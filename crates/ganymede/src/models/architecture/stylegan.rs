@@ -62,6 +62,9 @@ pub struct Config {
     pub max_width: usize,
     /// Share of training samples whose layers from a random one on have another style.
     pub mixing: f64,
+    /// Rectified features, and the colours of each level, are held between minus this and this, as in networks that were trained
+    /// in half precision; 0: they are free.
+    pub clamp: f64,
     /// How far samples' styles are from the mean one: 1 as they are, 0 all the mean. Matters for samples only.
     pub truncation: f64,
     /// Weight gamma of R1, the penalty on slopes at data.
@@ -93,6 +96,7 @@ impl Default for Config {
             width: 32,
             max_width: 512,
             mixing: 0.9,
+            clamp: 0.0,
             truncation: 1.0,
             r1_gamma: 10.0,
             r1_every: 16,
@@ -124,6 +128,26 @@ fn fir() -> Fir {
     Fir::new(&[1.0, 3.0, 3.0, 1.0])
 }
 
+/// x, held where there are bounds.
+fn held(x: Tensor, clamp: f64) -> Tensor {
+    if clamp > 0.0 { x.clamp(-clamp, clamp) } else { x }
+}
+
+/// The discriminator's rectifier.
+struct Rectifier {
+    clamp: f64,
+}
+
+impl Layer for Rectifier {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        held(LEAKY.forward(x), self.clamp)
+    }
+
+    fn rectifies(&self) -> bool {
+        true
+    }
+}
+
 /// What a layer of the synthesis does, with or without doubling the sides.
 enum Styled {
     Modulated(Modulated<Conv>),
@@ -137,6 +161,7 @@ struct StyledLayer {
     styled: Styled,
     noise: NoiseInjection,
     bias: Parameter,
+    clamp: f64,
 }
 
 impl StyledLayer {
@@ -175,6 +200,7 @@ impl StyledLayer {
                 .strengths(if is_second { 1 } else { c_out })
                 .declare(scope),
             bias: scope.parameter("bias", &[c_out], Init::Zeros),
+            clamp: config.clamp,
         }
     }
 
@@ -189,8 +215,11 @@ impl StyledLayer {
             observed(|| self.name.clone(), LEAKY.forward(&(y + self.bias.get())))
         };
         match &self.styled {
-            Styled::Modulated(conv) => rectified(conv.forward(x, style)) * 2_f64.sqrt(),
-            Styled::ModulatedUp(conv) => rectified(fir_doubled(&conv.forward(x, style))) * 2_f64.sqrt(),
+            Styled::Modulated(conv) => held(rectified(conv.forward(x, style)) * 2_f64.sqrt(), self.clamp),
+            Styled::ModulatedUp(conv) => {
+                let doubled = fir_doubled(&conv.forward(x, style));
+                held(rectified(doubled) * 2_f64.sqrt(), self.clamp)
+            }
             Styled::Normalised(layers, adain) => adain.forward(&rectified(layers.forward(x)), style),
         }
     }
@@ -208,6 +237,7 @@ struct Synthesis {
     layers: Vec<StyledLayer>,
     colours: Vec<(Modulated<Conv>, Parameter)>,
     last: Option<Sequential>,
+    clamp: f64,
 }
 
 impl Synthesis {
@@ -244,6 +274,7 @@ impl Synthesis {
             layers,
             colours: (0..=pyramid.levels).filter(|_| is_second).map(colours).collect(),
             last: (!is_second).then(|| Sequential::new(&scope.at("colours")).push(last)),
+            clamp: config.clamp,
         }
     }
 
@@ -266,6 +297,7 @@ impl Synthesis {
                 x = self.layers[number].forward(&x, &style(number), fresh);
             }
             let new = colours.forward(&x, &style(2 * level + 1)) + bias.get();
+            let new = held(new, self.clamp);
             picture = Some(picture.map_or(new.clone(), |old| fir().upsample(&old) + new));
         }
         picture.expect("a pyramid has a level")
@@ -284,13 +316,14 @@ impl Discriminator {
     fn declare(scope: &Scope, pyramid: Pyramid, config: &Config) -> Self {
         let width = |level| pyramid.width(level, config.width, config.max_width);
         let (levels, [rows, columns], c) = (pyramid.levels, pyramid.smallest, width(0));
+        let rectifier = || Rectifier { clamp: config.clamp };
         let block = |level: usize| {
             Sequential::new(&scope.at("block").at(level))
                 .push(equalised(conv(width(level), width(level), [3, 3]).padding(1)))
-                .push(LEAKY)
+                .push(rectifier())
                 .push(|x: &Tensor| fir().blur(x, 2))
                 .push(equalised(conv(width(level), width(level - 1), [3, 3]).stride(2)))
-                .push(LEAKY)
+                .push(rectifier())
         };
         let shortcut = |level: usize| {
             Sequential::new(&scope.at("shortcut").at(level))
@@ -301,13 +334,13 @@ impl Discriminator {
         Discriminator {
             first: Sequential::new(&scope.at("colours"))
                 .push(equalised(conv(pyramid.channels, width(levels), [1, 1])))
-                .push(LEAKY),
+                .push(rectifier()),
             blocks: (1..=levels).rev().map(block).collect(),
             shortcuts: (1..=levels).rev().filter(|_| is_second).map(shortcut).collect(),
             last: Sequential::new(&scope.at("last"))
                 .push(MinibatchDeviation { group: 4 })
                 .push(equalised(conv(c + 1, c, [3, 3]).padding(1)))
-                .push(LEAKY)
+                .push(rectifier())
                 .push(|x: &Tensor| x.flatten_from(1))
                 .push(equalised(dense(rows * columns * c, c)))
                 .push(LEAKY)
