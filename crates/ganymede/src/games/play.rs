@@ -433,13 +433,8 @@ impl Play {
             let decay = Tensor::full(dtype, &[], decay);
             for parameter in self.averaged() {
                 let slot = self.index[&average_name(&parameter)];
-                // Running statistics are averages already.
-                let value = parameter.get();
-                state[slot] = if parameter.is_trainable() {
-                    average::update(&state[slot], &value, &decay)
-                } else {
-                    value
-                };
+                // Running statistics too: those of the weights as they are would not be those of their average.
+                state[slot] = average::update(&state[slot], &parameter.get(), &decay);
             }
         }
         for parameter in &parameters {
