@@ -373,9 +373,7 @@ impl Counts {
     /// Intersection over union of a concept and of where a unit passes a threshold.
     fn iou(&self, unit: usize, threshold: usize, concept: usize) -> f64 {
         let both = self.pixels(unit, 0..threshold + 1, concept);
-        let passing: u64 = (0..self.concepts)
-            .map(|c| self.pixels(unit, 0..threshold + 1, c))
-            .sum();
+        let passing: u64 = (0..self.concepts).map(|c| self.pixels(unit, 0..threshold + 1, c)).sum();
         let area = self.pixels(unit, 0..PASSING.len() + 1, concept);
         both as f64 / (passing + area - both).max(1) as f64
     }
