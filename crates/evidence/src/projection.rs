@@ -15,7 +15,7 @@ const SIDE: usize = 32;
 const SHAPE: [usize; 3] = [SIDE, SIDE, 3];
 const FLOATS: usize = SIDE * SIDE * 3;
 const STEPS: u64 = crate::progressive::STEPS;
-/// Every so many-th emoji is never trained on.
+/// Every so many-th emoji is never trained on; some of these have a near relation that is, of another shade of skin.
 const EVERY: usize = 20;
 /// Pictures that are looked for at a time, of either kind.
 const COUNT: usize = 24;

@@ -325,8 +325,8 @@ fn thresholds(maps: &[f32], units: usize) -> Vec<[f32; PASSING.len()]> {
 /// What is counted of pixels.
 struct Counts {
     concepts: usize,
-    /// `[units, thresholds + 1, concepts]`: pixels of a concept where so many thresholds, the highest of all, are not passed.
-    pixels: Vec<u64>,
+    /// `[units, thresholds + 1, concepts]`: pixels of a concept where a unit fails so many thresholds, the highest first.
+    histogram: Vec<u64>,
     /// `[units, concepts]`: sums of a unit's values over the pixels of a concept.
     sums: Vec<f64>,
 }
@@ -343,7 +343,7 @@ impl Counts {
         let units = thresholds.len();
         let mut counts = Counts {
             concepts,
-            pixels: vec![0; units * (PASSING.len() + 1) * concepts],
+            histogram: vec![0; units * (PASSING.len() + 1) * concepts],
             sums: vec![0.0; units * concepts],
         };
         let sides = [shape[0], shape[1]];
@@ -356,7 +356,7 @@ impl Counts {
                 let concept = usize::from(*label);
                 for (unit, (value, thresholds)) in values.iter().zip(thresholds).enumerate() {
                     let failed = thresholds.iter().take_while(|threshold| value <= threshold).count();
-                    counts.pixels[(unit * (PASSING.len() + 1) + failed) * concepts + concept] += 1;
+                    counts.histogram[(unit * (PASSING.len() + 1) + failed) * concepts + concept] += 1;
                     counts.sums[unit * concepts + concept] += f64::from(*value);
                 }
             }
@@ -364,25 +364,23 @@ impl Counts {
         counts
     }
 
-    /// Pixels of a concept where a unit passes none of the thresholds below `from`, and not those above `to`.
-    fn between(&self, unit: usize, failed: Range<usize>, concept: usize) -> u64 {
-        let at = |failed: usize| self.pixels[(unit * (PASSING.len() + 1) + failed) * self.concepts + concept];
+    /// Pixels of a concept where a unit fails so many thresholds, of which the highest is the first.
+    fn pixels(&self, unit: usize, failed: Range<usize>, concept: usize) -> u64 {
+        let at = |failed: usize| self.histogram[(unit * (PASSING.len() + 1) + failed) * self.concepts + concept];
         failed.map(at).sum()
     }
 
     /// Intersection over union of a concept and of where a unit passes a threshold.
     fn iou(&self, unit: usize, threshold: usize, concept: usize) -> f64 {
-        let both = self.between(unit, 0..threshold + 1, concept);
-        let passing: u64 = (0..self.concepts)
-            .map(|c| self.between(unit, 0..threshold + 1, c))
-            .sum();
-        let area = self.between(unit, 0..PASSING.len() + 1, concept);
+        let both = self.pixels(unit, 0..threshold + 1, concept);
+        let passing: u64 = (0..self.concepts).map(|c| self.pixels(unit, 0..threshold + 1, c)).sum();
+        let area = self.pixels(unit, 0..PASSING.len() + 1, concept);
         both as f64 / (passing + area - both).max(1) as f64
     }
 
     /// The mean of a unit over the pixels of a concept.
     fn level(&self, unit: usize, concept: usize) -> f32 {
-        let area = self.between(unit, 0..PASSING.len() + 1, concept);
+        let area = self.pixels(unit, 0..PASSING.len() + 1, concept);
         (self.sums[unit * self.concepts + concept] / area.max(1) as f64) as f32
     }
 }

@@ -212,16 +212,18 @@ impl StyledLayer {
                     .forward_with(&y, &s.normal(&[y.extent(0), y.extent(1), y.extent(2), 1])),
                 None => self.noise.forward(&y),
             };
-            observed(|| self.name.clone(), LEAKY.forward(&(y + self.bias.get())))
+            LEAKY.forward(&(y + self.bias.get()))
         };
-        match &self.styled {
+        let features = match &self.styled {
             Styled::Modulated(conv) => held(rectified(conv.forward(x, style)) * 2_f64.sqrt(), self.clamp),
             Styled::ModulatedUp(conv) => {
                 let doubled = fir_doubled(&conv.forward(x, style));
                 held(rectified(doubled) * 2_f64.sqrt(), self.clamp)
             }
             Styled::Normalised(layers, adain) => adain.forward(&rectified(layers.forward(x)), style),
-        }
+        };
+        // Only here has the style had its say: before, the first generation's first layer says the same to everybody.
+        observed(|| self.name.clone(), features)
     }
 }
 
