@@ -24,8 +24,8 @@ use std::str::FromStr;
 /// Walk through what a run's generator has learnt: between its pictures, along its directions
 ///
 /// A sample is named by its number: number 7 is what `gany sample RUN --seed 0` makes as its eighth picture (the first is 0), and
-/// `5:7` the one of seed 5. Everything is written as one picture (`.png`), moving (`.gif`, `.apng`) or as a film (`.mp4`), by
-/// the ending behind `-o`.
+/// `5:7` the one of seed 5. Everything is written as one picture (`.png`), moving (`.gif`, `.apng`) or, in a build with
+/// the feature `film`, as a film (`.mp4`), by the ending behind `-o`.
 #[derive(clap::Args)]
 #[command(
     subcommand_required = true,

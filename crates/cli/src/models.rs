@@ -36,9 +36,24 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let words = args.search.as_deref().unwrap_or_default();
     let found: Vec<&Entry> = models::registry()
         .iter()
-        .filter(|entry| is_meant(entry, words))
+        .filter(|entry| {
+            let card = &entry.card;
+            has_words(
+                [card.id, card.title, card.paper, card.idea],
+                card.section,
+                card.equations,
+                words,
+            )
+        })
         .collect();
-    if found.is_empty() {
+    let studies: Vec<&Study> = STUDIES
+        .iter()
+        .filter(|study| {
+            let texts = [study.id, study.title, study.source, study.idea];
+            has_words(texts, study.section, study.equations, words)
+        })
+        .collect();
+    if found.is_empty() && studies.is_empty() {
         return Err(Failure::new(
             format!("no system's page has `{words}`"),
             "`gany models` lists all of them",
@@ -60,26 +75,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 print(&page(entry))
             }
         }
-        None if args.json => print_json(&found.into_iter().map(described).collect::<Vec<_>>()),
+        None if args.json => {
+            let systems = found.into_iter().map(described);
+            let all: Vec<Value> = systems.chain(studies.into_iter().map(described_study)).collect();
+            print_json(&all)
+        }
         None if args.tree => print(tree(&found, None, "").trim_end()),
-        None => print(&table(&found, words)),
+        None => print(&table(&found, &studies)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether a system's page has all of these words.
-fn is_meant(entry: &Entry, words: &str) -> bool {
-    let card = &entry.card;
-    let text = [
-        card.id,
-        card.title,
-        card.paper,
-        card.idea,
-        &section_name(card.section),
-        &card.equations.join(" "),
-    ]
-    .join(" ");
-    let text = text.to_lowercase();
+/// Whether a page with these texts and formulas has all of the words.
+fn has_words(texts: [&str; 4], section: Section, equations: &[&str], words: &str) -> bool {
+    let text = [&texts.join(" "), &section_name(section), &equations.join(" ")].map(|text| text.to_lowercase());
+    let text = text.join(" ");
     words.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }
 
@@ -130,10 +140,18 @@ fn described(entry: &Entry) -> Value {
 }
 
 fn described_study(study: &Study) -> Value {
-    let mut described = json!(study);
     let (evidence, figure) = evidence(study.id);
-    (described["evidence"], described["figure"]) = (evidence.into(), figure.into());
-    described
+    json!({
+        "id": study.id,
+        "section": study.section,
+        "title": study.title,
+        "paper": study.source,
+        "idea": study.idea,
+        "equations": study.equations,
+        "commands": [study.command],
+        "evidence": evidence,
+        "figure": figure,
+    })
 }
 
 // What was recorded in docs/results, by name: `EVIDENCE: &[(&str, &str)]`.
@@ -154,10 +172,8 @@ fn section_name(section: Section) -> String {
     json!(section).as_str().expect("a section is a name").replace('-', " ")
 }
 
-fn table(registry: &[&Entry], words: &str) -> String {
+fn table(registry: &[&Entry], studies: &[&Study]) -> String {
     let mut text = String::new();
-    // Studies have no settings to search in, and are few.
-    let studies = if words.is_empty() { STUDIES } else { &[] };
     let ids = registry
         .iter()
         .map(|entry| entry.card.id)

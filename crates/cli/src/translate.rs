@@ -21,7 +21,7 @@ Examples:
   gany translate runs/cyclegan-emoji emoji/ translated/              every picture of a folder
   gany translate runs/cyclegan-emoji b/ a/ --with translate_back     the other way
   gany translate runs/srgan-landscapes small.jpg large.png           four times as many pixels a side
-  gany translate runs/cyclegan-emoji walk.gif walk.mp4               a film, frame by frame")]
+  gany translate runs/cyclegan-emoji walk.gif translated.gif         what moves, frame by frame")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,

@@ -24,7 +24,7 @@ const CHANGES: Changes = &[
     ("discriminator.learning_rate", "5e-4"),
     ("encoder.learning_rate", "5e-4"),
 ];
-const STEPS: u64 = 12_000;
+const STEPS: u64 = 6_000;
 const SEARCH_STEPS: usize = 800;
 
 pub(crate) fn evidence() -> Result<Evidence> {

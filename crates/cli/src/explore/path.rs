@@ -15,7 +15,7 @@ Examples:
   gany explore runs/dcgan-fashion-mnist path                                four samples and what lies between
   gany explore runs/dcgan-fashion-mnist path --samples 3,8,12 --by lerp     along straight lines
   gany explore runs/dcgan-fashion-mnist path --samples 3,8,12 --closed -o walk.gif
-  gany explore runs/stylegan-emoji-google path --samples 0-9 --frames 30 -o walk.mp4")]
+  gany explore runs/stylegan-emoji-google path --samples 0-9 --frames 30 -o walk.gif")]
 pub(super) struct Args {
     /// The samples to visit, in order
     #[arg(long, value_name = "N,N-M,SEED:N", default_value = "0-3")]

@@ -78,7 +78,7 @@ fn units_are_found() {
         ),
         (
             5,
-            &"generator.synthesis.layer.0".into(),
+            &"generator.synthesis.layer.1".into(),
             &serde_json::json!([16, 16, 4])
         )
     );
@@ -96,14 +96,14 @@ fn units_are_found() {
         image::image_dimensions(place.path("units.png")).unwrap(),
         (12 * 66 + 2, rows * 66 + 2)
     );
-    let table = place.does("explore run dissect -n 20 --layer generator.synthesis.layer.0");
+    let table = place.does("explore run dissect -n 20 --layer generator.synthesis.layer.1");
     assert!(
-        table.starts_with("generator.synthesis.layer.0: 16 units of 4x4, 2 at a time\n"),
+        table.starts_with("generator.synthesis.layer.1: 16 units of 4x4, 2 at a time\n"),
         "{table}"
     );
     place.refuses(
         "explore run dissect --layer generator",
-        "error: expected a layer of this run's generator, got `generator`\n\nhint: it has generator.synthesis.layer.0, generator.synthesis.layer.1, generator.synthesis.layer.2, generator.synthesis.layer.3, generator.synthesis.layer.4",
+        "error: expected a layer of this run's generator, got `generator`\n\nhint: it has generator.synthesis.layer.1, generator.synthesis.layer.2, generator.synthesis.layer.3, generator.synthesis.layer.4, generator.synthesis.layer.5",
     );
     place.does("train gan --data ring --batch 4 --steps 1 --out points");
     place.refuses(
@@ -129,7 +129,7 @@ fn both_are_pages_of_their_section() {
     for name in ["projection", "dissect"] {
         let page = json(&place.does(&format!("models {name} --json")));
         assert_eq!(page["section"], "inference");
-        assert!(page["command"].as_str().unwrap().starts_with("gany explore "));
+        assert!(page["commands"][0].as_str().unwrap().starts_with("gany explore "));
         assert!(place.does(&format!("models {name}")).contains("(inference)"));
         assert!(!place.does("lab").contains(name));
     }

@@ -233,7 +233,7 @@ impl RunError {
             | RunError::Moving { .. }
             | RunError::Png { .. } => return None,
             RunError::NoFilms { .. } => {
-                "end the name in `.gif` or `.apng`, or build gany with the feature `film`".into()
+                "end the name in `.gif` or `.apng`, or build gany with films, which takes a C++ compiler: `cargo install --path crates/cli --features film`".into()
             }
         })
     }
@@ -493,7 +493,7 @@ mod tests {
         says(
             RunError::NoFilms { path: "a.mp4".into() },
             "this build of gany writes no films: a.mp4\n\n\
-             hint: end the name in `.gif` or `.apng`, or build gany with the feature `film`",
+             hint: end the name in `.gif` or `.apng`, or build gany with films, which takes a C++ compiler: `cargo install --path crates/cli --features film`",
         );
     }
 }

@@ -28,7 +28,7 @@ mod encoding {
     use std::io::Cursor;
 
     /// Quantisers of H.264 from 0, lossless or nearly, to 51: fine enough that small pictures stay sharp.
-    const QUANTISERS: (u8, u8) = (10, 24);
+    const QUANTISERS: (u8, u8) = (8, 14);
     /// Units of time a second that durations of frames are counted in: a multiple of all usual rates.
     const TIMESCALE: u32 = 90_000;
     /// Kinds of units of an H.264 stream (ITU-T H.264, table 7-1).
