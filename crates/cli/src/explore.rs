@@ -9,9 +9,9 @@ mod project;
 mod truncation;
 
 use crate::failure::Failure;
+use crate::making::{class_number, make_folder, show};
 use crate::output::{grouped, print, print_json};
 use crate::picture::Grid;
-use crate::sample::{class_number, make_folder, show};
 use clap::Subcommand;
 use clap::builder::TypedValueParser;
 use ganymede::explore::{Code, CodeSpace, Directions, Explorer, Pick, Sheet};

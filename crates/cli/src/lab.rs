@@ -1,8 +1,8 @@
 //! `gany lab`: what can be understood without training a network.
 use crate::failure::Failure;
+use crate::making::cannot_write;
 use crate::models::study_page;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print};
-use crate::sample::cannot_write;
 use ganymede::section::Section;
 use ganymede::studies::{self, STUDIES, Study};
 use std::fmt::Write;

@@ -12,6 +12,7 @@ mod explore;
 mod failure;
 mod import;
 mod lab;
+mod making;
 mod models;
 mod output;
 mod picture;

@@ -1,16 +1,16 @@
 //! `gany sample`: new pictures or points from a run.
 use crate::explore;
 use crate::failure::Failure;
+use crate::making::{cannot_write, class_number, make_folder, show};
 use crate::output::{grouped, print, quoted};
-use crate::picture::{Grid, Screen};
+use crate::picture::Grid;
 use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::points;
-use ganymede::run::{Pictures, RunError, Sampler, grid_png, png_of_one, scatter_png};
+use ganymede::run::{Pictures, Sampler, grid_png, png_of_one, scatter_png};
 use rayon::prelude::*;
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -107,29 +107,6 @@ fn makes_no_samples(sampler: &Sampler, run: &Path) -> Failure {
     Failure::new(format!("`{system}` makes nothing of random numbers alone"), hint)
 }
 
-pub(crate) fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Failure> {
-    let (system, names) = (sampler.entry().card.id, sampler.class_names());
-    let Some(classes) = sampler.classes() else {
-        return Err(Failure::new(
-            format!("cannot ask for a class: `{system}` was trained without being told the classes"),
-            "leave out `--class`, or train a conditional system such as `cgan`",
-        ));
-    };
-    let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-    by_name
-        .or_else(|| wanted.parse().ok().filter(|number| *number < classes))
-        .ok_or_else(|| {
-            Failure::new(
-                format!("expected a class of this run, got `{wanted}`"),
-                format!(
-                    "its classes are {}, or a number from 0 to {}",
-                    names.join(", "),
-                    classes - 1
-                ),
-            )
-        })
-}
-
 fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
     if let Some(parent) = path.parent() {
         make_folder(parent)?;
@@ -171,18 +148,6 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
         }
     }
     Ok(())
-}
-
-/// Shows the picture where standard output is a terminal.
-pub(crate) fn show(path: &Path, grid: &Grid, is_json: bool) {
-    if is_json || !std::io::stdout().is_terminal() {
-        return;
-    }
-    let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
-    let drawn = Screen::detect(|name| std::env::var(name).ok()).and_then(|screen| screen.draw(path, grid, columns));
-    if let Some(text) = drawn {
-        print(&text);
-    }
 }
 
 fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
@@ -237,20 +202,4 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
         std::fs::write(&file, csv).map_err(|error| cannot_write(&file, &error))?;
     }
     Ok(())
-}
-
-pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
-    if path.as_os_str().is_empty() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))
-}
-
-pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
-    let failed = RunError::Io {
-        doing: "write",
-        source: std::io::Error::from(error.kind()),
-        path: path.to_owned(),
-    };
-    Failure::new(failed.to_string(), "choose another place with `-o`")
 }

@@ -1,7 +1,7 @@
 //! `gany translate`: a run's pictures out of other pictures.
 use crate::failure::Failure;
+use crate::making::{cannot_write, is_png, make_folder};
 use crate::output::{grouped, print, print_json, quoted};
-use crate::sample::{cannot_write, make_folder};
 use ganymede::data::{self, Want, decode, moving};
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::Translation;
@@ -191,20 +191,6 @@ fn names<'a>(of: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
         name
     })
     .collect()
-}
-
-pub(crate) fn is_png(path: &Path) -> Result<(), Failure> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
-    {
-        return Ok(());
-    }
-    let better = quoted(&path.with_extension("png").to_string_lossy());
-    Err(Failure::new(
-        format!("expected a file that ends in `.png`, got {}", path.display()),
-        format!("pictures are written as PNG, which loses nothing: {better}"),
-    ))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `gany explore RUN dissect`: which units of a generator make which colour.
 use crate::failure::Failure;
+use crate::making::{class_number, is_png, make_folder, show};
 use crate::output::{DIM, STRONG, aligned, print, print_json};
 use crate::picture::Grid;
-use crate::sample::{class_number, make_folder, show};
-use crate::translate::is_png;
 use clap::builder::TypedValueParser;
 use ganymede::explore::dissection::{Concept, Dissector, Edit, Effect};
 use ganymede::explore::segmenter::Colours;

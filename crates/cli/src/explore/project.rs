@@ -1,10 +1,9 @@
 //! `gany explore RUN project`: the code from which a generator makes a picture.
 use crate::failure::Failure;
+use crate::making::{cannot_write, class_number, is_png, make_folder, show};
 use crate::output::{DIM, print, print_json};
 use crate::picture::Grid;
 use crate::progress::bar;
-use crate::sample::{cannot_write, class_number, make_folder, show};
-use crate::translate::is_png;
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
 use ganymede::data::decode;
