@@ -1,7 +1,7 @@
 //! `gany translate`: a run's pictures out of other pictures.
 use crate::failure::Failure;
 use crate::making::{cannot_write, is_png, make_folder};
-use crate::output::{grouped, print, print_json, quoted};
+use crate::output::{grouped, print, print_json};
 use ganymede::data::{self, Want, decode, moving};
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::Translation;

@@ -46,7 +46,10 @@ pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     pictures.extend(walk.explorer.pictures(&columns));
     for row in &rows {
         let mixed = mixing::grid(std::slice::from_ref(row), &columns, &layers, shape);
-        pictures.extend(walk.explorer.pictures(&[&[row.clone()], &mixed[..]].concat()));
+        pictures.extend(
+            walk.explorer
+                .pictures(&[std::slice::from_ref(row), &mixed[..]].concat()),
+        );
     }
     walk.show(pictures, rows.len() + 1)
 }
