@@ -31,7 +31,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
-/// - `absent:HEIGHTxWIDTHxCHANNELS`, pictures that are not there, see [`Absent`]
+/// - `absent:HxWxC`, pictures that are not there, see [`Absent`]
 ///
 /// # Errors
 /// [`DataError::UnknownSet`] with the nearest name, [`DataError::NotFetched`], [`DataError::UnknownSplit`],

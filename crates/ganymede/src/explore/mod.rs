@@ -3,7 +3,7 @@
 //! An [`Explorer`] turns the numbers of samples into [`Code`]s and codes into pictures. A code is a latent vector z, or, where
 //! a system has a mapping from latent vectors to styles, a style w for every layer. What can be done with codes stands in a
 //! file each: a [`path`] from one to the next, [`mixing`] of the styles of two, [`Directions`] to move along, which are found as
-//! [principal components](principal), as [factors of the weights](factors) or as the [boundary](boundary) between two classes.
+//! [principal components](principal), as [factors of the weights](factors) or as the [`boundary`] between two classes.
 //! Where a picture lies in a generator is found by [`projection`], what its units make by [`dissection`].
 //!
 //! ```no_run

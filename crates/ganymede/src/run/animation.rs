@@ -1,4 +1,4 @@
-//! Pictures that move: GIF, animated PNG, and films ([`film`](super::film)).
+//! Pictures that move: GIF, animated PNG, and films (the feature `film`).
 //!
 //! Each says what it is, as every picture of a run does: a GIF in a comment, an animated PNG in text chunks, a film in a message
 //! of its stream.
