@@ -61,7 +61,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
     show("pix2pix", &columns, 48)?;
     evidence.figure("order", json!(["outline", "pix2pix", "L1 alone", "truth"]));
 
-    let photos = crops("landscapes", SIDE, &[2, 4, 6, 8, 12, 16, 24])?;
+    let photos = crops("landscapes", SIDE, &[2, 4, 8])?;
     let unseen = crops("landscapes-held-out", SIDE, &[2, 4])?;
     type Made = fn(&[f32]) -> Vec<f32>;
     let tasks: [(&'static str, Made, Made); 2] = [

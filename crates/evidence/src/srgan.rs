@@ -17,7 +17,6 @@ const STEPS: u64 = 6_000;
 const CHANGES: Changes = &[
     ("width", "24"),
     ("blocks", "3"),
-    ("average_decay", "0.999"),
     ("generator.learning_rate", "0.0005"),
     ("discriminator.learning_rate", "0.0003"),
 ];
@@ -26,7 +25,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     let mut ruler = Ruler::new()?;
     let (photos, unseen) = (
-        crops("landscapes", SIDE, &[4, 6, 8, 12, 16, 24])?,
+        crops("landscapes", SIDE, &[4, 8, 16])?,
         crops("landscapes-held-out", SIDE, &[HELD_OUT_ROWS])?,
     );
     let data = photos.write("photos")?;
@@ -45,10 +44,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let (mse, gan) = (STEPS.to_string(), MSE_STEPS.to_string());
     let systems: [(&str, &[(&str, &str)]); 2] = [
         ("srresnet", &[("mse_steps", &mse)]),
-        (
-            "srgan",
-            &[("mse_steps", &gan), ("content", "features"), ("adversarial", "0.001")],
-        ),
+        ("srgan", &[("mse_steps", &gan), ("adversarial", "0.003")]),
     ];
     let mut found: [Vec<Nearness>; 2] = [vec![], vec![]];
     let mut shown = vec![];
