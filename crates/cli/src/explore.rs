@@ -17,6 +17,7 @@ use clap::builder::TypedValueParser;
 use ganymede::explore::{Code, CodeSpace, Directions, Explorer, Pick, Sheet};
 use ganymede::run::animation::Format;
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -146,6 +147,27 @@ struct Space {
     space: Option<CodeSpace>,
 }
 
+/// How codes are moved along a direction.
+#[derive(clap::Args)]
+struct Shift {
+    /// How far, in deviations of the codes along it
+    #[arg(long, value_name = "K", default_value_t = 3.0, allow_negative_numbers = true)]
+    by: f64,
+    /// At which layers styles are moved: `coarse`, `middle`, `fine`, a number or a range from 0 [default: all]
+    #[arg(long, value_name = "NAME|N-M")]
+    layers: Option<String>,
+}
+
+impl Shift {
+    /// The layers that are meant.
+    fn layers(&self, walk: &Walk) -> Result<Range<usize>, Failure> {
+        Ok(match &self.layers {
+            Some(text) => walk.explorer.layers(text)?,
+            None => 0..walk.explorer.shape().layers,
+        })
+    }
+}
+
 /// Samples as people name them: `3`, `0-5`, `5:7`, several with commas in between.
 #[derive(Clone)]
 struct Samples(Vec<(Option<u64>, usize)>);
@@ -249,13 +271,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A row for each sample, whose columns are the sample moved along direction number `number` by amounts.
-    fn moved(
-        &self,
-        directions: &Directions,
-        codes: &[Code],
-        amounts: &[f64],
-        layers: &std::ops::Range<usize>,
-    ) -> Vec<Code> {
+    fn moved(&self, directions: &Directions, codes: &[Code], amounts: &[f64], layers: &Range<usize>) -> Vec<Code> {
         let rows = codes
             .iter()
             .flat_map(|code| (0..directions.count()).map(move |number| (code, number)));

@@ -2,8 +2,8 @@
 use crate::failure::Failure;
 use crate::output::{COMMAND, STRONG, print, print_json, quoted};
 use crate::progress::warning;
-use crate::train::{assignment, command, folder_for};
-use ganymede::data::{Shape, Want};
+use crate::train::{assignment, command, folder_for, size_and_colours};
+use ganymede::data::Want;
 use ganymede::layouts::Choice;
 use ganymede::run::{ImportError, ImportOrder, Training};
 use std::path::PathBuf;
@@ -74,17 +74,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         }));
         return Ok(ExitCode::SUCCESS);
     }
-    let shape = match training.data().shape() {
-        Shape::Picture {
-            height,
-            width,
-            channels,
-        } => {
-            let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
-            format!("{width}x{height} {colours}")
-        }
-        _ => String::new(),
-    };
+    let shape = training
+        .data()
+        .shape()
+        .picture()
+        .map(size_and_colours)
+        .unwrap_or_default();
     training.notes().iter().for_each(|note| print(&warning(note)));
     let path = quoted(&folder.to_string_lossy());
     let mut text = format!(

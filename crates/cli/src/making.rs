@@ -15,12 +15,17 @@ pub(crate) fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Fai
             "leave out `--class`, or train a conditional system such as `cgan`",
         ));
     };
+    class_among(wanted, names, classes, "this run")
+}
+
+/// The number of one of so many classes, by its name or its number; `of` says whose classes they are.
+pub(crate) fn class_among(wanted: &str, names: &[String], classes: usize, of: &str) -> Result<usize, Failure> {
     let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
     by_name
         .or_else(|| wanted.parse().ok().filter(|number| *number < classes))
         .ok_or_else(|| {
             Failure::new(
-                format!("expected a class of this run, got `{wanted}`"),
+                format!("expected a class of {of}, got `{wanted}`"),
                 format!(
                     "its classes are {}, or a number from 0 to {}",
                     names.join(", "),

@@ -502,10 +502,7 @@ fn described(data: &dyn Dataset) -> String {
             height,
             width,
             channels,
-        } => {
-            let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
-            ("pictures", format!("{width}x{height} {colours}"))
-        }
+        } => ("pictures", size_and_colours([height, width, channels])),
         Shape::Volume {
             depth, height, width, ..
         } => ("volumes", format!("{width}x{height}x{depth}")),
@@ -515,6 +512,12 @@ fn described(data: &dyn Dataset) -> String {
         Some(count) => format!("{}: {} {things}, {shape}", data.name(), grouped(count)),
         None => format!("{}: {things} {shape}", data.name()),
     }
+}
+
+/// Pictures of these extents in a phrase.
+pub(crate) fn size_and_colours([height, width, channels]: [usize; 3]) -> String {
+    let colours = ["grey", "grey and alpha", "colour", "colour and alpha"][channels.clamp(1, 4) - 1];
+    format!("{width}x{height} {colours}")
 }
 
 /// What was made, and what can be done now.

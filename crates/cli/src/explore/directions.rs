@@ -1,5 +1,5 @@
 //! `gany explore RUN directions`: what varies most.
-use super::{Common, Samples, Space, Walk};
+use super::{Common, Samples, Shift, Space, Walk};
 use crate::failure::Failure;
 use crate::output::{DIM, aligned, print, quoted};
 use ganymede::explore::{Directions, ExploreError, Explorer, principal};
@@ -31,12 +31,8 @@ pub(super) struct Shown {
     /// How many directions
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=512))]
     count: u32,
-    /// How far, in deviations of the codes along each
-    #[arg(long, value_name = "K", default_value_t = 3.0, allow_negative_numbers = true)]
-    by: f64,
-    /// At which layers styles are moved: `coarse`, `middle`, `fine`, a number or a range from 0 [default: all]
-    #[arg(long, value_name = "NAME|N-M")]
-    layers: Option<String>,
+    #[command(flatten)]
+    shift: Shift,
     #[command(flatten)]
     space: Space,
     #[command(flatten)]
@@ -62,14 +58,11 @@ pub(super) fn found(
     find: impl Fn(&mut Explorer, usize, &std::ops::Range<usize>) -> Result<Directions, ExploreError>,
 ) -> Result<ExitCode, Failure> {
     let mut walk = Walk::begin(run, what, &args.common, args.space.space)?;
-    let layers = match &args.layers {
-        Some(text) => walk.explorer.layers(text)?,
-        None => 0..walk.explorer.shape().layers,
-    };
+    let layers = args.shift.layers(&walk)?;
     let directions = find(&mut walk.explorer, args.count as usize, &layers)?;
     let file = walk.keep(&directions)?;
     let samples = walk.codes(&args.sample);
-    let amounts = walk.amounts(-args.by, args.by, 7);
+    let amounts = walk.amounts(-args.shift.by, args.shift.by, 7);
     let codes = walk.moved(&directions, &samples, &amounts, &layers);
     if !args.common.json {
         let strength = |(number, strength): (usize, &f64)| {

@@ -4,10 +4,11 @@ use crate::making::{class_number, is_png, make_folder, show};
 use crate::output::{DIM, STRONG, aligned, print, print_json};
 use crate::picture::Grid;
 use clap::builder::TypedValueParser;
+use ganymede::explore::Sheet;
 use ganymede::explore::dissection::{Concept, Dissector, Edit, Effect};
 use ganymede::explore::segmenter::Colours;
 use ganymede::games::UnitLayer;
-use ganymede::run::{Pictures, Sampler, grid_png};
+use ganymede::run::Sampler;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -57,9 +58,10 @@ const SHOWN: usize = 12;
 pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     args.output.as_deref().map_or(Ok(()), is_png)?;
     let mut sampler = Sampler::open(run)?;
-    let shape = sampler.shape().picture().filter(|_| sampler.makes_samples());
+    let shape = sampler.shape();
+    let extents = shape.picture().filter(|_| sampler.makes_samples());
     let layers = UnitLayer::all(sampler.play_mut());
-    let (Some([height, width, channels]), false) = (shape, layers.is_empty()) else {
+    let (Some([height, width, _]), false) = (extents, layers.is_empty()) else {
         return Err(Failure::new(
             "there is nothing to dissect: the generator makes no pictures through layers of maps",
             "a convolutional one can be dissected, such as `dcgan` or `stylegan`",
@@ -111,14 +113,12 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
         if let Some(parent) = path.parent() {
             make_folder(parent)?;
         }
-        let pictures = Pictures {
-            values: &shown,
-            count: shown.len() / (height * width * channels),
-            height,
-            width,
-            channels,
+        let sheet = Sheet {
+            values: shown,
+            shape,
+            rows: found.len() + 1,
         };
-        grid_png(&pictures, SHOWN, &stamp, path)?;
+        sheet.write(None, &stamp, path)?;
         let grid = Grid {
             columns: SHOWN as u32,
             aspect: height as f64 / width as f64,

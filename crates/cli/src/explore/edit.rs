@@ -1,6 +1,7 @@
 //! `gany explore RUN edit`: samples, moved along one direction.
-use super::{Common, Samples, Space, Walk};
+use super::{Common, Samples, Shift, Space, Walk};
 use crate::failure::Failure;
+use crate::making::class_among;
 use crate::output::print;
 use ganymede::explore::{Directions, boundary, factors, principal};
 use ganymede::metrics::Classifier;
@@ -43,12 +44,8 @@ pub(super) struct Args {
     /// The labelled data whose classifier tells samples apart [default: those of the run]
     #[arg(long, value_name = "NAME|PATH", requires = "to")]
     judge: Option<String>,
-    /// How far, in deviations of the codes along the direction
-    #[arg(long, value_name = "K", default_value_t = 3.0, allow_negative_numbers = true)]
-    by: f64,
-    /// At which layers styles are moved: `coarse`, `middle`, `fine`, a number or a range from 0 [default: all]
-    #[arg(long, value_name = "NAME|N-M")]
-    layers: Option<String>,
+    #[command(flatten)]
+    shift: Shift,
     #[command(flatten)]
     space: Space,
     #[command(flatten)]
@@ -57,10 +54,7 @@ pub(super) struct Args {
 
 pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let mut walk = Walk::begin(run, "edit", &args.common, args.space.space)?;
-    let layers = match &args.layers {
-        Some(text) => walk.explorer.layers(text)?,
-        None => 0..walk.explorer.shape().layers,
-    };
+    let layers = args.shift.layers(&walk)?;
     let direction = match &args.to {
         Some(to) => {
             let direction = towards(&mut walk, to, args)?;
@@ -77,7 +71,7 @@ pub(super) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
         None => found(&mut walk, args, &layers)?,
     };
     let samples = walk.codes(&args.samples);
-    let amounts = walk.amounts(-args.by, args.by, 7);
+    let amounts = walk.amounts(-args.shift.by, args.shift.by, 7);
     let codes = walk.moved(&direction, &samples, &amounts, &layers);
     walk.end(&codes, samples.len())
 }
@@ -111,21 +105,7 @@ fn towards(walk: &mut Walk, to: &str, args: &Args) -> Result<Directions, Failure
         }
     })?;
     let classes = &classifier.record().classes;
-    let number = |wanted: &str| {
-        let by_name = classes.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        by_name
-            .or_else(|| wanted.parse().ok().filter(|number| *number < classes.len()))
-            .ok_or_else(|| {
-                Failure::new(
-                    format!("expected a class of `{data}`, got `{wanted}`"),
-                    format!(
-                        "its classes are {}, or a number from 0 to {}",
-                        classes.join(", "),
-                        classes.len() - 1
-                    ),
-                )
-            })
-    };
+    let number = |wanted: &str| class_among(wanted, classes, classes.len(), &format!("`{data}`"));
     let to = number(to)?;
     let from = args.from.as_deref().map(number).transpose()?;
     if from == Some(to) {

@@ -7,9 +7,10 @@ use crate::progress::bar;
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
 use ganymede::data::decode;
+use ganymede::explore::Sheet;
 use ganymede::explore::projection::{Code, Config, Projection, ProjectionError};
 use ganymede::metrics::lpips::Lpips;
-use ganymede::run::{EvalError, Pictures, Sampler, grid_png};
+use ganymede::run::{EvalError, Sampler};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -68,7 +69,8 @@ const BETWEEN: usize = 4;
 pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     is_png(&args.output)?;
     let mut sampler = Sampler::open(run)?;
-    let Some(shape) = sampler.shape().picture() else {
+    let drawn = sampler.shape();
+    let Some(shape) = drawn.picture() else {
         return Err(Failure::new(
             "cannot look for a picture: this run makes points",
             "`gany explore` runs on pictures",
@@ -123,16 +125,13 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     if let Some(parent) = args.output.parent() {
         make_folder(parent)?;
     }
-    let [height, width, channels] = shape;
-    let count = shown.len() / x.len();
-    let pictures = Pictures {
-        values: &shown,
-        count,
-        height,
-        width,
-        channels,
+    let [height, width, _] = shape;
+    let sheet = Sheet {
+        values: shown,
+        shape: drawn,
+        rows: 1,
     };
-    grid_png(&pictures, count, &stamp, &args.output)?;
+    sheet.write(None, &stamp, &args.output)?;
     let file = args.output.with_extension("safetensors");
     std::fs::write(&file, projection.file(play, &found.codes)).map_err(|error| cannot_write(&file, &error))?;
     if args.json {
@@ -143,7 +142,7 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let grid = Grid {
-        columns: count as u32,
+        columns: sheet.columns() as u32,
         aspect: height as f64 / width as f64,
     };
     show(&args.output, &grid, args.json);

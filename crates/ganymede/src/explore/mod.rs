@@ -89,8 +89,8 @@ pub struct Explorer {
     sampler: Sampler,
     space: CodeSpace,
     styled: Option<Styled>,
-    /// See [`centre`](Explorer::centre).
-    centre: Option<Vec<f32>>,
+    /// See [`vectors`](Explorer::vectors).
+    vectors: Option<Vec<f32>>,
 }
 
 /// Latent vectors that means and deviations are taken of, as many as the authors of StyleGAN take for the mean style.
@@ -129,7 +129,7 @@ impl Explorer {
             sampler,
             space,
             styled,
-            centre: None,
+            vectors: None,
         })
     }
 
@@ -217,21 +217,14 @@ impl Explorer {
 
     /// What codes are drawn towards by truncation: the mean style of all layers, or the latent vector 0.
     pub fn centre(&mut self) -> Vec<f32> {
-        if let Some(centre) = &self.centre {
-            return centre.clone();
-        }
         let CodeShape { layers, floats } = self.shape();
-        let centre = match self.space {
+        match self.space {
             CodeSpace::Z => vec![0.0; floats],
-            CodeSpace::W => {
-                let vectors = self.vectors(STATISTICS);
-                mean(&vectors, floats)
-                    .map(|x| x as f32)
-                    .collect::<Vec<f32>>()
-                    .repeat(layers)
-            }
-        };
-        self.centre.insert(centre).clone()
+            CodeSpace::W => mean(self.vectors(), floats)
+                .map(|x| x as f32)
+                .collect::<Vec<f32>>()
+                .repeat(layers),
+        }
     }
 
     /// Codes, all drawn towards the [`centre`](Explorer::centre): `centre + psi (code - centre)` (Karras et al. 2019, section 4.2
@@ -248,23 +241,22 @@ impl Explorer {
             .collect()
     }
 
-    /// Fresh vectors of a layer, `[count, floats]`: latent vectors, or the styles of the first layer, which all have.
-    fn vectors(&mut self, count: usize) -> Vec<f32> {
-        let z_dim = self.sampler.play().system().z_dim();
-        let latents = latent_vectors(STATISTICS_SEED, 0, count, z_dim);
-        let CodeShape { layers, floats } = self.shape();
-        let values = self.mapped(&latents);
-        values
-            .chunks_exact(layers * floats)
-            .flat_map(|code| &code[..floats])
-            .copied()
-            .collect()
+    /// Fresh vectors of a layer, `[STATISTICS, floats]`: latent vectors, or the styles of the first layer, which all have.
+    fn vectors(&mut self) -> &[f32] {
+        if self.vectors.is_none() {
+            let z_dim = self.sampler.play().system().z_dim();
+            let CodeShape { layers, floats } = self.shape();
+            let values = self.mapped(&latent_vectors(STATISTICS_SEED, 0, STATISTICS, z_dim));
+            let firsts = values.chunks_exact(layers * floats).flat_map(|code| &code[..floats]);
+            self.vectors = Some(firsts.copied().collect());
+        }
+        self.vectors.as_deref().unwrap_or_default()
     }
 
     /// Deviations of fresh vectors along unit vectors `[rank, floats]`.
     fn deviations_along(&mut self, directions: &[f64]) -> Vec<f64> {
         let floats = self.shape().floats;
-        let vectors = self.vectors(STATISTICS);
+        let vectors = self.vectors();
         let along = |direction: &[f64]| {
             let coordinate =
                 |vector: &[f32]| -> f64 { vector.iter().zip(direction).map(|(x, d)| f64::from(*x) * d).sum() };

@@ -11,7 +11,7 @@
 //! Latent vectors themselves have no directions, they vary equally in all of them; so it is what the first layer f_1 makes of them
 //! that is decomposed, and regressed to the latent vectors. f_1 is taken with its rectifier. The x_j do not correlate, and so the
 //! regression is `U_k = sum_j z_j x_jk / sum_j x_jk^2`.
-use super::{CodeSpace, Directions, ExploreError, Explorer, Method, STATISTICS, STATISTICS_SEED};
+use super::{CodeSpace, Directions, ExploreError, Explorer, Method, STATISTICS_SEED};
 use crate::games::{Observation, latent_vectors};
 use crate::metrics::PrincipalComponents;
 use crate::nn::observing;
@@ -29,9 +29,8 @@ pub fn directions(explorer: &mut Explorer, count: usize) -> Result<Directions, E
     let count = count.min(floats);
     let (vectors, strengths) = match explorer.space() {
         CodeSpace::W => {
-            let styles = explorer.vectors(STATISTICS);
             // All of them, so that shares of the variance are of all of it.
-            let components = PrincipalComponents::of(&styles, floats, floats);
+            let components = PrincipalComponents::of(explorer.vectors(), floats, floats);
             let vectors = components.directions[..count * floats].to_vec();
             (vectors, shares(&components.variances, count))
         }

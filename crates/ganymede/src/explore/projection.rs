@@ -13,6 +13,7 @@
 //! as Abdal et al. do; a system without styles is searched in `z`. Simplified: d is LPIPS on SqueezeNet where the papers have
 //! VGG-16, and pixels are compared beside it (lambda 1, Abdal's) in `w` too; noise maps stay the network's own, and so nothing
 //! keeps them from taking the picture in; all examples are moved by the same n; `z` is not held near the prior.
+use super::{Styled, styled};
 use crate::games::{Found, Pace, Play, Progress, Search, Space, System, latent_vectors};
 use crate::metrics::lpips::{Lpips, SMALLEST};
 use crate::named::named_enum;
@@ -90,25 +91,20 @@ impl Code {
     }
 }
 
-/// Layers and numbers of a style, where the system has `mapping` and `synthesis` with styles between them.
-fn styles(system: &dyn System) -> Option<[usize; 2]> {
-    let functions = system.functions();
-    let of = |name| functions.iter().find(|function| function.name == name);
-    match (&of("mapping")?.gives, &of("synthesis")?.takes) {
-        (Space::Other(gives), Space::Other(takes)) if gives == takes => gives[..].try_into().ok(),
-        _ => None,
-    }
+/// The functions of a system's styles, where it has some.
+fn styles(system: &dyn System) -> Option<Styled> {
+    styled(&system.functions())
 }
 
 /// What `code`, `[n, ..]`, becomes: pictures `[n, ..]`.
 fn made(system: &dyn System, kind: Code, code: &Tensor, y: Option<&Tensor>) -> Tensor {
     match (kind, styles(system)) {
-        (Code::W, Some([layers, w_dim])) => {
+        (Code::W, Some(Styled { synthesis, shape, .. })) => {
             let n = code.extent(0);
-            let shared = code.reshape(&[n, 1, w_dim]).broadcast_to(&[n, layers, w_dim]);
-            system.apply("synthesis", &shared)
+            let shared = code.reshape(&[n, 1, shape.floats]);
+            system.apply(synthesis, &shared.broadcast_to(&[n, shape.layers, shape.floats]))
         }
-        (Code::WPlus, _) => system.apply("synthesis", code),
+        (Code::WPlus, Some(Styled { synthesis, .. })) => system.apply(synthesis, code),
         _ => system.sample(code, y),
     }
 }
@@ -146,10 +142,11 @@ impl Projection {
         if z_dim == 0 {
             return Err(ProjectionError::NoLatents);
         }
-        let extents = match (kind, styles(play.system())) {
+        let styled = styles(play.system());
+        let extents = match (kind, styled) {
             (Code::Z, _) => vec![z_dim],
-            (Code::W, Some([_, w_dim])) => vec![w_dim],
-            (Code::WPlus, Some(styles)) => styles.to_vec(),
+            (Code::W, Some(styled)) => vec![styled.shape.floats],
+            (Code::WPlus, Some(styled)) => vec![styled.shape.layers, styled.shape.floats],
             (_, None) => return Err(ProjectionError::NoStyles),
         };
         if distance.is_some() {
@@ -159,9 +156,9 @@ impl Projection {
                 _ => return Err(ProjectionError::Unseen([0, 0, 0])),
             }
         }
-        let (mean, deviation) = match kind {
-            Code::Z => (vec![0.0; z_dim], (z_dim as f64).sqrt()),
-            Code::W | Code::WPlus => mean_style(play, extents[extents.len() - 1]),
+        let (mean, deviation) = match styled {
+            Some(styled) if kind != Code::Z => mean_style(play, styled),
+            _ => (vec![0.0; z_dim], (z_dim as f64).sqrt()),
         };
         let optimiser = OptimiserConfig::adam(config.learning_rate, [0.9, 0.999]);
         let search = Search::of(play, count, &extents, is_labelled, optimiser, |system, code, y, x| {
@@ -213,16 +210,19 @@ impl Projection {
     /// The same codes as other commands take them: latent vectors `[n, z_dim]`, or styles `[n, layers, w_dim]`.
     pub fn spread(&self, play: &Play, codes: &[f32]) -> Vec<f32> {
         match (self.kind, styles(play.system())) {
-            (Code::W, Some([layers, w_dim])) => codes.chunks_exact(w_dim).flat_map(|w| w.repeat(layers)).collect(),
+            (Code::W, Some(Styled { shape, .. })) => {
+                let shared = codes.chunks_exact(shape.floats);
+                shared.flat_map(|w| w.repeat(shape.layers)).collect()
+            }
             _ => codes.to_vec(),
         }
     }
 
     /// What codes become: pictures `[n, ..]`.
     pub fn pictures(&self, play: &mut Play, codes: &[f32], y: Option<&[f32]>) -> Vec<f32> {
-        match self.kind {
-            Code::Z => play.sample(codes, y),
-            Code::W | Code::WPlus => play.apply("synthesis", &self.spread(play, codes)),
+        match styles(play.system()) {
+            Some(Styled { synthesis, .. }) if self.kind != Code::Z => play.apply(synthesis, &self.spread(play, codes)),
+            _ => play.sample(codes, y),
         }
     }
 
@@ -230,7 +230,7 @@ impl Projection {
     pub fn file(&self, play: &Play, codes: &[f32]) -> Vec<u8> {
         let codes = self.spread(play, codes);
         let (name, extents) = match (self.kind, styles(play.system())) {
-            (Code::W | Code::WPlus, Some(styles)) => ("styles", styles.to_vec()),
+            (Code::W | Code::WPlus, Some(Styled { shape, .. })) => ("styles", vec![shape.layers, shape.floats]),
             _ => ("z", vec![play.system().z_dim()]),
         };
         let n = codes.len() / extents.iter().product::<usize>();
@@ -241,11 +241,12 @@ impl Projection {
 }
 
 /// The mean of styles `[w_dim]`, and the root of the mean square of their distance from it.
-fn mean_style(play: &mut Play, w_dim: usize) -> (Vec<f32>, f64) {
+fn mean_style(play: &mut Play, styled: Styled) -> (Vec<f32>, f64) {
+    let w_dim = styled.shape.floats;
     let z_dim = play.system().z_dim();
     let mut styles = vec![];
     for first in (0..STYLES).step_by(PORTION) {
-        let of_layers = play.apply("mapping", &latent_vectors(0, first, PORTION, z_dim));
+        let of_layers = play.apply(styled.mapping, &latent_vectors(0, first, PORTION, z_dim));
         let of_sample = of_layers.len() / PORTION;
         styles.extend(
             of_layers

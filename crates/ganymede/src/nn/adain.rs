@@ -1,5 +1,5 @@
 //! Adaptive instance normalisation: a style says mean and deviation of every channel.
-use crate::nn::first_affine::note_style;
+use crate::nn::observe::of_style;
 use crate::nn::{Declare, Dense, Equalised, InstanceNorm, Layer, Scope, dense, equalised, instance_norm};
 use gany_engine::Tensor;
 
@@ -29,8 +29,7 @@ impl AdaIn {
     /// x in the style.
     pub fn forward(&self, x: &Tensor, style: &Tensor) -> Tensor {
         let (n, c) = (x.extent(0), x.extent(3));
-        let affine = self.affine.forward(style);
-        note_style(&self.name, &affine);
+        let affine = of_style(&self.name, self.affine.forward(style));
         let affine = affine.reshape(&[n, 1, 1, 2 * c]);
         let [gain, shift] = [affine.slice(3, 0, c) + 1.0, affine.slice(3, c, 2 * c)];
         self.norm.forward(x) * gain + shift

@@ -26,7 +26,6 @@ mod dense;
 mod embedding;
 mod equalised;
 mod fir;
-mod first_affine;
 mod init;
 mod minibatch_deviation;
 mod minibatch_discrimination;
@@ -50,7 +49,6 @@ pub use dense::{Dense, DenseConfig, dense};
 pub use embedding::{Embedding, EmbeddingConfig, embedding};
 pub use equalised::{Drawn, Equalised, EqualisedConfig, equalised};
 pub use fir::Fir;
-pub use first_affine::observing_first_affine;
 pub use init::Init;
 pub use minibatch_deviation::MinibatchDeviation;
 pub use minibatch_discrimination::{MinibatchDiscrimination, MinibatchDiscriminationConfig, minibatch_discrimination};
@@ -60,7 +58,7 @@ pub use norm::{
     Affine, AnyNorm, BatchNorm, BatchNormConfig, InstanceNorm, InstanceNormConfig, LayerNorm, LayerNormConfig, Norm,
     NormAxes, PixelNorm, batch_norm, evaluating, instance_norm, is_evaluating, layer_norm,
 };
-pub use observe::{intervening, observed, observing};
+pub use observe::{intervening, observed, observing, observing_first_affine};
 pub use residual::{Resample, Residual, ResidualConfig, residual};
 pub use scope::{Parameter, Scope};
 pub use sequential::Sequential;

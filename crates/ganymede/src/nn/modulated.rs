@@ -1,5 +1,5 @@
 //! Modulated convolutions: a style scales the weight's inputs, and demodulation brings the outputs back to unit deviation.
-use crate::nn::first_affine::note_style;
+use crate::nn::observe::of_style;
 use crate::nn::{Declare, Dense, Drawn, Equalised, Init, Layer, Scope, Weighted, dense, equalised};
 use gany_engine::Tensor;
 
@@ -56,8 +56,7 @@ impl<L: Weighted> Modulated<L> {
             s.reshape(&shape)
         };
         let weight = self.layer.weight().get() * self.scale;
-        let s = self.affine.forward(style) + 1.0;
-        note_style(&self.name, &s);
+        let s = of_style(&self.name, self.affine.forward(style) + 1.0);
         let y = self.layer.forward_with(&(x * of_pixels(&s)), &weight);
         if self.demodulates {
             y * of_pixels(&self.demodulation(&weight, &s))

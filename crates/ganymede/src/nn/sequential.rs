@@ -1,6 +1,6 @@
 //! Layers one after another.
-use crate::nn::first_affine::note_rectified;
-use crate::nn::{Declare, Layer, Parameter, Scope, observed};
+use crate::nn::observe::{before_rectifier, observed};
+use crate::nn::{Declare, Layer, Parameter, Scope};
 use gany_engine::Tensor;
 use std::sync::Arc;
 
@@ -73,13 +73,11 @@ impl Sequential {
 impl Layer for Sequential {
     fn forward(&self, x: &Tensor) -> Tensor {
         let run = |x: Tensor, (i, layer): (usize, &Arc<dyn Layer>)| {
-            let y = layer.forward(&x);
-            if layer.rectifies() {
-                note_rectified(|| self.scope.at(i).path().to_owned(), &x);
-                observed(|| self.scope.at(i).path().to_owned(), y)
-            } else {
-                y
+            if !layer.rectifies() {
+                return layer.forward(&x);
             }
+            let name = || self.scope.at(i).path().to_owned();
+            observed(name, layer.forward(&before_rectifier(name, x)))
         };
         self.layers.iter().enumerate().fold(x.clone(), run)
     }

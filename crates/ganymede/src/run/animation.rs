@@ -144,17 +144,10 @@ fn apng(frames: &[Canvas], fps: u32, stamp: &Stamp) -> std::result::Result<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::grid::tests::stamp;
     use image::AnimationDecoder;
     use image::codecs::{gif::GifDecoder, png::PngDecoder};
     use std::io::Cursor;
-
-    fn stamp() -> Stamp {
-        Stamp {
-            system: "dcgan".into(),
-            seed: 7,
-            step: 400,
-        }
-    }
 
     /// Three frames of one grey 160 x 80 picture, each of one level: enlarged twice.
     fn written(format: Format) -> Vec<u8> {

@@ -174,6 +174,7 @@ mod tests {
     use super::*;
     use crate::data::{Want, moving};
     use crate::run::Pictures;
+    use crate::run::grid::tests::stamp;
 
     const COLOURS: [[f32; 3]; 4] = [
         [1.0, -1.0, -1.0],
@@ -197,11 +198,7 @@ mod tests {
         let frames: Vec<Canvas> = (0..4).map(|i| Canvas::of_one(&pictures, i).unwrap()).collect();
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("four.mp4");
-        let stamp = Stamp {
-            system: "dcgan".into(),
-            seed: 7,
-            step: 400,
-        };
+        let stamp = stamp();
         let film = mp4(&frames, 25, &stamp, &path).unwrap();
         assert_eq!(film, mp4(&frames, 25, &stamp, &path).unwrap(), "the same bits again");
         std::fs::write(&path, &film).unwrap();

@@ -369,13 +369,13 @@ pub(super) fn colour_type(channels: usize) -> png::ColorType {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::fs::File;
     use std::io::BufReader;
     use std::path::PathBuf;
 
-    fn stamp() -> Stamp {
+    pub(in crate::run) fn stamp() -> Stamp {
         Stamp {
             system: "dcgan".into(),
             seed: 7,

@@ -287,22 +287,15 @@ pub(crate) fn in_batches(
 
 /// See [`Sampler::samples`].
 fn draw(play: &mut Play, shape: Shape, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
-    let z_dim = play.system().z_dim();
-    let classes = play.system().classes();
-    let mut values = Vec::with_capacity(count * shape.floats());
-    let batch = together(shape);
-    let latents = latent_vectors(seed, first, count.next_multiple_of(batch), z_dim);
-    for start in (first..first + count).step_by(batch) {
-        let asked = batch.min(first + count - start);
-        // Always whole batches, so that a sample does not depend on how many others were asked for.
-        let z = &latents[(start - first) * z_dim..][..batch * z_dim];
+    let (z_dim, classes) = (play.system().z_dim(), play.system().classes());
+    let (latents, batch) = (latent_vectors(seed, first, count, z_dim), together(shape));
+    in_batches(&latents, z_dim, batch, |z, at| {
         let y = classes.map(|classes| {
-            let class_of = |i: usize| class.unwrap_or((start + i) % classes) as f32;
+            let class_of = |i: usize| class.unwrap_or((first + at + i) % classes) as f32;
             (0..batch).map(class_of).collect::<Vec<f32>>()
         });
-        values.extend_from_slice(&play.sample(z, y.as_deref())[..asked * shape.floats()]);
-    }
-    values
+        play.sample(z, y.as_deref())
+    })
 }
 
 /// The samples of a seed, drawn from a state.
