@@ -10,12 +10,13 @@ const SEEDS: [u64; 3] = [0, 1, 2];
 /// Narrower than the paper's networks, for two processor cores.
 const CHANGES: Changes = &[
     ("batch", "64"),
-    ("width", "16"),
-    ("average_decay", "0.99"),
+    ("width", "24"),
+    ("average_decay", "0.9995"),
+    ("gamma", "0.1"),
     ("generator.learning_rate", "1e-3"),
     ("critic.learning_rate", "1e-3"),
 ];
-const STEPS: u64 = 12_000;
+const STEPS: u64 = 16_000;
 /// As in the papers that count these modes.
 const SAMPLES: usize = 26_000;
 
