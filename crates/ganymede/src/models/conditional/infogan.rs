@@ -11,12 +11,12 @@
 //!
 //! Codes are a category and some continuous numbers. A latent vector is all normal here: the largest of its first numbers
 //! says the category, the next ones are the continuous codes as they stand (the paper's are uniform), the rest is noise. Over
-//! `dcgan`: Q, which is the discriminator but for the last layer (the paper's has a hidden layer of its own).
+//! `dcgan`: Q, and the paper's dense layers (appendix C.1), by which a category can mean more than the same change of every
+//! picture: one before the generator, one after the convolutions of the discriminator, and one that Q has to itself.
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::architecture::dcgan;
-use crate::models::conditional::two_headed::TwoHeaded;
 use crate::models::{Card, Describe, Given, Section, Takes};
-use crate::nn::{Layer, Scope, Sequential};
+use crate::nn::{Activation, Layer, Scope, Sequential, batch_norm, dense};
 use crate::objectives::likelihood::{Normal, categorical};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
@@ -68,8 +68,17 @@ impl Default for Config {
 pub struct Infogan {
     config: Config,
     generator: Sequential,
-    discriminator: TwoHeaded,
+    /// What the discriminator and Q share.
+    features: Sequential,
+    /// From features to the logit of being real.
+    source: Sequential,
+    /// From features to Q's numbers.
+    q: Sequential,
 }
+
+/// Units of the dense layers to a channel next to the picture: 1024 and Q's 128 for the paper's 64.
+const HIDDEN: usize = 16;
+const HIDDEN_OF_Q: usize = 2;
 
 impl Infogan {
     /// The category `[n]` and the continuous codes `[n, continuous]` of latent vectors `[n, z_dim]`.
@@ -86,6 +95,13 @@ impl Infogan {
         let rest = z.slice(1, self.config.categories, z.extent(1));
         self.generator
             .forward(&concat(&[category.one_hot(self.config.categories), rest], 1))
+    }
+
+    /// Of pictures `[n, ..]` the logits of being real, `[n]`, and Q's numbers, `[n, ..]`.
+    fn judged(&self, x: &Tensor) -> (Tensor, Tensor) {
+        let features = self.features.forward(x);
+        let logits = self.source.forward(&features).reshape(&[x.extent(0)]);
+        (logits, self.q.forward(&features))
     }
 
     /// What Q says of the codes with its numbers `[n, ..]`: logits of categories, and normals of continuous codes.
@@ -112,8 +128,8 @@ impl Infogan {
     }
 
     fn discriminator_loss(&self, s: &Step, z: &Tensor, x_fake: &Tensor) -> Tensor {
-        let (logits_real, _) = self.discriminator.forward(s.x());
-        let (logits_fake, numbers) = self.discriminator.forward(&x_fake.detach());
+        let (logits_real, _) = self.judged(s.x());
+        let (logits_fake, numbers) = self.judged(&x_fake.detach());
         s.report_discriminator(&logits_real, &logits_fake);
         let information = self.information(z, &numbers);
         s.report("information.category", &information[0]);
@@ -122,7 +138,7 @@ impl Infogan {
     }
 
     fn generator_loss(&self, z: &Tensor, x_fake: &Tensor) -> Tensor {
-        let (logits, numbers) = self.discriminator.forward(x_fake);
+        let (logits, numbers) = self.judged(x_fake);
         non_saturating::generator(&logits) - self.weighted(&self.information(z, &numbers))
     }
 }
@@ -143,7 +159,7 @@ impl System for Infogan {
     }
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
-        Some(self.discriminator.forward(x).0)
+        Some(self.judged(x).0)
     }
 
     fn z_dim(&self) -> usize {
@@ -164,7 +180,7 @@ impl System for Infogan {
 
     /// `classify` gives logarithms of Q of the category, `encode` its means of the continuous codes.
     fn apply(&self, name: &str, x: &Tensor) -> Tensor {
-        let (logits, normal) = self.said(&self.discriminator.forward(x).1);
+        let (logits, normal) = self.said(&self.judged(x).1);
         match name {
             "classify" => logits.log_softmax(1),
             _ => normal.mean,
@@ -195,9 +211,22 @@ impl Describe for Infogan {
         let (sample, width) = (&given.sample, config.width);
         let z_dim = config.categories + config.continuous + config.z_dim;
         let numbers = config.categories + 2 * config.continuous;
+        let (hidden, hidden_of_q) = (HIDDEN * width, HIDDEN_OF_Q * width);
+        let [generator, discriminator] = ["generator", "discriminator"].map(|name| scope.at(name));
+        let normed = |layers: Sequential, units, rectifier: Activation| layers.push(batch_norm(units)).push(rectifier);
+        let first = Sequential::new(&generator.at("dense")).push(dense(z_dim, hidden).bias(false));
+        let features = dcgan::encoder(&discriminator.at("features"), sample, hidden, width, true);
+        let q = Sequential::new(&discriminator.at("q")).push(dense(hidden, hidden_of_q).bias(false));
         Infogan {
-            generator: dcgan::generator(&scope.at("generator"), sample, z_dim, width),
-            discriminator: TwoHeaded::new(&scope.at("discriminator"), sample, numbers, width),
+            generator: normed(first, hidden, Activation::Relu).push(dcgan::generator(
+                &generator.at("convolutions"),
+                sample,
+                hidden,
+                width,
+            )),
+            features: normed(features, hidden, Activation::LeakyRelu(0.1)),
+            source: Sequential::new(&discriminator.at("source")).push(dense(hidden, 1)),
+            q: normed(q, hidden_of_q, Activation::LeakyRelu(0.1)).push(dense(hidden_of_q, numbers)),
             config,
         }
     }
