@@ -40,7 +40,12 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let spec = aged.write("digits-by-age", 28)?;
     let test = Labelled::read("mnist:test", HELD_OUT)?;
     // A thin stroke without its rim is next to nothing: clf does not know all digits again that are only made older.
-    let truth = [0, 2].map(|age| test.x.chunks_exact(FLOATS).flat_map(|x| at_age(x, age)).collect::<Vec<f32>>());
+    let truth = [0, 2].map(|age| {
+        test.x
+            .chunks_exact(FLOATS)
+            .flat_map(|x| at_age(x, age))
+            .collect::<Vec<f32>>()
+    });
     let named = judge.clf.predict(&truth.concat());
     evidence.figure("digit_kept.truth", round(share(&named, test.y.iter().copied().cycle())));
     let (mut rising, mut kept, mut nearer, mut rows) = (vec![], vec![], vec![], vec![]);

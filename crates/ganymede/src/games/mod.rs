@@ -103,6 +103,11 @@ pub trait System: Send {
         0.0
     }
 
+    /// The players whose weights are averaged: the generator, unless another one answers as well.
+    fn averaged(&self) -> &'static [&'static str] {
+        &["generator"]
+    }
+
     /// How many numbers a latent vector has; 0 for a system that makes nothing of latent vectors.
     fn z_dim(&self) -> usize;
 

@@ -215,7 +215,8 @@ impl Play {
     }
 
     fn averaged(&self) -> Vec<Parameter> {
-        self.scope.at("generator").parameters()
+        let players = self.system.averaged().iter();
+        players.flat_map(|player| self.scope.at(player).parameters()).collect()
     }
 
     fn slots(&self) -> InputSlots {

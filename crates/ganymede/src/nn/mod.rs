@@ -40,6 +40,7 @@ mod shuffle;
 mod spectral;
 mod stage;
 mod virtual_batch_norm;
+mod weight_norm;
 
 pub use activation::Activation;
 pub use adain::AdaIn;
@@ -66,6 +67,7 @@ pub use shuffle::pixel_shuffle;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 pub use stage::Stage;
 pub use virtual_batch_norm::{VirtualBatchNorm, VirtualBatchNormConfig, virtual_batch_norm};
+pub use weight_norm::{WeightNorm, WeightNormConfig, weight_norm};
 
 use gany_engine::Tensor;
 

@@ -34,6 +34,9 @@ pub struct Config {
     pub width: usize,
     /// Weight of the discriminator's features in A beside that of pixels, 0 to 1.
     pub feature_weight: f64,
+    /// Decay of the moving average of the generator's weights that pictures are made and found by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -50,6 +53,7 @@ impl Default for Config {
             z_dim: 100,
             width: 64,
             feature_weight: 0.1,
+            average_decay: 0.0,
             generator: adam,
             discriminator: adam,
             encoder: adam,
@@ -86,6 +90,10 @@ impl System for AgeCgan {
 
     fn judge(&self, x: &Tensor, y: Option<&Tensor>) -> Option<Tensor> {
         self.cgan.judge(x, y)
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {

@@ -13,19 +13,20 @@
 //! Minibatch discrimination stands between the features f and the logits, virtual batch normalisation in the generator.
 //! Where every example has a class y and a second picture, the discriminator is also a classifier: x are labelled examples,
 //! x_b those without labels (`--data unpaired:each:10:mnist,mnist`). The class "generated" of the paper's K + 1 has logit 0
-//! (section 5). What each layer of D sees is noisy while it learns, as in the paper's code. Simplification: no weight
-//! normalisation.
+//! (section 5). What each layer of D sees is noisy while it learns, as in the paper's code, and dense layers that classify
+//! pictures have its weight normalisation. Simplifications: convolutions are without it, rates do not fall.
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::{decoder, features};
 use crate::models::objective::networks::Networks;
 use crate::models::{Card, Describe, Given, Section, Takes};
-use crate::nn::{Activation, Init, Layer, Parameter, Scope, Sequential, dense, minibatch_discrimination};
+use crate::nn::{Activation, Init, Layer, Parameter, Scope, Sequential, dense, minibatch_discrimination, weight_norm};
 use crate::objectives::{feature_matching, minimax, non_saturating};
 use crate::optimisers::OptimiserConfig;
 use crate::penalties::historical_average::HistoricalAverage;
 use gany_engine::{Tensor, concat};
 use serde::{Deserialize, Serialize};
+use std::f64::consts::SQRT_2;
 
 /// Settings of [`ImprovedGan`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +55,10 @@ pub struct Config {
     /// Standard deviation of the noise on what its hidden layers give.
     #[serde(default)]
     pub hidden_noise: f64,
+    /// Decay of the moving average of both players' weights that samples are made and classes told by; 0: by the weights
+    /// themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -75,6 +80,7 @@ impl Default for Config {
             reference_batch: 32,
             noise: 0.0,
             hidden_noise: 0.0,
+            average_decay: 0.0,
             generator: adam,
             discriminator: adam,
         }
@@ -150,6 +156,22 @@ fn realness(logits: &Tensor) -> Tensor {
     logits.logsumexp(1)
 }
 
+/// The dense layers that the paper classifies digits by, 1000, 500 and thrice 250 units for a width of 1000, and the number of
+/// features. With weights of fixed lengths, as in the paper's code: otherwise hidden values outgrow the noise on them.
+///
+/// # Shapes
+/// `[n, ..]` as the data are to `[n, features]`.
+fn classifier(scope: &Scope, sample: &Shape, width: usize) -> (Sequential, usize) {
+    let mut layers = Sequential::new(scope).push(|x: &Tensor| x.flatten_from(1));
+    let mut from = sample.floats();
+    for share in [1, 2, 4, 4, 4] {
+        let to = (width / share).max(1);
+        layers = layers.push(weight_norm(dense(from, to), SQRT_2)).push(Activation::Relu);
+        from = to;
+    }
+    (layers, from)
+}
+
 impl System for ImprovedGan {
     fn game(&self) -> Game {
         Game::step(Player::new("discriminator", self.config.discriminator), 1)
@@ -172,6 +194,14 @@ impl System for ImprovedGan {
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
         Some(realness(&self.head.forward(&self.features.forward(x))))
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
+    }
+
+    fn averaged(&self) -> &'static [&'static str] {
+        &["generator", "discriminator"]
     }
 
     fn z_dim(&self) -> usize {
@@ -221,7 +251,13 @@ impl Describe for ImprovedGan {
         } = config;
         let [discriminator, player] = ["discriminator", "generator"].map(|name| scope.at(name));
 
-        let (features, count) = features(networks, &discriminator.at("features"), given, width);
+        let scope_of_features = discriminator.at("features");
+        let (features, count) = match given.sample {
+            sample @ Shape::Picture { .. } if networks.are_dense(given) => {
+                classifier(&scope_of_features, &sample, width)
+            }
+            _ => features(networks, &scope_of_features, given, width),
+        };
         let mut head = Sequential::new(&discriminator.at("head"));
         if config.kernels > 0 {
             head = head.push(minibatch_discrimination(count, config.kernels, KERNEL_DIMENSION));
