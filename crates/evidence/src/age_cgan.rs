@@ -18,8 +18,8 @@ const TRAINED: u64 = 30_000;
 const HELD_OUT: u64 = 150;
 /// Narrower than the paper's, and with longer steps, for two processor cores.
 const CHANGES: Changes = &[
-    ("width", "16"),
-    ("z_dim", "64"),
+    ("width", "24"),
+    ("z_dim", "128"),
     ("generator.learning_rate", "5e-4"),
     ("discriminator.learning_rate", "5e-4"),
     ("encoder.learning_rate", "5e-4"),
