@@ -10,7 +10,12 @@ const SEEDS: [u64; 3] = [0, 1, 2];
 const STEPS: u64 = 5_000;
 const PAIRS: usize = 1_000;
 /// Narrower than the paper's, for two processor cores.
-const CHANGES: Changes = &[("width", "16"), ("batch", "32")];
+const CHANGES: Changes = &[
+    ("width", "16"),
+    ("batch", "32"),
+    ("generator.learning_rate", "1e-3"),
+    ("discriminator.learning_rate", "4e-4"),
+];
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);

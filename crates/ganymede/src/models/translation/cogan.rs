@@ -32,13 +32,6 @@ pub struct Config {
     pub z_dim: usize,
     /// Channels of the layers next to the picture.
     pub width: usize,
-    /// Channels that both pictures of a pair are made of, each by a convolution of its own: the fewer, the less can belong to
-    /// one of them alone. 0: as many as the width.
-    #[serde(default)]
-    pub shared_channels: usize,
-    /// Decay of the moving average of the generators' weights that pictures are made by; 0: by the weights themselves.
-    #[serde(default)]
-    pub average_decay: f64,
     /// The optimiser of both generators.
     pub generator: OptimiserConfig,
     /// The optimiser of both discriminators.
@@ -52,8 +45,6 @@ impl Default for Config {
             batch: 128,
             z_dim: 100,
             width: 64,
-            shared_channels: 0,
-            average_decay: 0.0,
             generator: adam,
             discriminator: adam,
         }
@@ -125,10 +116,6 @@ impl System for Cogan {
         }
     }
 
-    fn average_decay(&self) -> f64 {
-        self.config.average_decay
-    }
-
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
         Some(self.logits(x, 0))
     }
@@ -177,20 +164,16 @@ impl Describe for Cogan {
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
         let (width, extents) = (config.width, networks::pair(given));
         let [height, columns, _] = extents[0];
-        let meaning = |channels| Shape::Picture {
+        let meaning = Shape::Picture {
             height,
             width: columns,
-            channels,
-        };
-        let shared = match config.shared_channels {
-            0 => width,
-            channels => channels,
+            channels: width,
         };
         let (generator, discriminator) = (scope.at("generator"), scope.at("discriminator"));
         let window = |from, to| conv(from, to, [5, 5]).padding(2).init(Init::DCGAN);
         let last = |kind: usize| {
             Sequential::new(&generator.at("own").at(kind))
-                .push(window(shared, extents[kind][2]))
+                .push(window(width, extents[kind][2]))
                 .push(Activation::Tanh)
         };
         let first = |kind: usize| {
@@ -200,11 +183,11 @@ impl Describe for Cogan {
         };
         Cogan {
             generator: Coupled {
-                shared: dcgan::generator(&generator.at("shared"), &meaning(shared), config.z_dim, width),
+                shared: dcgan::generator(&generator.at("shared"), &meaning, config.z_dim, width),
                 own: [0, 1].map(last),
             },
             discriminator: Coupled {
-                shared: dcgan::discriminator(&discriminator.at("shared"), &meaning(width), width, false),
+                shared: dcgan::discriminator(&discriminator.at("shared"), &meaning, width, false),
                 own: [0, 1].map(first),
             },
             config,
