@@ -2,6 +2,7 @@
 use crate::failure::Failure;
 use crate::output::{print, quoted};
 use crate::picture::{Grid, Screen};
+use ganymede::data::Shape;
 use ganymede::run::{RunError, Sampler};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -16,6 +17,12 @@ pub(crate) fn class_number(wanted: &str, sampler: &Sampler) -> Result<usize, Fai
         ));
     };
     class_among(wanted, names, classes, "this run")
+}
+
+/// Rows, columns and channels of the pictures that a run makes; nothing where it makes points, or volumes, which are only drawn
+/// as pictures.
+pub(crate) fn flat(shape: Shape) -> Option<[usize; 3]> {
+    shape.picture().filter(|_| matches!(shape, Shape::Picture { .. }))
 }
 
 /// The number of one of so many classes, by its name or its number; `of` says whose classes they are.

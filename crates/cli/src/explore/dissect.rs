@@ -1,6 +1,6 @@
 //! `gany explore RUN dissect`: which units of a generator make which colour.
 use crate::failure::Failure;
-use crate::making::{class_number, is_png, make_folder, show};
+use crate::making::{class_number, flat, is_png, make_folder, show};
 use crate::output::{DIM, STRONG, aligned, print, print_json};
 use crate::picture::Grid;
 use clap::builder::TypedValueParser;
@@ -59,7 +59,7 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     args.output.as_deref().map_or(Ok(()), is_png)?;
     let mut sampler = Sampler::open(run)?;
     let shape = sampler.shape();
-    let extents = shape.picture().filter(|_| sampler.makes_samples());
+    let extents = flat(shape).filter(|_| sampler.makes_samples());
     let layers = UnitLayer::all(sampler.play_mut());
     let (Some([height, width, _]), false) = (extents, layers.is_empty()) else {
         return Err(Failure::new(

@@ -1,6 +1,6 @@
 //! `gany explore RUN project`: the code from which a generator makes a picture.
 use crate::failure::Failure;
-use crate::making::{cannot_write, class_number, is_png, make_folder, show};
+use crate::making::{cannot_write, class_number, flat, is_png, make_folder, show};
 use crate::output::{DIM, print, print_json};
 use crate::picture::Grid;
 use crate::progress::bar;
@@ -70,10 +70,10 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     is_png(&args.output)?;
     let mut sampler = Sampler::open(run)?;
     let drawn = sampler.shape();
-    let Some(shape) = drawn.picture() else {
+    let Some(shape) = flat(drawn) else {
         return Err(Failure::new(
-            "cannot look for a picture: this run makes points",
-            "`gany explore` runs on pictures",
+            "cannot look for a picture: this run makes points or volumes",
+            "a run on pictures has what is looked for",
         ));
     };
     let y = class(&sampler, args.class.as_deref())?;
