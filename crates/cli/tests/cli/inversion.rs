@@ -112,7 +112,7 @@ fn units_are_found() {
     );
     place.refuses(
         "explore points project a/003.png",
-        "error: cannot look for a picture: this run makes points\n\nhint: `gany explore` runs on pictures",
+        "error: cannot look for a picture: this run makes points or volumes\n\nhint: a run on pictures has what is looked for",
     );
 }
 
