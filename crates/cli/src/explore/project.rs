@@ -69,8 +69,8 @@ const BETWEEN: usize = 4;
 pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     is_png(&args.output)?;
     let mut sampler = Sampler::open(run)?;
-    let drawn = sampler.shape();
-    let Some(shape) = flat(drawn) else {
+    let shape = sampler.shape();
+    let Some(extents) = flat(shape) else {
         return Err(Failure::new(
             "cannot look for a picture: this run makes points or volumes",
             "a run on pictures has what is looked for",
@@ -81,7 +81,7 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
         By::Lpips => Some(Lpips::open(None).map_err(EvalError::from)?),
         By::Pixels => None,
     };
-    let x = decode::read(&args.picture, &sampler.want(shape))?;
+    let x = decode::read(&args.picture, &sampler.want(extents))?;
     let stamp = sampler.stamp();
     let play = sampler.play_mut();
     let config = Config {
@@ -114,7 +114,7 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let (first, last) = (&shown[x.len()..2 * x.len()], &shown[shown.len() - x.len()..]);
     let (name, [before, after]) = match &mut lpips {
         Some(lpips) => {
-            let distances = [first, last].map(|made| f64::from(lpips.distances(made, &x, shape)[0]));
+            let distances = [first, last].map(|made| f64::from(lpips.distances(made, &x, extents)[0]));
             (lpips.name().to_owned(), distances)
         }
         None => (
@@ -125,10 +125,10 @@ pub(crate) fn run(run: &Path, args: &Args) -> Result<ExitCode, Failure> {
     if let Some(parent) = args.output.parent() {
         make_folder(parent)?;
     }
-    let [height, width, _] = shape;
+    let [height, width, _] = extents;
     let sheet = Sheet {
         values: shown,
-        shape: drawn,
+        shape,
         rows: 1,
     };
     sheet.write(None, &stamp, &args.output)?;

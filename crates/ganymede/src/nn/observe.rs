@@ -62,10 +62,7 @@ fn noting<R>(wanted: &'static [Place], body: impl FnOnce() -> R) -> (R, Vec<(Pla
 /// Runs `body` and notes on this thread what every rectifier gives, by the name of the layer, in order.
 pub fn observing<R>(body: impl FnOnce() -> R) -> (R, Noted) {
     let (result, noted) = noting(&[Place::Rectifier], body);
-    (
-        result,
-        noted.into_iter().map(|(_, name, value)| (name, value)).collect(),
-    )
+    (result, noted.into_iter().map(named).collect())
 }
 
 /// Runs `body` and notes on this thread what codes are turned into first, by an affine function: the styles of every modulated
@@ -78,10 +75,11 @@ pub fn observing_first_affine<R>(body: impl FnOnce() -> R) -> (R, Noted) {
         0 => rectified.into_iter().take(1).collect(),
         _ => styles,
     };
-    (
-        result,
-        first.into_iter().map(|(_, name, value)| (name, value)).collect(),
-    )
+    (result, first.into_iter().map(named).collect())
+}
+
+fn named((_, name, value): (Place, String, Tensor)) -> (String, Tensor) {
+    (name, value)
 }
 
 fn passed(place: Place, name: impl FnOnce() -> String, value: Tensor) -> Tensor {

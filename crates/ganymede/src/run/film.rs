@@ -183,8 +183,8 @@ mod tests {
         [0.5, 0.5, -0.5],
     ];
 
-    /// Four frames of 65 x 33 pixels, each of a colour, come back with one more
-    /// row and column; saturated colours were seen to be off by up to 19 of 255 levels.
+    /// Four frames of 65 x 33 pixels, each of a colour, come back with one more row and column; saturated colours were seen to be
+    /// off by up to 19 of 255 levels, which finer quantisers make worse.
     #[test]
     fn a_film_is_read_back() {
         let values: Vec<f32> = COLOURS.iter().flat_map(|colour| colour.repeat(65 * 33)).collect();
@@ -208,7 +208,7 @@ mod tests {
             let pixels = frame.chunks_exact(3);
             let worst = pixels.flat_map(|pixel| [0, 1, 2].map(|c| (pixel[c] - colour[c]).abs()));
             let worst = worst.fold(0.0, f32::max);
-            assert!(worst < 0.2, "{colour:?} is off by {worst}");
+            assert!(worst < 0.15, "{colour:?} is off by {worst}");
         }
         std::fs::write(&path, &film[..film.len() - 200]).unwrap();
         assert!(moving::read(&path, &Want::default()).is_err());

@@ -4,7 +4,7 @@ use crate::models::architecture::dcgan;
 use crate::nn::{Layer, Scope, Sequential};
 use gany_engine::Tensor;
 
-/// DCGAN's discriminator with more numbers beside its logit: those of classes, of codes. All layers but the last are shared.
+/// DCGAN's discriminator with more numbers beside its logit: those of classes. All layers but the last are shared.
 pub(super) struct TwoHeaded {
     network: Sequential,
     more: usize,
