@@ -181,7 +181,7 @@ impl Describe for Cogan {
                 .push(window(extents[kind][2], width))
                 .push(Activation::LeakyRelu(0.2))
         };
-        Cogan {
+        let system = Cogan {
             generator: Coupled {
                 shared: dcgan::generator(&generator.at("shared"), &meaning, config.z_dim, width),
                 own: [0, 1].map(last),
@@ -191,7 +191,13 @@ impl Describe for Cogan {
                 own: [0, 1].map(first),
             },
             config,
+        };
+        if extents[0] == extents[1] {
+            for own in [generator.at("own"), discriminator.at("own")] {
+                own.at(1).follow(&own.at(0));
+            }
         }
+        system
     }
 }
 
