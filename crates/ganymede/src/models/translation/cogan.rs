@@ -10,7 +10,9 @@
 //! One z makes both pictures of a pair. The generators share all layers but the last, the discriminators all but the first
 //! (section 3): what is shared is `dcgan`'s network over `width` channels of the picture's size, what each has to itself a
 //! 5 x 5 convolution between those channels and its picture. The discriminators are without batch normalisation, as the
-//! paper's; its shared layers are of other widths, with PReLU.
+//! paper's; its shared layers are of other widths, with PReLU. What each network has to itself begins alike where both kinds of
+//! picture are of one shape: nothing in the losses says where in its frame a picture lies, so of networks that begin apart the pairs
+//! end up a pixel apart.
 use super::networks;
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
@@ -231,6 +233,22 @@ mod tests {
                 let is_moved = gradient.iter().any(|number| *number != 0.0);
                 assert_eq!(is_moved, !is_others, "{} by picture {kind}", parameter.name());
             }
+        }
+    }
+
+    #[test]
+    fn pairs_of_one_shape_begin_equal() {
+        let config = || Config {
+            width: 2,
+            z_dim: 3,
+            ..Config::default()
+        };
+        let z = Tensor::from_f64(&[1, 3], &[0.1, -0.4, 0.9]);
+        for (channels, begin_equal) in [(1, true), (3, false)] {
+            let given = of_pairs([8, 8, 1], [8, 8, channels], None);
+            let system = Cogan::build(config(), &given, &Scope::new(DType::F64, 0));
+            let [a, b] = [0, 1].map(|kind| system.generate(&z, kind).to_f64());
+            assert_eq!(a == b, begin_equal, "{channels} channels");
         }
     }
 }
