@@ -7,7 +7,7 @@ use ganymede::data::{self, Want};
 use ganymede::games::latent_vectors;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
-const STEPS: u64 = 5_000;
+const STEPS: u64 = 16_000;
 const PAIRS: usize = 1_000;
 /// Narrower than the paper's, for two processor cores.
 const CHANGES: Changes = &[
