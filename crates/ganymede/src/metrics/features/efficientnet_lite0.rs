@@ -7,11 +7,12 @@
 //! Weights: `gany data get effnet-lite0`. Features are the 1,280 numbers before the last layer; logits are of ImageNet's 1,000
 //! classes. Pictures are brought to 224 x 224 pixels and scaled as `(x - 127) / 128`; padding is TensorFlow's "same".
 use super::loading::{Layout, Loader};
+use super::padding::far_border;
 use super::resize::Resize;
 use super::{About, Network};
 use crate::nn::{Conv, Dense, Layer, conv, dense};
 use crate::weights::{Weights, WeightsError};
-use gany_engine::{PadMode, Tensor};
+use gany_engine::Tensor;
 
 /// Numbers in a feature vector.
 const FEATURES: usize = 1280;
@@ -155,9 +156,4 @@ impl Layer for Block {
 
 fn relu6(x: &Tensor) -> Tensor {
     x.clamp(0.0, 6.0)
-}
-
-/// Zeros below and right of pictures: the pixel by which TensorFlow pads them more there than above and left.
-fn far_border(x: &Tensor) -> Tensor {
-    x.pad(1, 0, 1, PadMode::Zero).pad(2, 0, 1, PadMode::Zero)
 }

@@ -8,7 +8,7 @@ use gany_engine::{DType, Tensor};
 pub(crate) enum Layout {
     /// `[out, in / groups, height, width]`; of dense layers `[out, in]`.
     Torch,
-    /// `[height, width, in / groups, out]`, as ours.
+    /// `[height, width, in / groups, out]`, as ours; of depthwise convolutions `[height, width, channels, 1]`.
     TensorFlow,
 }
 
@@ -85,6 +85,9 @@ impl Loader<'_> {
             unreachable!("a convolution of pictures has four axes")
         };
         match self.layout {
+            Layout::TensorFlow if c_in == 1 && self.weights.shape(name) == Some(&[height, width, c_out, 1]) => {
+                self.weights.f32(name, &[height, width, c_out, 1])
+            }
             Layout::TensorFlow => self.weights.f32(name, shape),
             Layout::Torch => {
                 let elements = self.weights.f32(name, &[c_out, c_in, height, width])?;
