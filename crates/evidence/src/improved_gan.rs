@@ -32,7 +32,7 @@ const DIGITS: Changes = &[
     ("generator.learning_rate", "3e-3"),
     ("discriminator.learning_rate", "3e-3"),
 ];
-const DIGITS_STEPS: u64 = 60_000;
+const DIGITS_STEPS: u64 = 30_000;
 
 pub(crate) fn evidence() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);

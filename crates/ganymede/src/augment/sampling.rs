@@ -1,5 +1,6 @@
 //! Moving pixels: flips, shifts by whole pixels, crops, and sampling at any places.
 use super::Draw;
+use crate::nn::stretch;
 use gany_engine::{PadMode, Tensor, select};
 
 /// Mirrors pictures `[n, h, w, c]` left to right where `mirrored` `[n]` is not 0.
@@ -28,6 +29,21 @@ pub fn crop(x: &Tensor, [height, width]: [usize; 2], uniform: Draw) -> Tensor {
     let start = |from: usize, to: usize| (uniform(&[n]) * (from - to + 1) as f64).floor();
     let moved = translate(x, &-start(rows, height), &-start(columns, width));
     moved.slice(1, 0, height).slice(2, 0, width)
+}
+
+/// Knots along each side of the net that [`warp`] pulls at.
+const KNOTS: usize = 5;
+
+/// Pictures `[n, h, w, c]` on a net whose knots were pulled, each by normal numbers of this deviation in parts of the shorter
+/// side, down and to the right; between them the picture is stretched. What lies outside is mirrored at the border.
+pub fn warp(x: &Tensor, deviation: f64, normal: Draw) -> Tensor {
+    let [n, h, w, _] = extents(x);
+    let pulled = || {
+        let knots = normal(&[n, KNOTS, KNOTS, 1]) * (deviation * h.min(w) as f64);
+        stretch(&knots, [h, w]).reshape(&[n, h, w])
+    };
+    let (down, right) = (pulled(), pulled());
+    sample(x, &(line(x, h, &[1, h, 1]) + down), &(line(x, w, &[1, 1, w]) + right))
 }
 
 /// Shifts along axis 1, one gather of whole rows from pictures with a row of zeros above and below.
@@ -134,6 +150,18 @@ mod tests {
         assert_eq!(at([0.5, 1.25, 2.9, 3.0]), [5.0, 12.5, 29.0, 30.0]);
         // Behind the edge at 3.5 comes pixel 3 again, then 2; before the one at -0.5 comes pixel 0.
         assert_eq!(at([4.0, 5.0, -1.0, -2.0]), [30.0, 20.0, 0.0, 10.0]);
+    }
+
+    #[test]
+    fn a_net_pulled_as_a_whole_is_a_shift() {
+        let drawn = std::cell::Cell::new(0);
+        // Down by nothing, to the right by one pixel of the two that the shorter side has.
+        let knots = |shape: &[usize]| {
+            drawn.set(drawn.get() + 1);
+            Tensor::full(DType::F64, shape, [0.0, 1.0][drawn.get() - 1])
+        };
+        let warped = warp(&picture(), 0.5, &knots).to_f64();
+        assert_eq!(warped, [2.0, 3.0, 3.0, 5.0, 6.0, 6.0, 8.0, 9.0, 9.0, 11.0, 12.0, 12.0]);
     }
 
     #[test]

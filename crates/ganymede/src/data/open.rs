@@ -20,7 +20,8 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// Opens a data set by a name or a path.
 ///
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
-/// - `first:N:SPEC`, the first N examples of any of these; `each:N:SPEC`, the first N of each class
+/// - `first:N:SPEC`, the first N examples of any of these; `each:N:SPEC`, the first N of each class; `class:NAME:SPEC`, those of
+///   one class
 /// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
@@ -77,6 +78,9 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some((count, whole)) = part::counted(spec, "each:") {
         return Ok(Arc::new(Part::of_each(open(whole, want)?, count, spec)?));
     }
+    if let Some((class, whole)) = spec.strip_prefix("class:").and_then(|rest| rest.split_once(':')) {
+        return Ok(Arc::new(Part::of_class(open(whole, want)?, class, spec)?));
+    }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),
         None => (spec, None),
@@ -118,6 +122,7 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "side-by-side",
             "stacked",
             "fog",
+            "class",
             absent::KIND,
         ]
         .contains(&name)

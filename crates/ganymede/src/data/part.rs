@@ -1,5 +1,5 @@
 //! The first examples of a set, or of each of its classes, and the rest of it: few examples to train on, and others that
-//! training never sees.
+//! training never sees; the examples of one class.
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -91,12 +91,48 @@ impl Part {
         if found < count.max(1) {
             return Err(unfit("that many examples of each class", found.to_string()));
         }
-        Ok(Part {
+        Ok(Part::listed(whole, numbers, name))
+    }
+
+    /// The examples of one class, in the order of the whole.
+    ///
+    /// # Errors
+    /// [`DataError::Unfit`] where there is no class of this name, or no example of it, or no end.
+    pub fn of_class(whole: Arc<dyn Dataset>, class: &str, name: &str) -> Result<Part> {
+        let unfit = |expected, got| DataError::Unfit {
+            spec: name.to_owned(),
+            expected,
+            got,
+        };
+        let (Some(classes), Some(len)) = (whole.classes(), whole.len()) else {
+            return Err(unfit("labelled examples with an end", "others".to_owned()));
+        };
+        let Some(number) = classes.iter().position(|other| other == class) else {
+            return Err(unfit(
+                "the name of a class",
+                format!("`{class}`, of classes {}", classes.join(", ")),
+            ));
+        };
+        let mut x = vec![0.0; whole.shape().floats()];
+        let mut numbers = vec![];
+        for index in 0..len {
+            if whole.read(index, &mut x)? as usize == number {
+                numbers.push(index);
+            }
+        }
+        if numbers.is_empty() {
+            return Err(unfit("examples of the class", "none".to_owned()));
+        }
+        Ok(Part::listed(whole, numbers, name))
+    }
+
+    fn listed(whole: Arc<dyn Dataset>, numbers: Vec<u64>, name: &str) -> Part {
+        Part {
             digest: super::sha256_hex(&[format!("{numbers:?} of {}", whole.digest()).as_bytes()]),
             name: name.to_owned(),
             whole,
             numbers: Numbers::Listed(numbers),
-        })
+        }
     }
 
     /// The number of an example in the whole.
@@ -262,6 +298,24 @@ mod tests {
             error("each:2000:fashion-mnist-10k"),
             "cannot make `each:2000:fashion-mnist-10k`: expected that many examples of each class, got 1000"
         );
+    }
+
+    #[test]
+    fn of_one_class_all() {
+        let want = Want::default();
+        let whole = open("fashion-mnist-10k", &want).unwrap();
+        let part = open("class:Sandal:fashion-mnist-10k", &want).unwrap();
+        assert_eq!(part.len(), Some(1_000));
+        let first = (0..).find(|index| whole.example(*index).unwrap().1 == 5).unwrap();
+        assert_eq!(part.example(0).unwrap(), whole.example(first).unwrap());
+        let error = |spec: &str| open(spec, &want).unwrap_err().to_string();
+        assert_eq!(
+            error("class:s1:ring"),
+            "cannot make `class:s1:ring`: expected labelled examples with an end, got others"
+        );
+        assert!(error("class:Shoe:fashion-mnist-10k").starts_with(
+            "cannot make `class:Shoe:fashion-mnist-10k`: expected the name of a class, got `Shoe`, of classes "
+        ));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod conditional;
 mod configure;
 pub mod explicit;
+pub mod faces;
 pub mod inference;
 pub mod objective;
 pub mod restoration;
@@ -241,6 +242,7 @@ systems! {
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
+    faces: faceswap::Faceswap;
 }
 
 /// The system of this name.

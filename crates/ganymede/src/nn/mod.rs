@@ -39,6 +39,7 @@ mod sequential;
 mod shuffle;
 mod spectral;
 mod stage;
+mod stretch;
 mod virtual_batch_norm;
 mod weight_norm;
 
@@ -66,6 +67,7 @@ pub use sequential::Sequential;
 pub use shuffle::pixel_shuffle;
 pub use spectral::{Spectral, SpectralConfig, Weighted, spectral};
 pub use stage::Stage;
+pub use stretch::stretch;
 pub use virtual_batch_norm::{VirtualBatchNorm, VirtualBatchNormConfig, virtual_batch_norm};
 pub use weight_norm::{WeightNorm, WeightNormConfig, weight_norm};
 

@@ -1,5 +1,6 @@
 //! Whose face it is: a residual network of 29 convolutions trained so that faces of one person are near (King 2017, dlib's
 //! `face_recognition_resnet_model_v1`; He et al. 2016, arXiv:1512.03385, with a third of the layers and half of the filters).
+use crate::metrics::features::FeaturesError;
 use crate::metrics::features::loading::Loader;
 use crate::metrics::features::pooling::{Border, max_pool};
 use crate::nn::{Conv, ConvConfig, Layer, conv};
@@ -70,7 +71,13 @@ impl Block {
 }
 
 impl Identity {
-    pub(super) fn load(loader: &Loader) -> Result<Identity, WeightsError> {
+    /// The network with the weights that were fetched.
+    pub(super) fn fetched() -> Result<Identity, FeaturesError> {
+        let weights = super::weights("face_recognition_model")?;
+        Ok(Identity::load(&super::loader(&weights))?)
+    }
+
+    fn load(loader: &Loader) -> Result<Identity, WeightsError> {
         let mut blocks = vec![];
         let mut c_in = GROUPS[0].0;
         for (channels, keeping) in GROUPS {

@@ -17,11 +17,13 @@
 mod detector;
 mod extractor;
 mod identity;
+mod likeness;
 mod separable;
 
 pub use detector::Detection;
 pub use extractor::{EXPRESSIONS, LANDMARKS};
 pub use identity::IDENTITY;
+pub use likeness::Likeness;
 
 use crate::metrics::features::loading::{Layout, Loader};
 use crate::metrics::features::resize::{Resize, Resizing};
@@ -75,16 +77,14 @@ impl Faces {
     /// # Errors
     /// [`FeaturesError`]: they were not fetched, or are damaged.
     pub fn open() -> Result<Faces, FeaturesError> {
-        let first = fetched("face-api")?;
-        let weights = |name: &str| Weights::read(&first.with_file_name(format!("{name}-weights_manifest.json")));
         let detector = Detector::load(&loader(&weights("tiny_face_detector_model")?))?;
         let [landmarks, expression] = [
             ("face_landmark_68_model", 2 * LANDMARKS),
             ("face_expression_model", EXPRESSIONS.len()),
         ]
-        .map(|(name, outputs)| Extractor::load(&loader(&weights(name)?), outputs));
+        .map(|(name, outputs)| Ok::<_, FeaturesError>(Extractor::load(&loader(&weights(name)?), outputs)?));
         let (landmarks, expression) = (landmarks?, expression?);
-        let identity = Identity::load(&loader(&weights("face_recognition_model")?))?;
+        let identity = Identity::fetched()?;
         Ok(Faces {
             detector,
             landmarks: Compiled::new(extractor::SIDE, |x| landmarks.forward(&centred(x))),
@@ -116,6 +116,14 @@ impl Faces {
         let square = Square::around(picture, area).resized(identity::SIDE);
         self.identity.run(&square).try_into().expect("as many numbers")
     }
+}
+
+/// The weights of a network of face-api, where they were fetched.
+fn weights(name: &str) -> Result<Weights, FeaturesError> {
+    let first = fetched("face-api")?;
+    Ok(Weights::read(
+        &first.with_file_name(format!("{name}-weights_manifest.json")),
+    )?)
 }
 
 fn loader(weights: &Weights) -> Loader<'_> {

@@ -1,0 +1,2 @@
+//! Faces that move.
+pub mod faceswap;
