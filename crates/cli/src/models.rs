@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             )
         })
         .collect();
-    let studies: Vec<&Study> = studies()
+    let studies: Vec<&Study> = other_pages()
         .filter(|study| {
             let texts = [study.id, study.title, study.source, study.idea];
             has_words(texts, study.section, study.equations, words)
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         ));
     }
     match &args.name {
-        Some(name) if let Some(study) = studies().find(|study| study.id == name) => {
+        Some(name) if let Some(study) = other_pages().find(|study| study.id == name) => {
             if args.json {
                 print_json(&described_study(study))
             } else {
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// Every page that is of no system: studies, and attacks.
-fn studies() -> impl Iterator<Item = &'static Study> {
+fn other_pages() -> impl Iterator<Item = &'static Study> {
     STUDIES
         .iter()
         .chain(attacks::registry().iter().map(|entry| &entry.page))

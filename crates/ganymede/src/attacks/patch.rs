@@ -12,7 +12,7 @@
 //! at one more random place. Without a class to get to, it leads away from each picture's own.
 use super::iteration::{Iteration, Stepped, Traced};
 use super::loss::cross_entropy;
-use super::{Aim, Attack, Describe, Made, Target, Task};
+use super::{Attack, Describe, Made, Target, Task};
 use crate::optimisers::{Adam, Optimiser};
 use crate::section::Section;
 use crate::studies::Study;
@@ -188,6 +188,7 @@ impl Attack for Patch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Aim;
     use super::*;
     use gany_engine::DType;
 
