@@ -298,7 +298,7 @@ pub(crate) fn pgd() -> Result<Evidence> {
 }
 
 /// How often the race is run.
-const REPETITIONS: usize = 3;
+const REPETITIONS: usize = 2;
 
 /// Forty steps on twenty pictures, ours and the references' in turn. The environment variable `PEER_PYTHON` names a Python
 /// that has them.
