@@ -106,7 +106,7 @@ fn mistakes_are_explained() {
     );
     refuses(
         &format!("attack pgd {picture} --target photos --set stepz=1"),
-        "error: `pgd` has no setting `stepz`\n\nhint: did you mean `steps`? `gany models pgd` lists all settings",
+        "error: `pgd` has no setting `stepz`\n\nhint: did you mean `step`? `gany models pgd` lists all settings",
     );
     refuses(
         &format!("attack pgd {picture} --target photos -o a.jpg"),

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Adam minimises over w, so that no number leaves [0, 1]. Weights c that led to success are the upper end of a bisection, others
-//! the lower; without an upper end, c grows tenfold. Of everything that fooled the target on the way, the nearest is kept. As in
-//! the authors' code, a picture's search ends early when a tenth of its steps has brought it no nearer to its minimum.
+//! the lower; without an upper end, c grows tenfold. Of everything that fooled the target on the way, the nearest is kept.
+//! A search is not ended early, so that what is found of a picture does not depend on the others.
 use super::iteration::{Iteration, Stepped};
 use super::loss::margin;
 use super::{Aim, Attack, Describe, Made, Target, Task};
@@ -66,15 +66,12 @@ impl Describe for Cw {
 
 /// Pictures are drawn together by this factor before w is found, so that black and white have one.
 const INSIDE: f64 = 0.999_999;
-/// A loss has to fall below this share of the one a tenth of the steps ago.
-const PROGRESS: f32 = 0.9999;
 
 /// What is given to a step, and the state that it changes, in this order.
 const PICTURES: usize = 0;
 const BEGIN: usize = 1;
 const CLASSES: usize = 2;
 const WEIGHTS: usize = 3;
-const IS_OPEN: usize = 4;
 const MOVED: usize = 0;
 const BEST: usize = 1;
 const BEST_SIZE: usize = 2;
@@ -94,17 +91,16 @@ impl Attack for Cw {
         search.state(BEST).copy_from_slice(&task.pictures);
         search.state(BEST_SIZE).fill(f32::MAX);
         let mut bounds = vec![Bounds { low: 0.0, high: f64::INFINITY, weight: self.weight }; count];
-        let mut gradients = 0;
         for _ in 0..self.searches {
             let weights = search.given(WEIGHTS).iter_mut().zip(&bounds);
             weights.for_each(|(weight, bounds)| *weight = bounds.weight as f32);
-            gradients += self.search(&mut search);
+            self.search(&mut search);
             let found = search.state(FOUND).to_vec();
             bounds.iter_mut().zip(found).for_each(|(bounds, found)| bounds.narrow(found == 1.0));
         }
         Made {
             pictures: search.state(BEST).to_vec(),
-            gradients: vec![gradients; count],
+            gradients: vec![(self.searches * self.steps) as u64; count],
             queries: vec![0; count],
         }
     }
@@ -141,34 +137,18 @@ impl Bounds {
 }
 
 impl Cw {
-    /// Minimises with the weights as they are; how many steps that took.
-    fn search(&self, search: &mut Iteration) -> u64 {
+    /// Minimises with the weights as they are.
+    fn search(&self, search: &mut Iteration) {
         for state in [MOVED, FOUND, UPDATES, UPDATES + 1, UPDATES + 2] {
             search.state(state).fill(0.0);
         }
-        search.given(IS_OPEN).fill(1.0);
-        let tenth = self.steps.div_ceil(10).max(1);
-        let mut before = vec![f32::INFINITY; search.given(IS_OPEN).len()];
-        for step in 0..self.steps {
-            search.step();
-            if step % tenth == 0 {
-                let losses = search.said(0).to_vec();
-                let stalls = losses.iter().zip(&before).map(|(now, before)| *now > PROGRESS * before);
-                let open = search.given(IS_OPEN);
-                open.iter_mut().zip(stalls).filter(|(_, stalls)| *stalls).for_each(|(is_open, _)| *is_open = 0.0);
-                if open.iter().all(|is_open| *is_open == 0.0) {
-                    return step as u64 + 1;
-                }
-                before = losses;
-            }
-        }
-        self.steps as u64
+        (0..self.steps).for_each(|_| search.step());
     }
 
     /// A step of Adam, which keeps the nearest picture that fools the target.
     fn compile(&self, target: &Target, shape: &[usize; 4], aim: Aim) -> Iteration {
         let (adam, count) = (Adam::default(), &shape[..1]);
-        let given: [&[usize]; 5] = [shape, shape, count, count, count];
+        let given: [&[usize]; 4] = [shape, shape, count, count];
         let state: [&[usize]; 7] = [shape, shape, count, count, &[], shape, shape];
         Iteration::compile(&given, &state, 0, |traced| {
             let (given, state) = (traced.given, traced.state);
@@ -184,14 +164,14 @@ impl Cw {
             let rate = updates.zeros_like() + self.learning_rate;
             let next = adam.update(moved, &gradient, &mut slots, &updates, &rate);
             // A margin of 0 is a tie, which the target may decide either way.
-            let is_found = above.gt(&(above.zeros_like() + self.confidence)) * &given[IS_OPEN];
+            let is_found = above.gt(&(above.zeros_like() + self.confidence));
             let change = (&picture - &given[PICTURES]).square().sum_axes(&[1, 2, 3]);
             let is_best = &is_found * change.lt(&state[BEST_SIZE]);
             let best = select(&is_best.reshape(&[count[0], 1, 1, 1]), &picture, &state[BEST]);
             let best_size = select(&is_best, &change, &state[BEST_SIZE]);
             let found = state[FOUND].maximum(&is_found);
             let state = vec![next, best, best_size, found, updates];
-            Stepped { state: [state, slots].concat(), said: vec![losses] }
+            Stepped { state: [state, slots].concat(), said: vec![] }
         })
     }
 }

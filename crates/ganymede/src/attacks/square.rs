@@ -269,7 +269,9 @@ impl<'a> Search<'a> {
         self.queries += 1;
         if score > self.score || is_there {
             self.score = score;
-            self.best.copy_from_slice(&self.proposed);
+            // What clipping takes away of the norm is free for the next square.
+            let clipped = with(self.original, &self.proposed).zip(self.original);
+            self.best.iter_mut().zip(clipped).for_each(|(d, (is, was))| *d = is - was);
         }
         self.is_there = is_there;
     }
