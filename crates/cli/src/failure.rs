@@ -1,5 +1,6 @@
 //! What the user is told when something cannot be done: one look for every error.
 use anstyle::{AnsiColor, Style};
+use ganymede::attacks::AttackError;
 use ganymede::data::DataError;
 use ganymede::engine::OutOfMemory;
 use ganymede::engine::kernels::isa::Isa;
@@ -82,6 +83,15 @@ impl From<TrainError> for Failure {
 
 impl From<ClassifierError> for Failure {
     fn from(error: ClassifierError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<AttackError> for Failure {
+    fn from(error: AttackError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

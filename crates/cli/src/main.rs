@@ -2,6 +2,7 @@
 //!
 //! A file a verb. Nothing is computed here: the verbs say what the library's public API gives them, and what a run's
 //! events say while it goes on.
+mod attack;
 mod bench;
 mod classifier;
 mod data;
@@ -45,6 +46,7 @@ Examples:
   gany sample runs/dcgan-fashion-mnist -o new.png  new pictures from a run
   gany explore runs/dcgan-fashion-mnist path       walk from one of its pictures to the next
   gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
+  gany attack pgd cat.jpg --class strawberry       make a classifier see a strawberry in it
   gany models dcgan                                what a system does, and its settings
 
 `gany VERB --help` teaches a verb.";
@@ -56,6 +58,7 @@ enum Verb {
     Sample(sample::Args),
     Translate(translate::Args),
     Explore(explore::Args),
+    Attack(attack::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
             Some(Verb::Sample(args)) => sample::run(args),
             Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Explore(args)) => explore::run(&args),
+            Some(Verb::Attack(args)) => attack::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

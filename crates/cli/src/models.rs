@@ -1,11 +1,12 @@
 //! `gany models`: the zoo, and one system of it.
 use crate::failure::Failure;
 use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
+use ganymede::attacks;
 use ganymede::data::Field;
 use ganymede::data::registry::{Route, named_in};
-use ganymede::models::{self, Entry, Takes};
+use ganymede::models::{self, Entry, Settings, Takes};
 use ganymede::section::Section;
-use ganymede::studies::{self, STUDIES, Study};
+use ganymede::studies::{STUDIES, Study};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -46,8 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             )
         })
         .collect();
-    let studies: Vec<&Study> = STUDIES
-        .iter()
+    let studies: Vec<&Study> = other_pages()
         .filter(|study| {
             let texts = [study.id, study.title, study.source, study.idea];
             has_words(texts, study.section, study.equations, words)
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         ));
     }
     match &args.name {
-        Some(name) if let Some(study) = studies::find(name) => {
+        Some(name) if let Some(study) = other_pages().find(|study| study.id == name) => {
             if args.json {
                 print_json(&described_study(study))
             } else {
@@ -84,6 +84,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         None => print(&table(&found, &studies)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every page that is of no system: studies, and attacks.
+fn other_pages() -> impl Iterator<Item = &'static Study> {
+    STUDIES
+        .iter()
+        .chain(attacks::registry().iter().map(|entry| &entry.page))
+}
+
+/// The settings of what a study's page is about, where it has any.
+fn settings_of(study: &Study) -> Option<Settings> {
+    attacks::find(study.id).ok().map(attacks::Entry::defaults)
 }
 
 /// Whether a page with these texts and formulas has all of the words.
@@ -149,6 +161,7 @@ fn described_study(study: &Study) -> Value {
         "idea": study.idea,
         "equations": study.equations,
         "commands": [study.command],
+        "settings": settings_of(study).unwrap_or_default(),
         "evidence": evidence,
         "figure": figure,
     })
@@ -217,23 +230,25 @@ fn page(entry: &Entry) -> String {
         card.over.unwrap_or("no other system")
     );
     text += &evidence_line(card.id);
-    text += &format!("\n{STRONG}settings{STRONG:#}  {DIM}change one with --set, for example --set batch=32{DIM:#}\n");
-    let rows: Vec<Vec<String>> = entry
-        .defaults()
-        .iter()
-        .map(|(key, value)| {
-            vec![
-                key.clone(),
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            ]
-        })
-        .collect();
-    text += &aligned(&rows);
+    text += &settings_lines(&entry.defaults(), "batch=32");
     text += &format!("\n{STRONG}try{STRONG:#}");
     for command in commands(entry) {
         text += &format!("\n  {COMMAND}{command}{COMMAND:#}");
     }
     text
+}
+
+/// Every setting with its default, and how one is changed.
+fn settings_lines(settings: &Settings, example: &str) -> String {
+    let row = |(key, value): (&String, &Value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        vec![key.clone(), value]
+    };
+    let rows: Vec<Vec<String>> = settings.iter().map(row).collect();
+    format!(
+        "\n{STRONG}settings{STRONG:#}  {DIM}change one with --set, for example --set {example}{DIM:#}\n{}",
+        aligned(&rows)
+    )
 }
 
 fn evidence_line(id: &str) -> String {
@@ -254,6 +269,11 @@ pub(crate) fn study_page(study: &Study) -> String {
     study.equations.iter().for_each(|line| text += &format!("  {line}\n"));
     text += &format!("\n{STRONG}source{STRONG:#}    {}\n", study.source);
     text += &evidence_line(study.id);
+    if let Some(settings) = settings_of(study)
+        && let Some((key, value)) = settings.last_key_value()
+    {
+        text += &settings_lines(&settings, &format!("{key}={value}"));
+    }
     text + &format!("\n{STRONG}try{STRONG:#}\n  {COMMAND}{}{COMMAND:#}", study.command)
 }
 

@@ -1,12 +1,13 @@
 //! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
 //! `metrics` how near measures are to the reference packages, for `survive` what a kill costs, for `failures` which alarms
-//! are raised, for `forecast` how near forecasts come.
+//! are raised, for `forecast` how near forecasts come; `attacks` stands for every attack that is measured.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod acgan;
 mod adda;
 mod age_cgan;
 mod anogan;
+mod attacks;
 mod autoencoder;
 mod bayes_classifier;
 mod began;
@@ -100,6 +101,14 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("defog", defog::evidence),
     ("srgan", srgan::evidence),
     ("context_encoder", context_encoder::evidence),
+    ("fgsm", attacks::fgsm),
+    ("bim", attacks::bim),
+    ("pgd", attacks::pgd),
+    ("mim", attacks::mim),
+    ("deepfool", attacks::deepfool),
+    ("cw", attacks::cw),
+    ("jsma", attacks::jsma),
+    ("square", attacks::square),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),
@@ -122,6 +131,13 @@ fn main() -> ExitCode {
             }
         };
     }
+    let is_measured = |id: &&str| SYSTEMS.iter().any(|(measured, _)| measured == id);
+    let attacks = ganymede::attacks::registry().iter().map(|entry| entry.page.id);
+    let every: Vec<String> = attacks.filter(is_measured).map(str::to_owned).collect();
+    let names: Vec<String> = names
+        .into_iter()
+        .flat_map(|name| if name == "attacks" { every.clone() } else { vec![name] })
+        .collect();
     let find = |name: &String| SYSTEMS.iter().find(|(id, _)| id == name);
     let chosen: Option<Vec<_>> = names.iter().map(find).collect();
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {

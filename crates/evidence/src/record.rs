@@ -59,6 +59,11 @@ impl Evidence {
         self.figures.insert(name.to_owned(), value);
     }
 
+    /// A figure that was added.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.figures.get(name)
+    }
+
     /// Adds how a group of runs was set up.
     pub(crate) fn settings(&mut self, name: &str, value: Value) {
         self.settings.insert(name.to_owned(), value);

@@ -21,13 +21,15 @@ pub enum Section {
     Restoration,
     /// Faces that move, and how to tell which are true.
     Faces,
+    /// Fooling classifiers.
+    Attacks,
     /// Why training fails, and seeing it happen.
     Understanding,
 }
 
 impl Section {
     /// All chapters, in their order.
-    pub const ALL: [Section; 9] = [
+    pub const ALL: [Section; 10] = [
         Section::Explicit,
         Section::Objective,
         Section::Architecture,
@@ -36,6 +38,7 @@ impl Section {
         Section::Translation,
         Section::Restoration,
         Section::Faces,
+        Section::Attacks,
         Section::Understanding,
     ];
 }

@@ -1,5 +1,6 @@
 //! The command as a person runs it: the real binary, in a folder of its own, with everything it says written down here.
 mod adversity;
+mod attack;
 mod bench;
 mod doctor;
 mod eval;

@@ -262,6 +262,19 @@ impl Classifier {
         }
     }
 
+    /// Logits `[n, classes]` of pictures `[n, height, width, channels]` in [-1, 1], as a function that can be differentiated, in
+    /// which its parameters are constants.
+    pub fn function(&self) -> impl Fn(&Tensor) -> Tensor + 'static {
+        let network = Network::new(&self.record);
+        for (parameter, value) in network.scope.parameters().iter().zip(&self.buffers) {
+            parameter.set(Tensor::from_f32(parameter.shape(), value.as_f32()));
+        }
+        move |x| {
+            let [_, logits] = evaluating(|| network.forward(x));
+            logits
+        }
+    }
+
     /// Where it comes from and how good it is.
     pub fn record(&self) -> &Record {
         &self.record

@@ -179,7 +179,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Objects in objects as dotted keys.
-pub(super) fn flatten(value: &Value) -> Settings {
+pub(crate) fn flatten(value: &Value) -> Settings {
     fn walk(prefix: &str, value: &Value, settings: &mut Settings) {
         match value {
             Value::Object(fields) => {
@@ -201,7 +201,7 @@ pub(super) fn flatten(value: &Value) -> Settings {
 }
 
 /// The inverse of [`flatten`].
-pub(super) fn nest(settings: &Settings) -> Value {
+pub(crate) fn nest(settings: &Settings) -> Value {
     let mut root = Value::Object(Map::new());
     for (key, value) in settings {
         let mut at = &mut root;
@@ -218,7 +218,7 @@ pub(super) fn nest(settings: &Settings) -> Value {
 }
 
 /// The most similar of some names, if one is similar at all.
-pub(super) fn nearest<'a>(got: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(got: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let closeness = |name: &str| {
         // The last part of a dotted key is what people remember.
         let last = name.rsplit('.').next().unwrap_or(name);

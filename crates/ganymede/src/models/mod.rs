@@ -2,7 +2,7 @@
 //! feeds the command line, the documents and the tests.
 pub mod architecture;
 pub mod conditional;
-mod configure;
+pub(crate) mod configure;
 pub mod explicit;
 pub mod faces;
 pub mod inference;

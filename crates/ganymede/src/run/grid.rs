@@ -39,9 +39,13 @@ impl fmt::Display for Stamp {
 impl Stamp {
     /// What a file says of itself, by the keywords that PNG has for it.
     pub(super) fn texts(&self) -> [(&'static str, String); 2] {
-        let software = concat!("Ganymede ", env!("CARGO_PKG_VERSION")).to_owned();
-        [("Software", software), ("Source", self.to_string())]
+        texts(self)
     }
+}
+
+fn texts(source: &dyn fmt::Display) -> [(&'static str, String); 2] {
+    let software = concat!("Ganymede ", env!("CARGO_PKG_VERSION")).to_owned();
+    [("Software", software), ("Source", source.to_string())]
 }
 
 /// Pictures one after the other.
@@ -112,22 +116,23 @@ fn level(value: f32) -> u8 {
     ((value + 1.0) * 127.5).round() as u8
 }
 
-/// Writes the pictures as a grid, row by row, with `columns` in a row (at least 1).
+/// Writes the pictures as a grid, row by row, with `columns` in a row (at least 1), and where they come from: a [`Stamp`], or
+/// other words.
 ///
 /// # Errors
 /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`], [`RunError::Png`],
 /// [`RunError::Io`].
-pub fn grid_png(pictures: &Pictures, columns: usize, stamp: &Stamp, path: &Path) -> Result<()> {
-    Canvas::of_grid(pictures, columns)?.write(stamp, path)
+pub fn grid_png(pictures: &Pictures, columns: usize, source: &dyn fmt::Display, path: &Path) -> Result<()> {
+    Canvas::of_grid(pictures, columns)?.write(source, path)
 }
 
 /// Writes picture `index` alone and in its own size, without waiting for the disk: a sample can be made again.
 ///
 /// # Errors
 /// As [`grid_png`]; [`RunError::NoPicture`] where there is no such picture.
-pub fn png_of_one(pictures: &Pictures, index: usize, stamp: &Stamp, path: &Path) -> Result<()> {
+pub fn png_of_one(pictures: &Pictures, index: usize, source: &dyn fmt::Display, path: &Path) -> Result<()> {
     let canvas = Canvas::of_one(pictures, index)?;
-    let bytes = canvas.encode(stamp, path)?;
+    let bytes = canvas.encode(source, path)?;
     std::fs::write(path, bytes).map_err(|source| RunError::io("write", path, source))
 }
 
@@ -333,13 +338,13 @@ impl Canvas {
         }
     }
 
-    fn write(&self, stamp: &Stamp, path: &Path) -> Result<()> {
-        let bytes = self.encode(stamp, path)?;
+    fn write(&self, source: &dyn fmt::Display, path: &Path) -> Result<()> {
+        let bytes = self.encode(source, path)?;
         atomic::replace(path, |file| file.write_all(&bytes))
     }
 
     /// The bytes of the PNG; `path` is for errors.
-    fn encode(&self, stamp: &Stamp, path: &Path) -> Result<Vec<u8>> {
+    fn encode(&self, source: &dyn fmt::Display, path: &Path) -> Result<Vec<u8>> {
         let failed = |error: png::EncodingError| RunError::Png {
             reason: error.to_string(),
             path: path.to_owned(),
@@ -349,7 +354,7 @@ impl Canvas {
         let mut encoder = png::Encoder::new(&mut bytes, side(self.width), side(self.height));
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_color(colour_type(self.channels));
-        for (keyword, text) in stamp.texts() {
+        for (keyword, text) in texts(source) {
             encoder.add_itxt_chunk(keyword.into(), text).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;

@@ -1,0 +1,190 @@
+//! The one-pixel attack: evolution looks for the place and the colour of the pixel on which a picture's class hangs.
+//!
+//! Su, Vargas and Sakurai 2019, "One Pixel Attack for Fooling Deep Neural Networks", arXiv:1710.08864, section 3.
+//!
+//! ```text
+//! a candidate: for each pixel its place and its colour;  child = a + F (b - c) of three random others
+//! a child takes its parent's place where the target is less sure of the class (towards one: surer)
+//! ```
+//!
+//! Places begin uniform, colours normal around grey with a deviation of a half; there is no crossover. It ends when the best
+//! candidate has what is wanted. It asks for confidences alone.
+use super::draws::Draws;
+use super::loss::margin_of;
+use super::target::{Judge, confidence};
+use super::{Aim, Attack, Describe, Made, Target, Task};
+use crate::section::Section;
+use crate::studies::Study;
+use serde::{Deserialize, Serialize};
+
+/// Its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnePixel {
+    /// How many pixels may change.
+    pub pixels: usize,
+    /// How many candidates there are.
+    pub population: usize,
+    /// Most generations of children.
+    pub generations: usize,
+    /// How much of the difference of two others a child takes, F.
+    pub difference: f64,
+}
+
+impl Default for OnePixel {
+    /// The paper's.
+    fn default() -> Self {
+        OnePixel {
+            pixels: 1,
+            population: 400,
+            generations: 100,
+            difference: 0.5,
+        }
+    }
+}
+
+impl Describe for OnePixel {
+    const PAGE: Study = Study {
+        id: "one_pixel",
+        section: Section::Attacks,
+        title: "One-pixel attack (black box, L0)",
+        source: "Su, Vargas and Sakurai 2019, One Pixel Attack for Fooling Deep Neural Networks, arXiv:1710.08864",
+        idea: "Lets candidates of a pixel's place and colour evolve until one of them changes the class.",
+        equations: &["child = a + F (b - c);  it survives where p(y | x with child) < p(y | x with parent)"],
+        command: "gany attack one_pixel PICTURE --target mnist --set pixels=3 -o fooled.png",
+        lesson: None,
+    };
+}
+
+impl Attack for OnePixel {
+    fn run(&self, target: &Target, task: &Task) -> Made {
+        let mut judge = target.judge(self.population);
+        let mut made = Made { pictures: vec![], gradients: vec![0; task.count()], queries: vec![] };
+        for (index, picture) in task.pictures.chunks_exact(target.floats()).enumerate() {
+            let evolution = Evolution { attack: self, shape: target.shape(), picture, class: task.classes[index], aim: task.aim };
+            let (changed, queries) = evolution.run(&mut judge, target.classes().len(), Draws::of(task.seed, index));
+            made.pictures.extend(changed);
+            made.queries.push(queries);
+        }
+        made
+    }
+
+    fn check(&self, target: &Target, _: &Task) -> Result<(), String> {
+        let [height, width, _] = target.shape();
+        if self.population >= 4 && (1..=height * width).contains(&self.pixels) {
+            return Ok(());
+        }
+        Err(format!(
+            "expected a population of 4 or more and 1 to {} pixels, got {} and {}",
+            height * width,
+            self.population,
+            self.pixels
+        ))
+    }
+}
+
+/// The search for one picture.
+struct Evolution<'a> {
+    attack: &'a OnePixel,
+    shape: [usize; 3],
+    picture: &'a [f32],
+    class: usize,
+    aim: Aim,
+}
+
+/// How well a candidate does, and whether it has what is wanted.
+#[derive(Clone, Copy)]
+struct Fitness {
+    value: f64,
+    is_there: bool,
+}
+
+impl Evolution<'_> {
+    fn run(&self, judge: &mut Judge, classes: usize, mut draws: Draws) -> (Vec<f32>, u64) {
+        let population = self.attack.population;
+        let mut candidates: Vec<Vec<f64>> = (0..population).map(|_| self.candidate(&mut draws)).collect();
+        let mut fitness = self.fitness(judge, classes, &candidates);
+        let mut queries = population as u64;
+        for _ in 0..self.attack.generations {
+            if fitness.iter().any(|fitness| fitness.is_there) {
+                break;
+            }
+            let children: Vec<Vec<f64>> = (0..population).map(|_| self.child(&candidates, &mut draws)).collect();
+            let theirs = self.fitness(judge, classes, &children);
+            queries += population as u64;
+            let pairs = candidates.iter_mut().zip(&mut fitness).zip(children.into_iter().zip(theirs));
+            for ((parent, its), (child, childs)) in pairs {
+                if childs.value > its.value || childs.is_there {
+                    (*parent, *its) = (child, childs);
+                }
+            }
+        }
+        let rank = |fitness: &Fitness| (fitness.is_there, fitness.value);
+        let best = (0..population).max_by(|&a, &b| rank(&fitness[a]).partial_cmp(&rank(&fitness[b])).expect("no NaN"));
+        (self.changed(&candidates[best.expect("a population")]), queries)
+    }
+
+    /// Place and colour of each pixel.
+    fn candidate(&self, draws: &mut Draws) -> Vec<f64> {
+        let [height, width, channels] = self.shape;
+        let pixel = |_| {
+            let mut numbers = vec![draws.unit() * height as f64, draws.unit() * width as f64];
+            numbers.extend((0..channels).map(|_| 0.5 + 0.5 * draws.normal()));
+            numbers
+        };
+        (0..self.attack.pixels).flat_map(pixel).collect()
+    }
+
+    fn child(&self, candidates: &[Vec<f64>], draws: &mut Draws) -> Vec<f64> {
+        let [a, b, c] = [0, 1, 2].map(|_| &candidates[draws.below(candidates.len())]);
+        let number = |i: usize| a[i] + self.attack.difference * (b[i] - c[i]);
+        (0..a.len()).map(number).collect()
+    }
+
+    /// The picture with a candidate's pixels; places and colours beyond the picture are at its border.
+    fn changed(&self, candidate: &[f64]) -> Vec<f32> {
+        let [height, width, channels] = self.shape;
+        let mut picture = self.picture.to_vec();
+        for pixel in candidate.chunks_exact(2 + channels) {
+            let place = |at: f64, extent: usize| (at.max(0.0) as usize).min(extent - 1);
+            let first = (place(pixel[0], height) * width + place(pixel[1], width)) * channels;
+            let colours = pixel[2..].iter().map(|colour| colour.clamp(0.0, 1.0) as f32);
+            picture[first..first + channels].iter_mut().zip(colours).for_each(|(to, colour)| *to = colour);
+        }
+        picture
+    }
+
+    fn fitness(&self, judge: &mut Judge, classes: usize, candidates: &[Vec<f64>]) -> Vec<Fitness> {
+        let pictures: Vec<f32> = candidates.iter().flat_map(|candidate| self.changed(candidate)).collect();
+        let logits = judge.logits(&pictures);
+        let of_one = |logits: &[f32]| Fitness {
+            value: -self.aim.sign() * confidence(logits, self.class),
+            is_there: margin_of(logits, self.class, self.aim) > 0.0,
+        };
+        logits.chunks_exact(classes).map(of_one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Norm;
+    use super::super::linear::{margin, target, task};
+    use super::*;
+
+    #[test]
+    fn the_pixel_on_which_the_class_hangs_is_found() {
+        // The plane is 0.1 or 0.11 away in logits: the third pixel, whose weight is 2, needs to rise by 0.055 at most.
+        let made = OnePixel { population: 20, generations: 20, ..OnePixel::default() }.run(&target(), &task());
+        for (was, is) in task().pictures.chunks_exact(6).zip(made.pictures.chunks_exact(6)) {
+            let change: Vec<f32> = is.iter().zip(was).map(|(is, was)| is - was).collect();
+            assert_eq!(Norm::L0.of(&change, 1), 1.0);
+            assert!(margin(is) > 0.0);
+        }
+    }
+
+    #[test]
+    fn places_and_colours_beyond_the_picture_are_at_its_border() {
+        let attack = OnePixel { pixels: 2, ..OnePixel::default() };
+        let evolution = Evolution { attack: &attack, shape: [1, 2, 2], picture: &[0.25; 4], class: 0, aim: Aim::Away };
+        assert_eq!(evolution.changed(&[-3.0, 9.0, 2.0, 0.5, 0.5, 0.5, -1.0, 0.75]), [0.0, 0.75, 1.0, 0.5]);
+    }
+}
