@@ -14,6 +14,7 @@ mod can;
 mod cgan;
 mod cogan;
 mod context_encoder;
+mod crypto;
 mod cvae;
 mod cyclegan;
 mod dcgan;
@@ -48,6 +49,7 @@ mod stylegan;
 mod survive;
 mod training;
 mod vae;
+mod wavegan;
 mod wgan;
 mod wgan_gp;
 
@@ -100,6 +102,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("defog", defog::evidence),
     ("srgan", srgan::evidence),
     ("context_encoder", context_encoder::evidence),
+    ("crypto", crypto::evidence),
+    ("wavegan", wavegan::evidence),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),

@@ -19,13 +19,15 @@ pub enum Section {
     Translation,
     /// Filling in and sharpening.
     Restoration,
+    /// Sequences: messages, sound, music.
+    Sequence,
     /// Why training fails, and seeing it happen.
     Understanding,
 }
 
 impl Section {
     /// All chapters, in their order.
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Explicit,
         Section::Objective,
         Section::Architecture,
@@ -33,6 +35,7 @@ impl Section {
         Section::Inference,
         Section::Translation,
         Section::Restoration,
+        Section::Sequence,
         Section::Understanding,
     ];
 }

@@ -7,6 +7,7 @@ pub mod explicit;
 pub mod inference;
 pub mod objective;
 pub mod restoration;
+pub mod sequence;
 pub mod translation;
 
 pub use crate::section::Section;
@@ -102,15 +103,23 @@ pub enum Takes {
     PicturesOrPoints,
     /// Volumes alone.
     Volumes,
+    /// Sounds alone.
+    Sounds,
+    /// Messages: points of four coordinates or more, each -1 or 1.
+    Messages,
 }
 
 impl Takes {
     /// Whether these examples will do.
     pub fn fits(self, sample: Shape) -> bool {
         match sample {
-            Shape::Picture { .. } => self != Takes::Volumes,
-            Shape::Point { .. } => self == Takes::PicturesOrPoints,
+            Shape::Picture { .. } => matches!(self, Takes::Pictures | Takes::PicturesOrPoints),
+            Shape::Point { dimension } => match self {
+                Takes::Messages => dimension >= SHORTEST_MESSAGE,
+                takes => takes == Takes::PicturesOrPoints,
+            },
             Shape::Volume { .. } => self == Takes::Volumes,
+            Shape::Sound { .. } => self == Takes::Sounds,
         }
     }
 }
@@ -216,6 +225,9 @@ impl Entry {
     }
 }
 
+/// Shorter messages are known by guessing.
+const SHORTEST_MESSAGE: usize = 4;
+
 /// Pictures with a shorter side leave a convolutional network nothing to halve.
 pub const SMALLEST_SIDE: usize = 8;
 
@@ -241,6 +253,7 @@ systems! {
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
+    sequence: crypto::Crypto, wavegan::Wavegan;
 }
 
 /// The system of this name.
