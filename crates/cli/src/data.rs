@@ -233,6 +233,7 @@ fn told(report: &Report) -> String {
             width,
             channels,
         }) => format!("{width}x{height}x{depth}, channels: {channels}"),
+        Some(Shape::Sound { length, rate_hz, .. }) => format!("{length} samples at {rate_hz} Hz"),
         Some(Shape::Point { dimension }) => format!("{dimension}-D points"),
         None => "different sizes; choose one with `--size`".into(),
     };

@@ -211,6 +211,8 @@ fn page(entry: &Entry) -> String {
         Takes::Pictures => "pictures",
         Takes::PicturesOrPoints => "pictures or points",
         Takes::Volumes => "volumes",
+        Takes::Sounds => "sounds",
+        Takes::Messages => "messages of bits",
     }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",

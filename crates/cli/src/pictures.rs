@@ -1,4 +1,4 @@
-//! The flags that say what pictures are made into, for every verb that reads pictures.
+//! The flags that say what pictures and sounds are made into, for every verb that reads them.
 use clap::ValueEnum;
 use ganymede::data::{Fit, Want};
 
@@ -12,6 +12,12 @@ pub(crate) struct Args {
     /// 1 grey, 3 colours, 4 colours and transparency [default: as they are]
     #[arg(long, value_parser = ["1", "3", "4"], hide_possible_values = true, value_name = "1|3|4")]
     channels: Option<String>,
+    /// Of sounds: samples in a second [default: 16000]
+    #[arg(long, value_name = "HZ")]
+    rate: Option<u32>,
+    /// Of sounds: samples in all [default: 16384]
+    #[arg(long, value_name = "SAMPLES")]
+    length: Option<usize>,
     /// How pictures of another aspect are made to fit [default: center-crop]
     #[arg(long, value_enum)]
     fit: Option<FitName>,
@@ -44,6 +50,8 @@ impl Args {
                 .channels
                 .as_ref()
                 .map_or(otherwise.channels, |text| text.parse().ok()),
+            rate_hz: self.rate.or(otherwise.rate_hz),
+            length: self.length.or(otherwise.length),
             fit: self.fit.map_or(otherwise.fit, |fit| match fit {
                 FitName::CenterCrop => Fit::CenterCrop,
                 FitName::Stretch => Fit::Stretch,

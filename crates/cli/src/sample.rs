@@ -1,4 +1,4 @@
-//! `gany sample`: new pictures or points from a run.
+//! `gany sample`: new pictures, sounds or points from a run.
 use crate::explore;
 use crate::failure::Failure;
 use crate::making::{cannot_write, class_number, make_folder, show};
@@ -8,13 +8,13 @@ use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::points;
-use ganymede::run::{Pictures, Sampler, grid_png, png_of_one, scatter_png};
+use ganymede::run::{Pictures, Sampler, grid_png, png_of_one, scatter_png, wave};
 use rayon::prelude::*;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Make new pictures or points from the latest checkpoint of a run
+/// Make new pictures, sounds or points from the latest checkpoint of a run
 ///
 /// The same seed gives the same samples every time, and sample 7 is the same however many are asked for.
 #[derive(clap::Args)]
@@ -23,7 +23,8 @@ Examples:
   gany sample runs/dcgan-fashion-mnist                       64 of them as one picture
   gany sample runs/cgan-fashion-mnist --class sandal         of one class
   gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png
-  gany sample runs/dcgan-fashion-mnist -n 8 -o walk.gif      a walk from one of eight to the next and back")]
+  gany sample runs/dcgan-fashion-mnist -n 8 -o walk.gif      a walk from one of eight to the next and back
+  gany sample runs/wavegan-drums -n 16 -o drums.wav          sixteen sounds, one after the other")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
@@ -36,8 +37,9 @@ pub(crate) struct Args {
     /// What the samples follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A `.png` for one grid (for points: a plot), `.gif`, `.apng` or `.mp4` for a walk from one to the next, any other
-    /// name for a folder with a file each (for points: `points.csv`); by default NAME.png, after the run
+    /// A `.png` for one grid (for points: a plot; for sounds: spectrograms), `.wav` for sounds one after the other, `.gif`, `.apng`
+    /// or `.mp4` for a walk from one to the next, any other name for a folder with a file each (for points: `points.csv`); by
+    /// default NAME.png, after the run
     #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
     /// Pictures in a row of the grid
@@ -71,11 +73,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         let full = args.run.canonicalize().unwrap_or_else(|_| args.run.clone());
         PathBuf::from(full.file_name().unwrap_or("samples".as_ref())).with_added_extension("png")
     });
-    let is_png = output
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
-    if is_png {
+    let ends_in = |end: &str| {
+        output
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case(end))
+    };
+    if ends_in("png") {
         one_file(&mut sampler, &args, class, &output)?;
+    } else if ends_in("wav") {
+        one_wave(&mut sampler, &args, class, &output)?;
     } else {
         folder(&mut sampler, &args, class, &output)?;
     }
@@ -87,6 +93,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         let what = match sampler.shape() {
             Shape::Picture { .. } => "pictures",
             Shape::Volume { .. } => "volumes",
+            Shape::Sound { .. } => "sounds",
             Shape::Point { .. } => "points",
         };
         print(&format!(
@@ -150,14 +157,43 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
     Ok(())
 }
 
+/// Seconds of silence behind each of several sounds in a file.
+const PAUSE: f64 = 0.25;
+
+fn one_wave(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    let Shape::Sound { channels, rate_hz, .. } = sampler.shape() else {
+        return Err(Failure::new(
+            format!(
+                "`{}` makes no sounds here, and a `.wav` was asked for",
+                sampler.entry().card.id
+            ),
+            "choose a name that ends in `.png`, or a folder",
+        ));
+    };
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let values = sampler.samples(args.seed, 0, args.count, class);
+    let pause = vec![0.0; (PAUSE * f64::from(rate_hz)) as usize * channels];
+    let in_turn: Vec<f32> = values
+        .chunks_exact(sampler.shape().floats())
+        .flat_map(|sound| sound.iter().chain(&pause).copied())
+        .collect();
+    Ok(wave::write(&in_turn, channels, rate_hz, &sampler.stamp(), path)?)
+}
+
 fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
     make_folder(path)?;
     let digits = (args.count - 1).to_string().len().max(5);
-    let name = |index: usize| format!("{index:0digits$}.png");
     let (shape, stamp) = (sampler.shape(), sampler.stamp());
+    let end = match shape {
+        Shape::Sound { .. } => "wav",
+        _ => "png",
+    };
+    let name = |index: usize| format!("{index:0digits$}.{end}");
     let ours: std::collections::HashSet<String> = match shape {
-        Shape::Picture { .. } | Shape::Volume { .. } => (0..args.count).map(name).collect(),
         Shape::Point { .. } => ["points.csv".to_owned()].into(),
+        _ => (0..args.count).map(name).collect(),
     };
     let listed = path.read_dir().map_err(|error| cannot_write(path, &error))?;
     let other = listed
@@ -178,6 +214,16 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
     for first in (0..args.count).step_by(PORTION) {
         let count = PORTION.min(args.count - first);
         let values = sampler.samples(args.seed, first, count, class);
+        if let Shape::Sound { channels, rate_hz, .. } = shape {
+            let write = |(i, sound): (usize, &[f32])| {
+                wave::write(sound, channels, rate_hz, &stamp, &path.join(name(first + i)))
+            };
+            values
+                .par_chunks_exact(shape.floats())
+                .enumerate()
+                .try_for_each(write)?;
+            continue;
+        }
         match shape.picture() {
             Some([height, width, channels]) => {
                 let pictures = Pictures {

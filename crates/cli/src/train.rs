@@ -506,6 +506,7 @@ fn described(data: &dyn Dataset) -> String {
         Shape::Volume {
             depth, height, width, ..
         } => ("volumes", format!("{width}x{height}x{depth}")),
+        Shape::Sound { length, rate_hz, .. } => ("sounds", format!("{length} samples at {rate_hz} Hz")),
         Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
     };
     match data.len() {

@@ -15,6 +15,7 @@ mod can;
 mod cgan;
 mod cogan;
 mod context_encoder;
+mod crypto;
 mod cvae;
 mod cyclegan;
 mod dcgan;
@@ -49,6 +50,7 @@ mod stylegan;
 mod survive;
 mod training;
 mod vae;
+mod wavegan;
 mod wgan;
 mod wgan_gp;
 
@@ -101,6 +103,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("defog", defog::evidence),
     ("srgan", srgan::evidence),
     ("context_encoder", context_encoder::evidence),
+    ("crypto", crypto::evidence),
+    ("wavegan", wavegan::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

@@ -19,6 +19,8 @@ pub enum Section {
     Translation,
     /// Filling in and sharpening.
     Restoration,
+    /// Sequences: messages, sound, music.
+    Sequence,
     /// Faces that move, and how to tell which are true.
     Faces,
     /// Fooling classifiers.
@@ -29,7 +31,7 @@ pub enum Section {
 
 impl Section {
     /// All chapters, in their order.
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 11] = [
         Section::Explicit,
         Section::Objective,
         Section::Architecture,
@@ -37,6 +39,7 @@ impl Section {
         Section::Inference,
         Section::Translation,
         Section::Restoration,
+        Section::Sequence,
         Section::Faces,
         Section::Attacks,
         Section::Understanding,

@@ -15,6 +15,12 @@ const VOLUME: Shape = Shape::Volume {
     channels: 1,
 };
 const POINT: Shape = Shape::Point { dimension: 2 };
+const SOUND: Shape = Shape::Sound {
+    length: 64,
+    channels: 1,
+    rate_hz: 8_000,
+};
+const MESSAGE: Shape = Shape::Point { dimension: 8 };
 const CLASSES: usize = 4;
 /// Things that are made of a state.
 const COUNT: usize = 3;
@@ -37,7 +43,7 @@ fn given(entry: &Entry, sample: Shape) -> Given {
 }
 
 /// Settings of any system at which a step takes milliseconds and a phase two steps.
-const SMALL: [(&str, &str); 9] = [
+const SMALL: [(&str, &str); 10] = [
     ("batch", "6"),
     ("width", "8"),
     ("z_dim", "5"),
@@ -47,6 +53,7 @@ const SMALL: [(&str, &str); 9] = [
     ("hidden", "8"),
     ("source_steps", "2"),
     ("mse_steps", "2"),
+    ("talk_steps", "2"),
 ];
 
 /// The system with the small settings that it has, and these.
@@ -81,7 +88,7 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    let all = [PICTURE, POINT, VOLUME];
+    let all = [PICTURE, POINT, VOLUME, SOUND, MESSAGE];
     all.into_iter().filter(|shape| entry.card.takes.fits(*shape)).collect()
 }
 
@@ -284,6 +291,15 @@ fn systems_say_what_they_cannot_be_built_for() {
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "`gan3d` needs volumes, and these data are pictures");
+    let crypto = models::find("crypto").unwrap();
+    let error = crypto
+        .build(&crypto.defaults(), &Given::of(POINT, None), 0)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "`crypto` needs messages of bits, and these data are points"
+    );
     let tiny = Shape::Picture {
         height: 4,
         width: 30,

@@ -13,7 +13,7 @@ fn data_that_are_not_there() {
     );
     place.refuses(
         "train --data fashon-mnist",
-        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons or a path\n\n\
+        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, drums, letters, ring, grid, spiral, moons or a path\n\n\
          hint: did you mean `fashion-mnist`?",
     );
     let ran = place.gany("train --data mnist");

@@ -350,7 +350,7 @@ pub(crate) fn stamp(files: &[&Path]) -> Result<(String, u64)> {
 }
 
 /// SHA-256 over every file's path from the root, its length and the SHA-256 of its content.
-fn digest(root: &Path, files: &[&Path]) -> Result<String> {
+pub(crate) fn digest(root: &Path, files: &[&Path]) -> Result<String> {
     let contents: Vec<Result<(u64, [u8; 32])>> = files.par_iter().map(|path| sha256_of(path)).collect();
     let mut hasher = Sha256::new();
     for (path, content) in files.iter().zip(contents) {

@@ -191,6 +191,40 @@ pub enum DataError {
         /// What was asked for.
         got: String,
     },
+    /// A wanted rate or length of sounds that cannot be made.
+    #[error("impossible sound: expected {expected}, got {got}")]
+    ImpossibleSound {
+        /// What is allowed.
+        expected: &'static str,
+        /// What was asked for.
+        got: String,
+    },
+    /// More broken sounds than chance explains.
+    #[error("{broken} of {total} sounds are broken: expected at most 10%, first `{first}` ({why}): {}", path.display())]
+    BrokenSounds {
+        /// The folder.
+        path: PathBuf,
+        /// How many sounds cannot be used.
+        broken: u64,
+        /// How many files of sounds there are.
+        total: u64,
+        /// The first broken file, relative to the folder.
+        first: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A rate or a length of sounds is wanted of what is none.
+    #[error("`{name}` holds no sounds: expected no rate or length")]
+    NotSounds {
+        /// The data.
+        name: String,
+    },
+    /// Messages of so many bits are not drawn.
+    #[error("impossible message: expected 4 to 1024 bits, got `{got}`")]
+    ImpossibleMessage {
+        /// What was asked for.
+        got: String,
+    },
     /// Data that can be fetched and not yet be trained on.
     #[error("cannot read `{name}`: expected pictures or points, got {what}")]
     NoReader {
@@ -354,6 +388,14 @@ impl DataError {
             Self::MixedSizes { .. } => "give a size, such as `--size 64` or `--size 96x128`".into(),
             Self::ImpossibleShape { .. } => {
                 "give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels".into()
+            }
+            Self::ImpossibleSound { .. } => {
+                "say how many samples a second and how many in all, such as `--rate 8000 --length 8192`".into()
+            }
+            Self::BrokenSounds { .. } => "WAV, FLAC and Ogg Vorbis files are read; remove or replace the others".into(),
+            Self::NotSounds { .. } => "leave out `--rate` and `--length`, or choose sounds such as `drums`".into(),
+            Self::ImpossibleMessage { .. } => {
+                "write the number of bits behind the colon: `--data bits:16`".into()
             }
             Self::NotPictures { .. } => "leave out `--size` and channels, or choose pictures".into(),
             Self::NotData { .. } => "give the folder that holds the pictures, or `points:FILE` for points".into(),
@@ -527,6 +569,31 @@ mod tests {
                     got: "7".into(),
                 },
                 "impossible picture shape: expected 1 to 4 channels, got 7\nhint: give a size such as `--size 64` or `--size 96x128` and 1 to 4 channels",
+            ),
+            (
+                DataError::ImpossibleSound {
+                    expected: "64 to 1048576 samples",
+                    got: "3".into(),
+                },
+                "impossible sound: expected 64 to 1048576 samples, got 3\nhint: say how many samples a second and how many in all, such as `--rate 8000 --length 8192`",
+            ),
+            (
+                DataError::BrokenSounds {
+                    path: path(),
+                    broken: 1,
+                    total: 2,
+                    first: "x.wav".into(),
+                    why: "empty file".into(),
+                },
+                "1 of 2 sounds are broken: expected at most 10%, first `x.wav` (empty file): a/b\nhint: WAV, FLAC and Ogg Vorbis files are read; remove or replace the others",
+            ),
+            (
+                DataError::NotSounds { name: "ring".into() },
+                "`ring` holds no sounds: expected no rate or length\nhint: leave out `--rate` and `--length`, or choose sounds such as `drums`",
+            ),
+            (
+                DataError::ImpossibleMessage { got: "few".into() },
+                "impossible message: expected 4 to 1024 bits, got `few`\nhint: write the number of bits behind the colon: `--data bits:16`",
             ),
             (
                 DataError::Absent {

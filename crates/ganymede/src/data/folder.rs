@@ -38,7 +38,7 @@ pub fn open(folder: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn D
 
 /// As [`open`], under another name.
 pub(crate) fn open_as(name: String, folder: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Dataset>> {
-    let listing = list(folder, split)?;
+    let listing = list(folder, split, decode::is_picture)?;
     let (root, holders, sides) = (listing.root.clone(), listing.holders.clone(), listing.sides.clone());
     let catalogue = Catalogue::of(&root, &holders, &sides, || Ok(listing))?;
     collection::open(name, catalogue, want)
@@ -56,9 +56,9 @@ pub(crate) fn is_split(name: &str, split: &str) -> bool {
     SPLITS.iter().any(alike)
 }
 
-/// Lists the pictures of a folder, or of one of its splits.
-pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
-    let whole = walk(folder)?;
+/// Lists the files of a folder, or of one of its splits, whose names are wanted ones.
+pub(crate) fn list(folder: &Path, split: Option<&str>, is_wanted: fn(&str) -> bool) -> Result<Listing> {
+    let whole = walk(folder, is_wanted)?;
     let tops: BTreeSet<&str> = whole
         .items
         .iter()
@@ -92,7 +92,7 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
     };
     let mut listing = match chosen {
         Some(chosen) => {
-            let mut inner = walk(&folder.join(&chosen))?;
+            let mut inner = walk(&folder.join(&chosen), is_wanted)?;
             if split.is_none() {
                 inner
                     .notes
@@ -120,8 +120,8 @@ pub(crate) fn list(folder: &Path, split: Option<&str>) -> Result<Listing> {
     Ok(listing)
 }
 
-/// The pictures of a folder at any depth, in the order of their paths.
-fn walk(folder: &Path) -> Result<Listing> {
+/// The wanted files of a folder at any depth, in the order of their paths.
+fn walk(folder: &Path, is_wanted: fn(&str) -> bool) -> Result<Listing> {
     let root = folder
         .canonicalize()
         .map_err(|source| DataError::reading(folder, source))?;
@@ -149,7 +149,7 @@ fn walk(folder: &Path) -> Result<Listing> {
                 if seen.insert(real) {
                     open.push((path, format!("{relative}{name}/")));
                 }
-            } else if decode::is_picture(&name) {
+            } else if is_wanted(&name) {
                 files.push((format!("{relative}{name}"), path));
             } else if relative.is_empty() && labels::is_table(&name) {
                 listing.sides.push(path);
@@ -168,6 +168,24 @@ fn walk(folder: &Path) -> Result<Listing> {
         listing.notes.push(note);
     }
     Ok(listing)
+}
+
+/// Of which kind, by its number, the first file of a folder is that is of any; links to folders are not followed.
+pub(crate) fn first(folder: &Path, kinds: &[fn(&str) -> bool]) -> Result<Option<usize>> {
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let reading = |source| DataError::reading(&folder, source);
+        for entry in folder.read_dir().map_err(reading)? {
+            let entry = entry.map_err(reading)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type().map_err(reading)?.is_dir() {
+                open.push(entry.path());
+            } else if let Some(kind) = kinds.iter().position(|is_of_it| is_of_it(&name)) {
+                return Ok(Some(kind));
+            }
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

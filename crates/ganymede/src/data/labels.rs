@@ -61,7 +61,7 @@ pub(crate) fn is_beside(name: &str) -> bool {
 }
 
 /// What WebDataset calls a key: the path up to the first full stop of the file's name.
-fn key(name: &str) -> &str {
+pub(crate) fn key(name: &str) -> &str {
     let file = name.rfind('/').map_or(0, |slash| slash + 1);
     name[file..].find('.').map_or(name, |stop| &name[..file + stop])
 }

@@ -1,4 +1,4 @@
-//! Data: pictures and points, from files, packages and formulas, as batches of plain floats.
+//! Data: pictures, sounds and points, from files, packages and formulas, as batches of plain floats.
 //!
 //! The one idea: a batch is a pure function of (data, seed, number of the first example). There is no loader state, so a
 //! resumed run needs none, and any number of threads makes the same batches.
@@ -19,6 +19,7 @@ pub mod your_own_data {}
 
 pub mod absent;
 pub mod archive;
+pub mod bits;
 pub mod builtin;
 mod catalogue;
 pub mod check;
@@ -48,6 +49,8 @@ pub mod prefetch;
 pub mod registry;
 pub mod shaping;
 pub mod shards;
+pub mod sounds;
+mod spectrogram;
 pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
@@ -90,6 +93,15 @@ pub enum Shape {
         /// Numbers in a place; 1 of solids: 1 inside and -1 outside.
         channels: usize,
     },
+    /// A sound, channels last: `(length, channels)` floats in [-1, 1].
+    Sound {
+        /// Samples, from the first.
+        length: usize,
+        /// Numbers in a sample; 1 of a sound that comes from one place.
+        channels: usize,
+        /// Samples in a second.
+        rate_hz: u32,
+    },
     /// A point of the plane or of a space.
     Point {
         /// How many coordinates.
@@ -112,6 +124,7 @@ impl Shape {
                 width,
                 channels,
             } => depth * height * width * channels,
+            Self::Sound { length, channels, .. } => length * channels,
             Self::Point { dimension } => dimension,
         }
     }
@@ -139,14 +152,23 @@ impl Shape {
                 width,
                 channels: channels + more,
             },
+            Self::Sound {
+                length,
+                channels,
+                rate_hz,
+            } => Self::Sound {
+                length,
+                channels: channels + more,
+                rate_hz,
+            },
             Self::Point { dimension } => Self::Point {
                 dimension: dimension + more,
             },
         }
     }
 
-    /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]` or
-    /// `[count, dimension]`.
+    /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]`,
+    /// `[count, length, channels]` or `[count, dimension]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {
             Self::Picture {
@@ -160,12 +182,13 @@ impl Shape {
                 width,
                 channels,
             } => vec![count, depth, height, width, channels],
+            Self::Sound { length, channels, .. } => vec![count, length, channels],
             Self::Point { dimension } => vec![count, dimension],
         }
     }
 
-    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it; points are
-    /// not drawn one by one.
+    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it, a sound as its
+    /// spectrogram; points are not drawn one by one.
     pub fn picture(&self) -> Option<[usize; 3]> {
         match *self {
             Self::Picture {
@@ -176,6 +199,7 @@ impl Shape {
             Self::Volume {
                 depth, height, width, ..
             } => Some(views::extents([depth, height, width])),
+            Self::Sound { .. } => Some(spectrogram::EXTENTS),
             Self::Point { .. } => None,
         }
     }
@@ -189,6 +213,7 @@ impl Shape {
                 width,
                 channels,
             } => views::of(values, [depth, height, width], channels).into(),
+            Self::Sound { length, channels, .. } => spectrogram::of(values, length, channels).into(),
             _ => values.into(),
         }
     }

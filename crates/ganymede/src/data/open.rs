@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::absent::{self, Absent};
+use super::bits::{self, Bits};
 use super::error::{DataError, Result};
 use super::fog::Fog;
 use super::listing::Listing;
@@ -13,9 +14,10 @@ use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
+use super::sounds::{self, Classes};
 use super::stacked::Stacked;
 use super::toys::{Points, Toy};
-use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, shards};
+use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, npy, parquet, shards};
 
 /// Opens a data set by a name or a path.
 ///
@@ -24,6 +26,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 ///   one class
 /// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
+/// - a folder of sounds, with a split if wanted: WAV, FLAC and Ogg Vorbis files, see [`sounds`]
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
 /// - a Parquet file with a column of pictures, or a folder of such files, see [`parquet::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
@@ -32,6 +35,7 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
+/// - `bits:N`, messages of N random bits, see [`Bits`]
 /// - `absent:HxWxC`, pictures that are not there, see [`Absent`]
 ///
 /// # Errors
@@ -39,6 +43,14 @@ use super::{Dataset, builtin, cifar, folder, get, idx, meshes, npy, parquet, sha
 /// [`DataError::NotFound`], [`DataError::NotPictures`] if a picture shape is wanted of points, and what reading the files
 /// can raise.
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
+    let data = opened(spec, want)?;
+    if (want.rate_hz, want.length) != (None, None) && !matches!(data.shape(), Shape::Sound { .. }) {
+        return Err(DataError::NotSounds { name: spec.into() });
+    }
+    Ok(data)
+}
+
+fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     if let Some((kind, rest)) = spec.split_once(':') {
         let two = || {
             let (a, b) = rest
@@ -59,6 +71,10 @@ pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
             "fog" => return Ok(Arc::new(Fog::new(spec, open(rest, want)?)?)),
             "stacked" => return Ok(Arc::new(Stacked::new(spec, open(rest, want)?)?)),
+            bits::KIND => {
+                points_only(spec, want)?;
+                return Ok(Arc::new(Bits::parse(rest)?));
+            }
             absent::KIND => match Absent::parse(rest) {
                 Some(absent) => return Ok(Arc::new(absent)),
                 None => {
@@ -122,6 +138,7 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "side-by-side",
             "stacked",
             "fog",
+            bits::KIND,
             "class",
             absent::KIND,
         ]
@@ -131,7 +148,7 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
     }
     let (path, split) = existing(spec)?;
     match kind(path, split)? {
-        Kind::Folder => folder::list(path, split).map(Some),
+        Kind::Folder => folder::list(path, split, decode::is_picture).map(Some),
         Kind::Archives(archives) => shards::list(path, &archives).map(Some),
         Kind::Parquet(files) => {
             let archive = parquet::laid_out(&files)?;
@@ -145,6 +162,8 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
 enum Kind {
     /// A folder of pictures.
     Folder,
+    /// A folder of sounds.
+    Sounds,
     /// Archives of pictures.
     Archives(Vec<PathBuf>),
     /// Parquet files with a column of pictures.
@@ -178,7 +197,10 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         return Ok(match (archives.is_empty(), tables.is_empty()) {
             (false, _) => Kind::Archives(archives),
             (true, false) => Kind::Parquet(tables),
-            (true, true) => Kind::Folder,
+            (true, true) => match folder::first(path, &[decode::is_picture, sounds::is_sound])? {
+                Some(1) => Kind::Sounds,
+                _ => Kind::Folder,
+            },
         });
     }
     if let Some(archives) = path
@@ -316,6 +338,14 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
                     path: folder,
                 });
             }
+            if sounds::is_sound(folders[0].end) {
+                let classes = match entry.id {
+                    "drums" => Classes::ByPrefix,
+                    _ => Classes::ByFolder,
+                };
+                let folder = folder.join(folders[0].name);
+                return Ok(Arc::new(sounds::open(&name, &folder, split, classes, want)?));
+            }
             let open = |kept: &str| folder::open_as(name.clone(), &folder.join(kept), None, want);
             match folders {
                 [a, b] if paired => Ok(Arc::new(Paired::by_name(&name, open(a.name)?, open(b.name)?)?)),
@@ -368,6 +398,7 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
     });
     Ok(match kind(path, split)? {
         Kind::Folder => return folder::open(path, split, want),
+        Kind::Sounds => Arc::new(sounds::open(&name, path, split, Classes::ByFolder, want)?),
         Kind::Archives(archives) => return shards::open(&name, path, &archives, want),
         Kind::Parquet(files) => return parquet::open(&name, &files, want),
         Kind::Idx(images, labels) => Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?),
@@ -429,7 +460,6 @@ fn idx_files(folder: &Path, split: Option<&str>) -> Result<Option<(PathBuf, Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Shape;
     use std::fs;
 
     fn message(spec: &str) -> String {
@@ -437,7 +467,7 @@ mod tests {
     }
 
     const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, \
-                         landscapes-held-out, icons, portraits, shapes, mri, ring, grid, spiral, moons";
+                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, ring, grid, spiral, moons";
 
     #[test]
     fn names() {

@@ -32,7 +32,7 @@ pub enum Half {
     Right,
 }
 
-/// The pictures a run wants: what is `None` stays as the data have it.
+/// The pictures or sounds a run wants: what is `None` stays as the data have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Want {
@@ -40,6 +40,10 @@ pub struct Want {
     pub size: Option<(usize, usize)>,
     /// 1 grey, 2 grey and alpha, 3 red-green-blue, 4 red-green-blue and alpha.
     pub channels: Option<usize>,
+    /// Samples in a second, of sounds; 16,000 if `None`.
+    pub rate_hz: Option<u32>,
+    /// Samples in a sound; 16,384 if `None`.
+    pub length: Option<usize>,
     /// How pictures of another aspect ratio are made to fit.
     pub fit: Fit,
     /// The red-green-blue colour behind transparent pixels where alpha is not wanted; white by default.
@@ -59,6 +63,8 @@ impl Default for Want {
         Self {
             size: None,
             channels: None,
+            rate_hz: None,
+            length: None,
             fit: Fit::CenterCrop,
             background: [255; 3],
             half: None,

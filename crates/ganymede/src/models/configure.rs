@@ -62,10 +62,13 @@ pub enum ConfigError {
         Takes::Pictures => "pictures",
         Takes::PicturesOrPoints => "pictures or points",
         Takes::Volumes => "volumes",
+        Takes::Sounds => "sounds",
+        Takes::Messages => "messages of bits",
     }, match sample {
         Shape::Picture { .. } => "pictures",
         Shape::Point { .. } => "points",
         Shape::Volume { .. } => "volumes",
+        Shape::Sound { .. } => "sounds",
     })]
     Unfit {
         /// The system.
@@ -114,9 +117,19 @@ impl ConfigError {
                 takes: Takes::Volumes, ..
             } => "`gany data get shapes` fetches solids; then `--data shapes`".into(),
             ConfigError::Unfit {
+                takes: Takes::Sounds, ..
+            } => "`gany data get drums` fetches sounds; then `--data drums`, or a folder of WAV, FLAC or Ogg files".into(),
+            ConfigError::Unfit {
+                takes: Takes::Messages, ..
+            } => "`--data bits:16` draws messages of sixteen bits".into(),
+            ConfigError::Unfit {
                 sample: Shape::Volume { .. },
                 ..
             } => "the system for volumes is `gan3d`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Sound { .. },
+                ..
+            } => "the system for sounds is `wavegan`".into(),
             ConfigError::Unfit { .. } => {
                 "systems of the chapter `objective` take points, such as `gan`; `gany models` lists them".into()
             }

@@ -8,6 +8,7 @@ pub mod faces;
 pub mod inference;
 pub mod objective;
 pub mod restoration;
+pub mod sequence;
 pub mod translation;
 
 pub use crate::section::Section;
@@ -103,15 +104,23 @@ pub enum Takes {
     PicturesOrPoints,
     /// Volumes alone.
     Volumes,
+    /// Sounds alone.
+    Sounds,
+    /// Messages: points of four coordinates or more, each -1 or 1.
+    Messages,
 }
 
 impl Takes {
     /// Whether these examples will do.
     pub fn fits(self, sample: Shape) -> bool {
         match sample {
-            Shape::Picture { .. } => self != Takes::Volumes,
-            Shape::Point { .. } => self == Takes::PicturesOrPoints,
+            Shape::Picture { .. } => matches!(self, Takes::Pictures | Takes::PicturesOrPoints),
+            Shape::Point { dimension } => match self {
+                Takes::Messages => dimension >= SHORTEST_MESSAGE,
+                takes => takes == Takes::PicturesOrPoints,
+            },
             Shape::Volume { .. } => self == Takes::Volumes,
+            Shape::Sound { .. } => self == Takes::Sounds,
         }
     }
 }
@@ -217,6 +226,9 @@ impl Entry {
     }
 }
 
+/// Shorter messages are known by guessing.
+const SHORTEST_MESSAGE: usize = 4;
+
 /// Pictures with a shorter side leave a convolutional network nothing to halve.
 pub const SMALLEST_SIDE: usize = 8;
 
@@ -242,6 +254,7 @@ systems! {
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
+    sequence: crypto::Crypto, wavegan::Wavegan;
     faces: faceswap::Faceswap;
 }
 

@@ -45,6 +45,7 @@ pub mod sampling;
 mod showing;
 pub mod training;
 pub mod watching;
+pub mod wave;
 
 pub use animation::Animation;
 pub use best::EvalEvery;

@@ -3,10 +3,12 @@ use super::checkpoint;
 use super::folder::RunFolder;
 use super::grid::Stamp;
 use super::training::{Length, Order, TrainError, restore};
+use crate::data::sounds::RATE_HZ;
 use crate::data::{Shape, Want};
 use crate::games::{Function, Play, Space, latent_vectors};
 use crate::metrics::registry::Source;
 use crate::models::{self, Built, Entry, Given};
+use serde_json::Value;
 use std::path::Path;
 
 /// A trained system, ready to be asked.
@@ -100,6 +102,15 @@ impl Sampler {
                 height,
                 width,
                 channels,
+            },
+            [length, channels] => Shape::Sound {
+                length,
+                channels,
+                rate_hz: settings
+                    .get("data.rate_hz")
+                    .and_then(Value::as_u64)
+                    .and_then(|rate| rate.try_into().ok())
+                    .unwrap_or(RATE_HZ),
             },
             _ => Shape::Point {
                 dimension: shape.first().copied().unwrap_or(2),

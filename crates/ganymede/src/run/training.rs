@@ -11,7 +11,7 @@ use super::sampling::{Translation, translations};
 use super::showing::{Showing, Shown};
 use super::watching::{Watching, event_of, system_settings};
 use crate::data::prefetch::Prefetcher;
-use crate::data::{self, DataError, Dataset, Want};
+use crate::data::{self, DataError, Dataset, Shape, Want};
 use crate::doctor::{self, Diagnosis};
 use crate::games::{NonFinite, Play};
 use crate::models::{self, Built, ConfigError, Entry, Given};
@@ -835,6 +835,9 @@ fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &
     settings.insert("data".into(), json!(order.data));
     settings.insert("data.digest".into(), json!(format!("sha256:{}", data.digest())));
     settings.insert("data.shape".into(), json!(data.shape().of_batch(1)[1..]));
+    if let Shape::Sound { rate_hz, .. } = data.shape() {
+        settings.insert("data.rate_hz".into(), json!(rate_hz));
+    }
     settings.insert("data.classes".into(), json!(data.classes()));
     // Runs of earlier versions have no such setting.
     if !data.extras().is_empty() {

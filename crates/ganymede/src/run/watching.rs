@@ -134,8 +134,8 @@ fn specimens(order: &Order, data: &dyn Dataset) -> Result<Option<Specimens>, Dat
     let floats = data.shape().floats();
     let len = data.len().unwrap_or(u64::MAX);
     let count = match data.shape() {
-        crate::data::Shape::Picture { .. } | crate::data::Shape::Volume { .. } => COUNT,
         crate::data::Shape::Point { .. } => POINTS,
+        _ => COUNT,
     };
     let count = count.min(len);
     if count < FEWEST {

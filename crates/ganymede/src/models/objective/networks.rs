@@ -22,10 +22,10 @@ named_enum! {
 
 impl Networks {
     pub(in crate::models) fn are_dense(self, given: &Given) -> bool {
-        match (self, given.sample) {
-            (_, Shape::Point { .. } | Shape::Volume { .. }) | (Networks::Dense, _) => true,
-            (Networks::Auto | Networks::Convolutional, Shape::Picture { .. }) => false,
-        }
+        !matches!(
+            (self, given.sample),
+            (Networks::Auto | Networks::Convolutional, Shape::Picture { .. })
+        )
     }
 
     /// A generator of samples from `z [n, z_dim]`.

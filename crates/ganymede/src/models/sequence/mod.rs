@@ -1,0 +1,3 @@
+//! Sequences: messages, sound, music.
+pub mod crypto;
+pub mod wavegan;
