@@ -304,7 +304,7 @@ mod tests {
     fn of_one_class_all() {
         let want = Want::default();
         let whole = open("fashion-mnist-10k", &want).unwrap();
-        let part = open("class:Sandal:fashion-mnist-10k", &want).unwrap();
+        let part = open("class:sandal:fashion-mnist-10k", &want).unwrap();
         assert_eq!(part.len(), Some(1_000));
         let first = (0..).find(|index| whole.example(*index).unwrap().1 == 5).unwrap();
         assert_eq!(part.example(0).unwrap(), whole.example(first).unwrap());

@@ -40,9 +40,12 @@ pub struct Want {
     pub size: Option<(usize, usize)>,
     /// 1 grey, 2 grey and alpha, 3 red-green-blue, 4 red-green-blue and alpha.
     pub channels: Option<usize>,
-    /// Samples in a second, of sounds; 16,000 if `None`.
+    /// Samples in a second, of sounds; 16,000 if `None`. Settings of runs on pictures do not name it, as they did before there
+    /// were sounds, so that older runs go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_hz: Option<u32>,
     /// Samples in a sound; 16,384 if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<usize>,
     /// How pictures of another aspect ratio are made to fit.
     pub fit: Fit,
