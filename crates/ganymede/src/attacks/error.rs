@@ -58,13 +58,31 @@ pub enum AttackError {
     Config(#[from] ConfigError),
     /// The network's weights.
     #[error(transparent)]
-    Features(#[from] FeaturesError),
+    Features(Box<FeaturesError>),
     /// The classifier.
     #[error(transparent)]
-    Classifier(#[from] ClassifierError),
+    Classifier(Box<ClassifierError>),
     /// The data, or a picture.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(Box<DataError>),
+}
+
+impl From<FeaturesError> for AttackError {
+    fn from(error: FeaturesError) -> AttackError {
+        AttackError::Features(Box::new(error))
+    }
+}
+
+impl From<ClassifierError> for AttackError {
+    fn from(error: ClassifierError) -> AttackError {
+        AttackError::Classifier(Box::new(error))
+    }
+}
+
+impl From<DataError> for AttackError {
+    fn from(error: DataError) -> AttackError {
+        AttackError::Data(Box::new(error))
+    }
 }
 
 impl From<WeightsError> for AttackError {
