@@ -112,9 +112,9 @@ impl Evolution<'_> {
             let theirs = self.fitness(judge, classes, &children);
             queries += population as u64;
             let pairs = candidates.iter_mut().zip(&mut fitness).zip(children.into_iter().zip(theirs));
-            for ((parent, its), (child, childs)) in pairs {
-                if childs.value > its.value || childs.is_there {
-                    (*parent, *its) = (child, childs);
+            for ((parent, its), (child, its_fitness)) in pairs {
+                if its_fitness.value > its.value || its_fitness.is_there {
+                    (*parent, *its) = (child, its_fitness);
                 }
             }
         }

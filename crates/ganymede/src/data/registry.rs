@@ -839,9 +839,14 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.id == id)
 }
 
-/// The data sets whose names stand in a spec, such as both of `unpaired:a,b`.
+/// The data sets whose names stand in a spec, each once, such as both of `unpaired:a,b`.
 pub fn named_in(spec: &str) -> impl Iterator<Item = &'static Entry> {
-    spec.split([':', ',', ' ']).filter_map(find)
+    let mut named = vec![];
+    spec.split([':', ',', ' ']).filter_map(find).filter(move |entry| {
+        let is_new = !named.contains(&entry.id);
+        named.push(entry.id);
+        is_new
+    })
 }
 
 /// The name that is most like `id`, if one is alike enough to be meant.
