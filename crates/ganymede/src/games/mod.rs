@@ -43,6 +43,14 @@ impl Player {
             schedule: Schedule::Constant,
         }
     }
+
+    /// The same player, whose learning rate goes straight to 0 between these steps; two zeros: it stays.
+    pub fn falling(self, steps: [u64; 2]) -> Player {
+        Player {
+            schedule: Schedule::falling(steps),
+            ..self
+        }
+    }
 }
 
 /// What goes into a function of a system, or comes out of it.

@@ -35,6 +35,19 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// 1 until the first of these steps, then straight to 0 at the second; two zeros: 1 always.
+    pub fn falling([start, end]: [u64; 2]) -> Schedule {
+        match [start, end] {
+            [0, 0] => Schedule::Constant,
+            _ => Schedule::Linear {
+                from: 1.0,
+                to: 0.0,
+                start,
+                end,
+            },
+        }
+    }
+
     /// The factor of the learning rate at a step, counted from 0.
     pub fn factor(&self, step: u64) -> f64 {
         // How far a step is along a range, 0 to 1; a range without length is passed at once.
@@ -95,6 +108,13 @@ mod tests {
         assert_eq!([4, 5].map(|step| linear.factor(step)), [1.0, 0.0]);
         assert_eq!(Schedule::Warmup { steps: 0 }.factor(0), 1.0);
         assert_eq!(Schedule::Cosine { floor: 0.0, end: 0 }.factor(0), 0.0);
+    }
+
+    #[test]
+    fn falls_where_it_is_told_to() {
+        let factors = |falls: [u64; 2]| [0, 10, 15, 20, 30].map(|step| Schedule::falling(falls).factor(step));
+        assert_eq!(factors([10, 20]), [1.0, 1.0, 0.5, 0.0, 0.0]);
+        assert_eq!(factors([0, 0]), [1.0; 5]);
     }
 
     #[test]

@@ -14,7 +14,8 @@
 //! Where every example has a class y and a second picture, the discriminator is also a classifier: x are labelled examples,
 //! x_b those without labels (`--data unpaired:each:10:mnist,mnist`). The class "generated" of the paper's K + 1 has logit 0
 //! (section 5). What each layer of D sees is noisy while it learns, as in the paper's code, and dense layers that classify
-//! pictures have its weight normalisation. Simplifications: convolutions are without it, rates do not fall.
+//! pictures have its weight normalisation. Its rates fall to 0 over the last third of a run (`falling`). Simplification: convolutions
+//! are without weight normalisation.
 use crate::data::{Field, Shape};
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::objective::encoders::{decoder, features};
@@ -59,6 +60,9 @@ pub struct Config {
     /// themselves.
     #[serde(default)]
     pub average_decay: f64,
+    /// Between which steps the learning rates go straight to 0, such as [100000, 150000]; two zeros: they stay.
+    #[serde(default)]
+    pub falling: [u64; 2],
     /// The generator's optimiser.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -81,6 +85,7 @@ impl Default for Config {
             noise: 0.0,
             hidden_noise: 0.0,
             average_decay: 0.0,
+            falling: [0, 0],
             generator: adam,
             discriminator: adam,
         }
@@ -174,8 +179,9 @@ fn classifier(scope: &Scope, sample: &Shape, width: usize) -> (Sequential, usize
 
 impl System for ImprovedGan {
     fn game(&self) -> Game {
-        Game::step(Player::new("discriminator", self.config.discriminator), 1)
-            .then(Player::new("generator", self.config.generator), 1)
+        let player = |name, optimiser| Player::new(name, optimiser).falling(self.config.falling);
+        Game::step(player("discriminator", self.config.discriminator), 1)
+            .then(player("generator", self.config.generator), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {

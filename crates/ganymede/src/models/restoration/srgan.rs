@@ -11,8 +11,8 @@
 //!
 //! d is the distance of SqueezeNet's features that LPIPS takes, where the paper has VGG-19's: its weights have to be fetched.
 //! With "pixels", which needs nothing, it is the paper's SRGAN-MSE. Small pictures are means of 4 x 4 pixels, not bicubic.
-//! Residual blocks normalise before their convolutions, PReLU keeps the slope 0.25 that it begins with, D is `dcgan`'s, and
-//! the learning rate does not fall.
+//! Residual blocks normalise before their convolutions, PReLU keeps the slope 0.25 that it begins with, and D is `dcgan`'s. The
+//! paper's learning rate is a tenth over the second half of the second phase; here it may fall to 0 (`falling`).
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::metrics::lpips::{self, Lpips};
@@ -57,6 +57,9 @@ pub struct Config {
     /// Decay of the moving average of the generator's weights that pictures are made by; 0: by the weights themselves.
     #[serde(default)]
     pub average_decay: f64,
+    /// Between which steps the learning rates go straight to 0, such as [100000, 150000]; two zeros: they stay.
+    #[serde(default)]
+    pub falling: [u64; 2],
     /// The generator's optimiser, in either phase.
     pub generator: OptimiserConfig,
     /// The discriminator's optimiser.
@@ -74,6 +77,7 @@ impl Default for Config {
             content: Content::Pixels,
             adversarial: 1e-3,
             average_decay: 0.0,
+            falling: [0, 0],
             generator: adam,
             discriminator: adam,
         }
@@ -137,8 +141,9 @@ impl Srgan {
 
 impl System for Srgan {
     fn game(&self) -> Game {
-        let generator = Player::new("generator", self.config.generator);
-        let discriminator = Player::new("discriminator", self.config.discriminator);
+        let player = |name, optimiser| Player::new(name, optimiser).falling(self.config.falling);
+        let generator = player("generator", self.config.generator);
+        let discriminator = player("discriminator", self.config.discriminator);
         Game::step(generator.clone(), 1)
             .followed_by(self.config.mse_steps, Game::step(discriminator, 1).then(generator, 1))
     }

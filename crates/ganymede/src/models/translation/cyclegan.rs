@@ -9,8 +9,8 @@
 //!       + lambda / 2 (E|G(b) - b| + E|F(a) - a|)                          section 5.2
 //! ```
 //!
-//! G (a to b) and F (b to a) are one player, since they minimise one loss. The learning rate is constant, where the paper
-//! lets it fall to 0 over the second half of its 200 epochs. Pictures of other channels than their partners' have no identity loss.
+//! G (a to b) and F (b to a) are one player, since they minimise one loss. The paper's learning rate falls to 0 over
+//! the second half of its 200 epochs (`falling`). Pictures of other channels than their partners' have no identity loss.
 use super::networks;
 use super::pool::Pool;
 use crate::data::Field;
@@ -40,6 +40,9 @@ pub struct Config {
     pub identity: f64,
     /// Pictures that each discriminator's pool holds.
     pub pool: usize,
+    /// Between which steps the learning rates go straight to 0, such as [100000, 200000]; two zeros: they stay.
+    #[serde(default)]
+    pub falling: [u64; 2],
     /// The optimiser of both generators.
     pub generators: OptimiserConfig,
     /// The optimiser of the judge of the first pictures.
@@ -59,6 +62,7 @@ impl Default for Config {
             cycle: 10.0,
             identity: 5.0,
             pool: 50,
+            falling: [0, 0],
             generators: adam,
             discriminator_a: adam,
             discriminator_b: adam,
@@ -109,9 +113,10 @@ impl Cyclegan {
 
 impl System for Cyclegan {
     fn game(&self) -> Game {
-        Game::step(Player::new("generators", self.config.generators), 1)
-            .then(Player::new("discriminator_a", self.config.discriminator_a), 1)
-            .then(Player::new("discriminator_b", self.config.discriminator_b), 1)
+        let player = |name, optimiser| Player::new(name, optimiser).falling(self.config.falling);
+        Game::step(player("generators", self.config.generators), 1)
+            .then(player("discriminator_a", self.config.discriminator_a), 1)
+            .then(player("discriminator_b", self.config.discriminator_b), 1)
     }
 
     fn loss(&self, player: &str, s: &Step) -> Tensor {
