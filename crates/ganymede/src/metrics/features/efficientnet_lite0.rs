@@ -93,6 +93,17 @@ pub fn function(weights: &Weights) -> Result<impl Fn(&Tensor) -> Tensor + 'stati
     })
 }
 
+/// What the second stage makes of pictures `[n, h, w, 3]` in [0, 255], `[n, h / 4, w / 4, 24]` and linear, as a function that can be
+/// differentiated: colours, edges and textures, where later stages say what things are. Sides are multiples of 4.
+///
+/// # Errors
+/// As [`open`].
+pub fn textures(weights: &Weights) -> Result<impl Fn(&Tensor) -> Tensor + Send + 'static, WeightsError> {
+    let network = EfficientNetLite0::load(weights)?;
+    let blocks = STAGES[0].repeats + STAGES[1].repeats;
+    Ok(move |x: &Tensor| network.maps(x, blocks))
+}
+
 impl EfficientNetLite0 {
     fn load(weights: &Weights) -> Result<Self, WeightsError> {
         let loader = Loader {
@@ -120,14 +131,17 @@ impl EfficientNetLite0 {
 
     /// Features `[n, 1280]` and logits `[n, 1000]` of pictures `[n, 224, 224, 3]` in [0, 255].
     fn forward(&self, x: &Tensor) -> [Tensor; 2] {
-        let x = (x - 127.0) / 128.0;
-        let mut h = relu6(&self.stem.forward(&far_border(&x)));
-        for block in &self.blocks {
-            h = block.forward(&h);
-        }
+        let h = self.maps(x, self.blocks.len());
         let features = relu6(&self.head.forward(&h)).mean_axes(&[1, 2]);
         let logits = self.classifier.forward(&features);
         [features, logits]
+    }
+
+    /// What so many blocks make of pictures.
+    fn maps(&self, x: &Tensor, blocks: usize) -> Tensor {
+        let x = (x - 127.0) / 128.0;
+        let stem = relu6(&self.stem.forward(&far_border(&x)));
+        self.blocks[..blocks].iter().fold(stem, |h, block| block.forward(&h))
     }
 }
 

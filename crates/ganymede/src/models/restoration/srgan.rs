@@ -6,16 +6,16 @@
 //! first    L_G = E|x - G(small x)|^2                                              equation 4: SRResNet
 //! then     L_D = E[softplus(-D(x))] + E[softplus(D(G(small x)))]
 //!          L_G = content + 10^-3 E[softplus(-D(G(small x)))]                      equations 3 and 6
-//! content = E|x - G(small x)|^2 ("pixels") or E[d(x, G(small x))] ("features")    equations 4 and 5
+//! content = E|x - G(small x)|^2 ("pixels") or E|phi(x) - phi(G(small x))|^2 ("features")    equations 4 and 5
 //! ```
 //!
-//! d is the distance of SqueezeNet's features that LPIPS takes, where the paper has VGG-19's: its weights have to be fetched.
+//! phi is EfficientNet-Lite0's second stage, whose weights have to be fetched, where the paper has a layer of VGG-19.
 //! With "pixels", which needs nothing, it is the paper's SRGAN-MSE. Small pictures are means of 4 x 4 pixels, not bicubic.
 //! Residual blocks normalise before their convolutions, PReLU keeps the slope 0.25 that it begins with, and D is `dcgan`'s. The
 //! paper's learning rate is a tenth over the second half of the second phase; here it may fall to 0 (`falling`).
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
-use crate::metrics::lpips::{self, Lpips};
+use crate::metrics::features::{FeaturesError, efficientnet_lite0, fetched};
 use crate::models::architecture::dcgan;
 use crate::models::translation::networks;
 use crate::models::{Card, Describe, Given, Section, Takes};
@@ -23,7 +23,8 @@ use crate::named::named_enum;
 use crate::nn::{Activation, Layer, Norm, Scope, Sequential, Stage, batch_norm, conv, pixel_shuffle, residual};
 use crate::objectives::non_saturating;
 use crate::optimisers::OptimiserConfig;
-use gany_engine::Tensor;
+use crate::weights::Weights;
+use gany_engine::{Tensor, concat};
 use serde::{Deserialize, Serialize};
 
 named_enum! {
@@ -33,7 +34,7 @@ named_enum! {
         /// Squares of differences of pixels.
         #[default]
         Pixels = "pixels",
-        /// How far SqueezeNet's features are apart: `gany data get squeezenet`, and `lpips-heads`.
+        /// Squares of differences of EfficientNet-Lite0's features: `gany data get effnet-lite0`.
         Features = "features",
     }
 }
@@ -93,10 +94,13 @@ pub struct Srgan {
     extents: networks::Extents,
     generator: Generator,
     discriminator: Sequential,
-    /// How far two pictures are apart, where that is not a matter of pixels.
-    distance: Option<Lpips>,
+    /// phi, where not pixels are compared.
+    features: Option<Features>,
     stage: Stage,
 }
+
+/// From pictures `[n, h, w, c]` in [-1, 1] to what they are compared by.
+type Features = Box<dyn Fn(&Tensor) -> Tensor + Send>;
 
 /// SRResNet: `[n, height / 4, width / 4, channels]` to `[n, height, width, channels]`.
 struct Generator {
@@ -131,12 +135,21 @@ impl Srgan {
         if self.stage.phase() == 0 {
             return mse;
         }
-        let content = match &self.distance {
-            Some(distance) => distance.between(s.x(), x_fake).mean(),
+        let content = match &self.features {
+            Some(features) => (features(s.x()) - features(x_fake)).square().mean(),
             None => mse,
         };
         content + non_saturating::generator(&self.discriminator.forward(x_fake)) * self.config.adversarial
     }
+}
+
+/// phi of equation 5, with the weights that were fetched.
+fn features(channels: usize) -> Result<Features, FeaturesError> {
+    let textures = efficientnet_lite0::textures(&Weights::read(&fetched("effnet-lite0")?)?)?;
+    Ok(Box::new(move |x| {
+        let coloured = concat(&vec![x.clone(); 3 / channels], 3);
+        textures(&((coloured + 1.0) * 127.5))
+    }))
 }
 
 impl System for Srgan {
@@ -218,13 +231,12 @@ impl Describe for Srgan {
         if config.content == Content::Pixels {
             return Ok(());
         }
-        if ![1, 3].contains(&channels) || height.min(width) < lpips::SMALLEST {
-            let least = lpips::SMALLEST;
+        if ![1, 3].contains(&channels) {
             return Err(format!(
-                "expected grey or coloured pictures of at least {least}x{least} pixels for `content=features`, got {width}x{height} with {channels} channels"
+                "expected grey or coloured pictures for `content=features`, got {channels} channels"
             ));
         }
-        Lpips::open(None).map(drop).map_err(|error| match error.hint() {
+        features(channels).map(drop).map_err(|error| match error.hint() {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         })
@@ -252,9 +264,9 @@ impl Describe for Srgan {
                 last: doubled(doubled(part("last"))).push(same(width, channels, 9)),
             },
             discriminator: dcgan::discriminator(&scope.at("discriminator"), &given.sample, width, true),
-            distance: match config.content {
+            features: match config.content {
                 Content::Pixels => None,
-                Content::Features => Some(Lpips::open(None).expect("checked: its weights are there")),
+                Content::Features => Some(features(channels).expect("checked: its weights are there")),
             },
             stage: scope.stage(),
             extents,
