@@ -35,19 +35,19 @@ Examples:
 `gany models` lists the systems, `gany models NAME` a system's settings, `gany data list` the data sets.")]
 pub(crate) struct Args {
     /// The system, or `classifier` [default: dcgan]
-    system: Option<String>,
+    pub(crate) system: Option<String>,
     /// A data set, a folder of pictures (with a sub-folder a class, if labelled), an IDX file, or points:FILE
     /// [default: fashion-mnist]
     #[arg(long, value_name = "NAME|PATH")]
-    data: Option<String>,
+    pub(crate) data: Option<String>,
     #[command(flatten)]
-    pictures: crate::pictures::Args,
+    pub(crate) pictures: crate::pictures::Args,
     /// How long to train, in minutes [default: 3]
     #[arg(long, value_parser = minutes, allow_negative_numbers = true, conflicts_with = "steps")]
-    minutes: Option<f64>,
+    pub(crate) minutes: Option<f64>,
     /// How long to train, in steps
     #[arg(long, value_name = "N")]
-    steps: Option<u64>,
+    pub(crate) steps: Option<u64>,
     /// Examples in a batch [default: the paper's]; the same as --set batch=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Option<u64>,
@@ -56,13 +56,13 @@ pub(crate) struct Args {
     precision: Option<PrecisionName>,
     /// What all randomness follows from [default: 0]
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Change a setting of the system; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    changes: Vec<(String, String)>,
+    pub(crate) changes: Vec<(String, String)>,
     /// The run's folder [default: runs/SYSTEM-DATA, numbered if taken]
     #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Go on with a run, for its own length or the one given; without RUN, with the latest of this system and data
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
     resume: Option<Option<PathBuf>>,
@@ -78,7 +78,7 @@ pub(crate) struct Args {
     eval_every: Option<EvalEvery>,
     /// Threads to compute with [default: one a core]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Say what it would take, in time, memory and disk, and train nothing
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
@@ -90,7 +90,7 @@ pub(crate) struct Args {
     no_doctor: bool,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -438,7 +438,8 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a number from 1 to 1024".into())
 }
 
-fn minutes(text: &str) -> Result<f64, String> {
+/// A length in minutes.
+pub(crate) fn minutes(text: &str) -> Result<f64, String> {
     let number = text
         .parse()
         .ok()
