@@ -43,6 +43,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Verb {
     Train(TrainArgs),
+    Cut(CutArgs),
     Apply(ApplyArgs),
 }
 
@@ -82,6 +83,21 @@ struct TrainArgs {
     /// Print the run's events as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Cut out faces, upright and of one size, with their landmarks in a table
+///
+/// The folder is data for `gany train faceswap` and `talking_head`; pictures in sub-folders keep their names as whose they are.
+#[derive(clap::Args)]
+struct CutArgs {
+    /// A folder of pictures, a film (GIF, animated PNG, MP4), a data set
+    #[arg(value_name = "IN")]
+    from: String,
+    /// A new or empty folder
+    #[arg(value_name = "OUT")]
+    to: PathBuf,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Change the first person of a run into the second
@@ -135,6 +151,7 @@ const MOST_BYTES: usize = 2 << 30;
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Train(args) => learn(args),
+        Verb::Cut(args) => cut(&args),
         Verb::Apply(args) => apply(&args),
     }
 }
@@ -210,6 +227,20 @@ fn learn(args: TrainArgs) -> Result<ExitCode, Failure> {
         json: args.json,
         ..train::Args::default()
     })
+}
+
+fn cut(args: &CutArgs) -> Result<ExitCode, Failure> {
+    ask_consent(args.which.i_have_consent)?;
+    let mut faces = Faces::open().map_err(FacesError::from)?;
+    let frames = Frames::open(&args.from)?;
+    crate::making::make_empty_folder(&args.to)?;
+    let looking = looking(&args.from);
+    let cut = cutting::cut_into(&args.to, &frames, &args.from, &mut faces, args.which.which(), &mut |looked| {
+        show(looking.as_ref(), looked);
+    });
+    looking.iter().for_each(ProgressBar::finish_and_clear);
+    print(&format!("{}, cut out into {}", cut?.tally, args.to.display()));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What a run on two persons is called.

@@ -66,6 +66,9 @@ pub(crate) struct Args {
     /// Go on with a run, for its own length or the one given; without RUN, with the latest of this system and data
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
     resume: Option<Option<PathBuf>>,
+    /// Begin with the weights of another run of this system, to tune them to other data or settings
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
     /// Steps from one checkpoint to the next [default: about a minute's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_every: Option<u64>,
@@ -299,7 +302,10 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         .out
         .clone()
         .unwrap_or_else(|| folder_for(&order.system, &order.data));
-    Ok(Training::begin(order, &path)?)
+    Ok(match &args.from {
+        Some(from) => Training::begin_with(order, &path, from)?,
+        None => Training::begin(order, &path)?,
+    })
 }
 
 fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {

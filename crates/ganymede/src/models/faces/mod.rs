@@ -1,2 +1,3 @@
 //! Faces that move.
 pub mod faceswap;
+pub mod talking_head;
