@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::record::{Evidence, median, root, round};
 use ganymede::data::frames::Frames;
-use ganymede::data::{self};
+use ganymede::data;
 use ganymede::deepfake::alignment::{Plane, Similarity, resampled};
 use ganymede::deepfake::cutting::SIDE;
 use ganymede::deepfake::faces::{Area, Faces};

@@ -44,6 +44,7 @@ mod pix2pix;
 mod precision;
 mod progressive;
 mod projection;
+mod puppetry;
 mod record;
 mod scenes;
 mod srgan;
@@ -111,6 +112,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("faces", faces::evidence),
     ("faceswap", faceswap::evidence),
     ("talking_head", talking_head::evidence),
+    ("puppetry", puppetry::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

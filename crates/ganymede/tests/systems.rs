@@ -47,7 +47,7 @@ fn given(entry: &Entry, sample: Shape) -> Given {
 }
 
 /// Systems whose second picture is so many side by side.
-const STRIPS: [(&str, usize); 1] = [("talking_head", 3)];
+const STRIPS: [(&str, usize); 2] = [("talking_head", 3), ("puppetry", 2)];
 
 /// Settings of any system at which a step takes milliseconds and a phase two steps.
 const SMALL: [(&str, &str); 10] = [

@@ -73,7 +73,8 @@ impl fmt::Display for Tally {
         let have = |count: u64| if count == 1 { "has" } else { "have" };
         let Tally { looked, usable, .. } = self;
         let pictures = if *looked == 1 { "picture" } else { "pictures" };
-        write!(f, "{usable} of {looked} {pictures} {} a face that can be used", have(*usable))?;
+        let has = if *looked == 1 { "has" } else { have(*usable) };
+        write!(f, "{usable} of {looked} {pictures} {has} a face that can be used")?;
         if self.several > 0 {
             write!(f, " ({} {} others beside it)", self.several, have(self.several))?;
         }
