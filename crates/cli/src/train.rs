@@ -50,10 +50,10 @@ pub(crate) struct Args {
     pub(crate) steps: Option<u64>,
     /// Examples in a batch [default: the paper's]; the same as --set batch=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    batch: Option<u64>,
+    pub(crate) batch: Option<u64>,
     /// What matrix products and convolutions compute in [default: f32]; the rest is f32 anyway
     #[arg(long, value_enum)]
-    precision: Option<PrecisionName>,
+    pub(crate) precision: Option<PrecisionName>,
     /// What all randomness follows from [default: 0]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -65,32 +65,32 @@ pub(crate) struct Args {
     pub(crate) out: Option<PathBuf>,
     /// Go on with a run, for its own length or the one given; without RUN, with the latest of this system and data
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
-    resume: Option<Option<PathBuf>>,
+    pub(crate) resume: Option<Option<PathBuf>>,
     /// Begin with the weights of another run of this system, to tune them to other data or settings
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
-    from: Option<PathBuf>,
+    pub(crate) from: Option<PathBuf>,
     /// Steps from one checkpoint to the next [default: about a minute's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_every: Option<u64>,
+    pub(crate) checkpoint_every: Option<u64>,
     /// Steps from one sample grid to the next [default: ever wider apart]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    sample_every: Option<u64>,
+    pub(crate) sample_every: Option<u64>,
     /// Steps from one measurement of samples to the next, or `auto`; the best state is kept as checkpoint `best`
     /// [default: never]
     #[arg(long, value_name = "N|auto")]
-    eval_every: Option<EvalEvery>,
+    pub(crate) eval_every: Option<EvalEvery>,
     /// Threads to compute with [default: one a core]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<usize>,
     /// Say what it would take, in time, memory and disk, and train nothing
     #[arg(long, conflicts_with = "resume")]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Go back to the last checkpoint before an alarm, apply its cure, and go on; three times at most
     #[arg(long)]
-    heal: bool,
+    pub(crate) heal: bool,
     /// Raise no alarms: about 2 % faster, bit for bit the same
     #[arg(long, conflicts_with = "heal")]
-    no_doctor: bool,
+    pub(crate) no_doctor: bool,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
     pub(crate) json: bool,
