@@ -2,6 +2,7 @@
 use anstyle::{AnsiColor, Style};
 use ganymede::attacks::AttackError;
 use ganymede::data::DataError;
+use ganymede::deepfake::cutting::FacesError;
 use ganymede::engine::OutOfMemory;
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::explore::ExploreError;
@@ -92,6 +93,15 @@ impl From<ClassifierError> for Failure {
 
 impl From<AttackError> for Failure {
     fn from(error: AttackError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<FacesError> for Failure {
+    fn from(error: FacesError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

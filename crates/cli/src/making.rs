@@ -62,6 +62,23 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))
 }
 
+/// Makes a folder, or refuses one with something in it.
+pub(crate) fn make_empty_folder(path: &Path) -> Result<(), Failure> {
+    make_folder(path)?;
+    let listed = path.read_dir().map_err(|error| cannot_write(path, &error))?;
+    let Some(other) = listed.flatten().map(|entry| entry.file_name()).min() else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        format!(
+            "expected a new or empty folder, got one with `{}` in it: {}",
+            other.display(),
+            path.display()
+        ),
+        "choose another folder, so that no picture of yours is written over",
+    ))
+}
+
 pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     let failed = RunError::Io {
         doing: "write",

@@ -37,6 +37,15 @@ enum FitName {
 }
 
 impl Args {
+    /// Pictures of this height, width and so many channels.
+    pub(crate) fn of_shape([height, width, channels]: [usize; 3]) -> Args {
+        Args {
+            size: Some((height, width)),
+            channels: Some(channels.to_string()),
+            ..Args::default()
+        }
+    }
+
     /// Whether one of them is given.
     pub(crate) fn is_given(&self) -> bool {
         *self != Args::default()

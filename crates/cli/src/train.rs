@@ -35,62 +35,65 @@ Examples:
 `gany models` lists the systems, `gany models NAME` a system's settings, `gany data list` the data sets.")]
 pub(crate) struct Args {
     /// The system, or `classifier` [default: dcgan]
-    system: Option<String>,
+    pub(crate) system: Option<String>,
     /// A data set, a folder of pictures (with a sub-folder a class, if labelled), an IDX file, or points:FILE
     /// [default: fashion-mnist]
     #[arg(long, value_name = "NAME|PATH")]
-    data: Option<String>,
+    pub(crate) data: Option<String>,
     #[command(flatten)]
-    pictures: crate::pictures::Args,
+    pub(crate) pictures: crate::pictures::Args,
     /// How long to train, in minutes [default: 3]
     #[arg(long, value_parser = minutes, allow_negative_numbers = true, conflicts_with = "steps")]
-    minutes: Option<f64>,
+    pub(crate) minutes: Option<f64>,
     /// How long to train, in steps
     #[arg(long, value_name = "N")]
-    steps: Option<u64>,
+    pub(crate) steps: Option<u64>,
     /// Examples in a batch [default: the paper's]; the same as --set batch=N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    batch: Option<u64>,
+    pub(crate) batch: Option<u64>,
     /// What matrix products and convolutions compute in [default: f32]; the rest is f32 anyway
     #[arg(long, value_enum)]
-    precision: Option<PrecisionName>,
+    pub(crate) precision: Option<PrecisionName>,
     /// What all randomness follows from [default: 0]
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Change a setting of the system; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
-    changes: Vec<(String, String)>,
+    pub(crate) changes: Vec<(String, String)>,
     /// The run's folder [default: runs/SYSTEM-DATA, numbered if taken]
     #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Go on with a run, for its own length or the one given; without RUN, with the latest of this system and data
     #[arg(long, value_name = "RUN", num_args = 0..=1)]
-    resume: Option<Option<PathBuf>>,
+    pub(crate) resume: Option<Option<PathBuf>>,
+    /// Begin with the weights of another run of this system, to tune them to other data or settings
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    pub(crate) from: Option<PathBuf>,
     /// Steps from one checkpoint to the next [default: about a minute's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_every: Option<u64>,
+    pub(crate) checkpoint_every: Option<u64>,
     /// Steps from one sample grid to the next [default: ever wider apart]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    sample_every: Option<u64>,
+    pub(crate) sample_every: Option<u64>,
     /// Steps from one measurement of samples to the next, or `auto`; the best state is kept as checkpoint `best`
     /// [default: never]
     #[arg(long, value_name = "N|auto")]
-    eval_every: Option<EvalEvery>,
+    pub(crate) eval_every: Option<EvalEvery>,
     /// Threads to compute with [default: one a core]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Say what it would take, in time, memory and disk, and train nothing
     #[arg(long, conflicts_with = "resume")]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Go back to the last checkpoint before an alarm, apply its cure, and go on; three times at most
     #[arg(long)]
-    heal: bool,
+    pub(crate) heal: bool,
     /// Raise no alarms: about 2 % faster, bit for bit the same
     #[arg(long, conflicts_with = "heal")]
-    no_doctor: bool,
+    pub(crate) no_doctor: bool,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -299,7 +302,10 @@ fn begin(args: &Args) -> Result<Training, Failure> {
         .out
         .clone()
         .unwrap_or_else(|| folder_for(&order.system, &order.data));
-    Ok(Training::begin(order, &path)?)
+    Ok(match &args.from {
+        Some(from) => Training::begin_with(order, &path, from)?,
+        None => Training::begin(order, &path)?,
+    })
 }
 
 fn resume(args: &Args, run: Option<&Path>) -> Result<Training, Failure> {
@@ -438,7 +444,8 @@ pub(crate) fn threads(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "expected a number from 1 to 1024".into())
 }
 
-fn minutes(text: &str) -> Result<f64, String> {
+/// A length in minutes.
+pub(crate) fn minutes(text: &str) -> Result<f64, String> {
     let number = text
         .parse()
         .ok()

@@ -1,6 +1,6 @@
 //! `gany translate`: a run's pictures out of other pictures.
 use crate::failure::Failure;
-use crate::making::{cannot_write, is_png, make_folder};
+use crate::making::{is_png, make_empty_folder, make_folder};
 use crate::output::{grouped, print, print_json};
 use ganymede::data::{self, Want, decode, moving};
 use ganymede::run::animation::Format;
@@ -130,18 +130,7 @@ fn film(
 }
 
 fn folder(sampler: &mut Sampler, translation: &Translation, args: &Args, want: &Want) -> Result<usize, Failure> {
-    make_folder(&args.to)?;
-    let listed = args.to.read_dir().map_err(|error| cannot_write(&args.to, &error))?;
-    if let Some(other) = listed.flatten().map(|entry| entry.file_name()).min() {
-        return Err(Failure::new(
-            format!(
-                "expected a new or empty folder, got one with `{}` in it: {}",
-                other.display(),
-                args.to.display()
-            ),
-            "choose another folder, so that no picture of yours is written over",
-        ));
-    }
+    make_empty_folder(&args.to)?;
     let data = data::folder::open(&args.from, None, want)?;
     let count = data.len().unwrap_or(0) as usize;
     let names = names((0..count as u64).map(|index| data.example_name(index).unwrap_or("picture")));

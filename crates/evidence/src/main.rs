@@ -1,5 +1,5 @@
 //! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
-//! `metrics` how near measures are to the reference packages, for `survive` what a kill costs, for `failures` which alarms
+//! `metrics` how near measures are to the reference packages, `faces` how near what is said of faces is to face-api's JavaScript, for `survive` what a kill costs, for `failures` which alarms
 //! are raised, for `forecast` how near forecasts come; `attacks` stands for every attack that is measured.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
@@ -23,6 +23,8 @@ mod defog;
 mod dissect;
 mod ebgan;
 mod f_gan;
+mod faces;
+mod faceswap;
 mod failures;
 mod forecast;
 mod gallery;
@@ -42,12 +44,14 @@ mod pix2pix;
 mod precision;
 mod progressive;
 mod projection;
+mod puppetry;
 mod record;
 mod scenes;
 mod srgan;
 mod studies;
 mod stylegan;
 mod survive;
+mod talking_head;
 mod training;
 mod vae;
 mod wavegan;
@@ -105,6 +109,10 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("context_encoder", context_encoder::evidence),
     ("crypto", crypto::evidence),
     ("wavegan", wavegan::evidence),
+    ("faces", faces::evidence),
+    ("faceswap", faceswap::evidence),
+    ("talking_head", talking_head::evidence),
+    ("puppetry", puppetry::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

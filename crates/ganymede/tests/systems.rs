@@ -28,9 +28,13 @@ const COUNT: usize = 3;
 /// What the system is built for: examples of this shape and everything else that it needs.
 fn given(entry: &Entry, sample: Shape) -> Given {
     let needs = |field| entry.card.needs.contains(&field);
-    let extra = |field| Extra {
-        field,
-        shape: sample.of_batch(1)[1..].to_vec(),
+    let (_, tiles) = STRIPS.into_iter().find(|(id, _)| *id == entry.card.id).unwrap_or(("", 1));
+    let extra = |field| {
+        let mut shape = sample.of_batch(1)[1..].to_vec();
+        if tiles > 1 {
+            shape[1] *= tiles;
+        }
+        Extra { field, shape }
     };
     Given {
         extras: [Field::XB]
@@ -41,6 +45,9 @@ fn given(entry: &Entry, sample: Shape) -> Given {
         ..Given::of(sample, needs(Field::Y).then_some(CLASSES))
     }
 }
+
+/// Systems whose second picture is so many side by side.
+const STRIPS: [(&str, usize); 2] = [("talking_head", 3), ("puppetry", 2)];
 
 /// Settings of any system at which a step takes milliseconds and a phase two steps.
 const SMALL: [(&str, &str); 10] = [

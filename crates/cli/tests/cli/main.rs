@@ -13,5 +13,6 @@ mod place;
 mod resume;
 mod signals;
 mod survive;
+mod swap;
 mod translate;
 mod verbs;

@@ -9,7 +9,7 @@ mod sampling;
 
 pub use ada::Ada;
 pub use diff_augment::DiffAugment;
-pub use sampling::{crop, flip, translate, warp};
+pub use sampling::{crop, flip, sample, translate, warp};
 
 use gany_engine::Tensor;
 

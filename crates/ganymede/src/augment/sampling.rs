@@ -60,7 +60,7 @@ fn shift_rows(x: &Tensor, by: &Tensor) -> Tensor {
 ///
 /// # Panics
 /// Where the batch has more pixels than a float counts, 2^24.
-pub(super) fn sample(x: &Tensor, rows: &Tensor, columns: &Tensor) -> Tensor {
+pub fn sample(x: &Tensor, rows: &Tensor, columns: &Tensor) -> Tensor {
     let [n, h, w, c] = extents(x);
     assert!(
         n * h * w <= 1 << 24,

@@ -28,43 +28,47 @@ type Taker<'a> = dyn FnMut(Size, &[u8]) -> std::result::Result<(), String> + 'a;
 /// # Errors
 /// [`DataError::Unreadable`], [`DataError::NoFrames`], [`DataError::ImpossibleShape`].
 pub fn read(path: &Path, want: &Want) -> Result<Moving> {
+    let mut values = vec![];
+    let (count, fps) = each(path, want, &mut |_, frame| values.extend_from_slice(frame))?;
+    Ok(Moving { values, count, fps })
+}
+
+/// Hands over the frames of a file one by one, with their height, width and channels; how many there were and how many a second, as
+/// [`Moving`] has them.
+///
+/// # Errors
+/// As [`read`], also after some frames were handed over.
+pub fn each(path: &Path, want: &Want, take: &mut dyn FnMut([usize; 3], &[f32])) -> Result<(usize, u32)> {
     let bytes = std::fs::read(path).map_err(|error| DataError::reading(path, error))?;
     let broken = |why| DataError::NoFrames {
         path: path.to_owned(),
         why,
     };
     check_length(bytes.len() as u64).map_err(broken)?;
-    let mut moving = Moving {
-        values: vec![],
-        count: 0,
-        fps: 1,
-    };
+    let (mut count, mut values) = (0, vec![]);
     let mut impossible = None;
     let seconds = guarded(|| {
         decoded(&bytes, &mut |size, pixels| {
-            if moving.count == MOST {
+            if count == MOST {
                 return Err(format!("more than {MOST} frames"));
             }
             let target = want.target(size).map_err(|error| {
                 impossible = Some(error);
                 String::new()
             })?;
-            let first = moving.values.len();
-            moving.values.resize(first + target.bytes(), 0.0);
-            let values = &mut moving.values[first..];
-            Shaper::with(|shaper| shaper.shape_to_floats(pixels, size, values, target, want));
-            moving.count += 1;
+            values.resize(target.bytes(), 0.0);
+            Shaper::with(|shaper| shaper.shape_to_floats(pixels, size, &mut values, target, want));
+            take([target.height, target.width, target.channels], &values);
+            count += 1;
             Ok(())
         })
     });
     let seconds = seconds.map_err(|why| impossible.take().unwrap_or_else(|| broken(why)))?;
-    if moving.count == 0 {
+    if count == 0 {
         return Err(broken("not a single frame".into()));
     }
-    moving.fps = (moving.count as f64 / seconds.max(f64::MIN_POSITIVE))
-        .round()
-        .clamp(1.0, 100.0) as u32;
-    Ok(moving)
+    let fps = (count as f64 / seconds.max(f64::MIN_POSITIVE)).round().clamp(1.0, 100.0) as u32;
+    Ok((count, fps))
 }
 
 /// Hands over frame after frame; how long they are shown in all, in seconds.

@@ -10,6 +10,7 @@ use super::bits::{self, Bits};
 use super::error::{DataError, Result};
 use super::fog::Fog;
 use super::listing::Listing;
+use super::others::{self, Others};
 use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
 use super::registry::{self, ENTRIES, Entry, Route};
@@ -24,6 +25,8 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// - a name of [`registry::ENTRIES`], with a split if wanted: `mnist`, `mnist:test`, `ring`
 /// - `first:N:SPEC`, the first N examples of any of these; `each:N:SPEC`, the first N of each class; `class:NAME:SPEC`, those of
 ///   one class
+/// - `others:K:SPEC`, each example with K others of its class as `x_b`; `heads:K:SPEC`, faces with a drawing of their landmarks before those,
+///   see [`Others`]
 /// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a folder of sounds, with a split if wanted: WAV, FLAC and Ogg Vorbis files, see [`sounds`]
@@ -96,6 +99,9 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     }
     if let Some((class, whole)) = spec.strip_prefix("class:").and_then(|rest| rest.split_once(':')) {
         return Ok(Arc::new(Part::of_class(open(whole, want)?, class, spec)?));
+    }
+    if let Some((count, is_drawn, whole)) = others::parse(spec) {
+        return Ok(Arc::new(Others::new(open(whole, want)?, count, is_drawn, spec)?));
     }
     let (head, split) = match spec.rsplit_once(':') {
         Some((head, split)) => (head, Some(split)),

@@ -255,7 +255,7 @@ systems! {
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
     sequence: crypto::Crypto, wavegan::Wavegan;
-    faces: faceswap::Faceswap;
+    faces: faceswap::Faceswap, talking_head::TalkingHead, puppetry::Puppetry;
 }
 
 /// The system of this name.

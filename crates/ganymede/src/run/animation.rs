@@ -50,17 +50,7 @@ impl Animation<'_> {
     /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`]; [`RunError::Moving`] where the encoder
     /// refuses; [`RunError::NoFilms`] where this build has none; [`RunError::Io`].
     pub fn write(&self, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
-        let failed = |reason: String| RunError::Moving {
-            reason,
-            path: path.to_owned(),
-        };
-        let frames = self.frames()?;
-        let bytes = match format {
-            Format::Gif => gif(&frames, self.fps, stamp).map_err(|error| failed(error.to_string()))?,
-            Format::Apng => apng(&frames, self.fps, stamp).map_err(|error| failed(error.to_string()))?,
-            Format::Mp4 => film::mp4(&frames, self.fps, stamp, path)?,
-        };
-        atomic::replace(path, |file| file.write_all(&bytes))
+        write(&self.frames()?, self.fps, format, stamp, path)
     }
 
     fn frames(&self) -> Result<Vec<Canvas>> {
@@ -87,6 +77,33 @@ impl Animation<'_> {
         let factor = (SMALL / longer.max(1)).max(1);
         Ok(frames.iter().map(|frame| frame.enlarged(factor)).collect())
     }
+}
+
+/// Writes coloured frames of one size as they are.
+///
+/// # Errors
+/// As [`Animation::write`].
+pub fn write_frames(frames: Vec<image::RgbImage>, fps: u32, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
+    let canvas = |frame: image::RgbImage| Canvas {
+        width: frame.width() as usize,
+        height: frame.height() as usize,
+        channels: 3,
+        levels: frame.into_raw(),
+    };
+    write(&frames.into_iter().map(canvas).collect::<Vec<_>>(), fps, format, stamp, path)
+}
+
+fn write(frames: &[Canvas], fps: u32, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
+    let failed = |reason: String| RunError::Moving {
+        reason,
+        path: path.to_owned(),
+    };
+    let bytes = match format {
+        Format::Gif => gif(frames, fps, stamp).map_err(|error| failed(error.to_string()))?,
+        Format::Apng => apng(frames, fps, stamp).map_err(|error| failed(error.to_string()))?,
+        Format::Mp4 => film::mp4(frames, fps, stamp, path)?,
+    };
+    atomic::replace(path, |file| file.write_all(&bytes))
 }
 
 /// Sides as the formats count them.
@@ -200,6 +217,19 @@ mod tests {
         let bytes = written(Format::Apng);
         let decoder = PngDecoder::new(Cursor::new(&bytes)).unwrap().apng().unwrap();
         check(&bytes, decoder.into_frames().collect_frames().unwrap());
+    }
+
+    #[test]
+    fn coloured_frames_stay_as_large_as_they_are() {
+        let there = tempfile::tempdir().unwrap();
+        let path = there.path().join("two.apng");
+        let frames = [[9, 8, 7], [1, 2, 3]].map(|colour| image::RgbImage::from_pixel(6, 4, image::Rgb(colour)));
+        write_frames(frames.to_vec(), 10, Format::Apng, &stamp(), &path).unwrap();
+        let decoder = PngDecoder::new(Cursor::new(std::fs::read(path).unwrap())).unwrap();
+        let back = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
+        let first = back.iter().map(|frame| frame.buffer().get_pixel(5, 3).0).collect::<Vec<_>>();
+        assert_eq!(first, [[9, 8, 7, 255], [1, 2, 3, 255]]);
+        assert_eq!(back[0].buffer().dimensions(), (6, 4));
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Training {
         let path = place(import.layout.system);
         let mut training = Training::begin_from(training_order(order, &import), &path, |play| {
             fill(play, &import);
-            import.step
+            Ok(import.step)
         })?;
         let folder = training.folder();
         let mut provenance = folder.read_provenance().map_err(TrainError::from)?;

@@ -4,7 +4,7 @@ use super::checkpoint::{self, Checkpoint, FORMAT_VERSION, KEEP_LAST, NamedTensor
 use super::error::RunError;
 use super::evaluation::refuse_to_measure;
 use super::events::{Event, EventWriter, read_events};
-use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, now_utc};
+use super::folder::{DataSource, Machine, Provenance, RunFolder, Settings, WeightsSource, now_utc};
 use super::grid::Stamp;
 use super::report::{write_last_report, write_report};
 use super::sampling::{Translation, translations};
@@ -184,18 +184,39 @@ impl Training {
     /// # Errors
     /// [`TrainError`] for an order that does not fit together, data that cannot be read, a folder that is in use.
     pub fn begin(order: Order, path: &Path) -> Result<Training, TrainError> {
-        Training::begin_from(order, path, |_| 0)
+        Training::begin_from(order, path, |_| Ok(0))
+    }
+
+    /// Begins a new run in `path` with the state that another run of the same system and networks has come to: to tune it to
+    /// other data, or with other settings.
+    ///
+    /// # Errors
+    /// As [`begin`](Training::begin); where the other run has no checkpoint, or its state is not that of these networks.
+    pub fn begin_with(order: Order, path: &Path, from: &Path) -> Result<Training, TrainError> {
+        let other = RunFolder::open(from)?;
+        let saved = checkpoint::load_latest(&other)?;
+        let file = other.checkpoint_file(saved.step);
+        let training = Training::begin_from(order, path, |play| restore(play, &saved, &file).map(|()| 0))?;
+        let bytes = std::fs::read(&file).map_err(|error| RunError::io("read", &file, error))?;
+        let mut provenance = training.folder.read_provenance()?;
+        provenance.weights = Some(WeightsSource {
+            file: file.to_string_lossy().into_owned(),
+            digest: format!("sha256:{}", crate::data::sha256_hex(&[&bytes])),
+            layout: "ganymede".to_owned(),
+        });
+        training.folder.write_provenance(&provenance)?;
+        Ok(training)
     }
 
     /// Begins a new run in `path` from a state that `fill` puts in place, and with the step that it gives.
     pub(super) fn begin_from(
         order: Order,
         path: &Path,
-        fill: impl FnOnce(&mut Play) -> u64,
+        fill: impl FnOnce(&mut Play) -> Result<u64, TrainError>,
     ) -> Result<Training, TrainError> {
         let entry = models::find(&order.system)?;
         let (mut settings, data, mut play, batch) = set_up(entry, &order)?;
-        let step = fill(&mut play);
+        let step = fill(&mut play)?;
         play.go_on_from(step);
         settings.extend([order.length.setting()]);
         let best = Best::of(&order, &data, &[])?;

@@ -1,2 +1,4 @@
 //! Faces that move.
 pub mod faceswap;
+pub mod puppetry;
+pub mod talking_head;
