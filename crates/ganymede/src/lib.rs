@@ -21,6 +21,7 @@ pub mod models;
 pub mod named;
 pub mod nn;
 pub mod objectives;
+pub mod onnx;
 pub mod optimisers;
 pub mod penalties;
 #[cfg(test)]
