@@ -12,6 +12,7 @@ use super::fog::Fog;
 use super::listing::Listing;
 use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
+use super::poisoned::Poisoned;
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::sounds::{self, Classes};
@@ -36,6 +37,8 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
 /// - `bits:N`, messages of N random bits, see [`Bits`]
+/// - `flipped:SHARE:SPEC`, labelled pictures of which a share has a wrong label; `backdoor:SHARE:CLASS:SPEC`, of which a share has
+///   a trigger and the label of a class; their test splits are left alone, see [`poisoned`](super::poisoned)
 /// - `absent:HxWxC`, pictures that are not there, see [`Absent`]
 ///
 /// # Errors
@@ -87,6 +90,9 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
+    }
+    if let Some(poisoned) = Poisoned::parse(spec, |whole| open(whole, want)) {
+        return poisoned;
     }
     if let Some((count, whole)) = part::parse(spec) {
         return Ok(Arc::new(Part::new(open(whole, want)?, 0..count, spec)?));
@@ -140,6 +146,8 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "fog",
             bits::KIND,
             "class",
+            "flipped",
+            "backdoor",
             absent::KIND,
         ]
         .contains(&name)
