@@ -413,8 +413,11 @@ pub(crate) fn one_pixel() -> Result<Evidence> {
     let digits = Ground::digits()?;
     let mut evidence = compare_all("one_pixel", &digits, &[same("one_pixel digits", FIVE, Norm::L0)])?;
     for pixels in ["1", "10"] {
-        let changes = [("pixels", pixels), ("population", "100"), ("generations", "75")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let done = attacks::find("one_pixel")?.build(&changes)?.run(&digits.target, &digits.task())?;
+        let changes = [("pixels", pixels), ("population", "100"), ("generations", "75")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let done = attacks::find("one_pixel")?
+            .build(&changes)?
+            .run(&digits.target, &digits.task())?;
         let fooled = done.outcomes.iter().filter(|outcome| outcome.is_fooled).count();
         evidence.figure(&format!("fooled.{pixels}_pixels"), fooled);
     }

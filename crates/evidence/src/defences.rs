@@ -25,7 +25,10 @@ fn fetch() -> Result<()> {
 }
 
 fn changes(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }
 
 fn attack(id: &str, pairs: &[(&str, &str)]) -> Result<attacks::Built> {
@@ -40,7 +43,13 @@ fn pgd() -> Result<attacks::Built> {
 /// What PGD leaves of a classifier.
 fn left(classifier: &Classifier, seed: u64) -> Result<Robustness> {
     let data = data::open(TEST, &Want::default())?;
-    Ok(defences::robustness(&Target::of_classifier(classifier), &pgd()?, &*data, ATTACKED, seed)?)
+    Ok(defences::robustness(
+        &Target::of_classifier(classifier),
+        &pgd()?,
+        &*data,
+        ATTACKED,
+        seed,
+    )?)
 }
 
 /// The share of right answers as they are, and under attack.
@@ -56,14 +65,24 @@ fn hardened(id: &'static str, settings: &[(&str, &str)], epochs: usize, robust_b
     let built = defences::find(id)?.build(&changes(settings))?;
     let (mut plain, mut hard) = (vec![], vec![]);
     for seed in SEEDS {
-        plain.push(shares(left(&Classifier::train(&*data, seed, epochs, &mut |_| {})?, seed)?));
+        plain.push(shares(left(
+            &Classifier::train(&*data, seed, epochs, &mut |_| {})?,
+            seed,
+        )?));
         let classifier = built.train(&*data, seed, epochs, &mut |progress| {
             if progress.update % 100 == 0 {
-                println!("      seed {seed}, update {} of {}: {:.3}", progress.update, progress.updates, progress.loss);
+                println!(
+                    "      seed {seed}, update {} of {}: {:.3}",
+                    progress.update, progress.updates, progress.loss
+                );
             }
         })?;
         hard.push(shares(left(&classifier, seed)?));
-        println!("      seed {seed}: plain {:?}, {id} {:?}", plain[plain.len() - 1], hard[hard.len() - 1]);
+        println!(
+            "      seed {seed}: plain {:?}, {id} {:?}",
+            plain[plain.len() - 1],
+            hard[hard.len() - 1]
+        );
     }
     evidence.settings(id, json!({"settings": built.settings, "data": SET, "epochs": epochs, "attack": pgd()?.settings, "attacked": ATTACKED}));
     let of = |runs: &[[f64; 2]], which: usize| runs.iter().map(|run| round(run[which])).collect::<Vec<_>>();
@@ -72,9 +91,24 @@ fn hardened(id: &'static str, settings: &[(&str, &str)], epochs: usize, robust_b
         evidence.figure(&format!("accuracy_under_pgd_20.{name}"), of(runs, 1));
     }
     let [plain_robust, clean, robust] = [of(&plain, 1), of(&hard, 0), of(&hard, 1)].map(|shares| median(&shares));
-    evidence.check("accuracy under PGD-20, median", &format!(">= {robust_bar}"), format!("{robust:.3}"), robust >= robust_bar);
-    evidence.check("and of the plain classifier, median", "<= 0.1", format!("{plain_robust:.3}"), plain_robust <= 0.1);
-    evidence.check("accuracy on digits as they are, median", ">= 0.9", format!("{clean:.3}"), clean >= 0.9);
+    evidence.check(
+        "accuracy under PGD-20, median",
+        &format!(">= {robust_bar}"),
+        format!("{robust:.3}"),
+        robust >= robust_bar,
+    );
+    evidence.check(
+        "and of the plain classifier, median",
+        "<= 0.1",
+        format!("{plain_robust:.3}"),
+        plain_robust <= 0.1,
+    );
+    evidence.check(
+        "accuracy on digits as they are, median",
+        ">= 0.9",
+        format!("{clean:.3}"),
+        clean >= 0.9,
+    );
     evidence.figure = format!(
         "{:.1} % right under PGD-20 within 0.3 in linf, {:.1} % without it; the plain classifier {:.1} %",
         100.0 * robust,
@@ -93,7 +127,8 @@ pub(crate) fn trades() -> Result<Evidence> {
 }
 
 /// Pictures that are certified, and on which certificates are attacked.
-const [CERTIFIED, TRIED]: [usize; 2] = [200, 50];
+const CERTIFIED: usize = 200;
+const TRIED: usize = 50;
 /// Radii at which certified accuracy is told.
 const RADII: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
@@ -123,25 +158,55 @@ pub(crate) fn randomised_smoothing() -> Result<Evidence> {
         noisy.push(held);
         // The classifier under the noise is attacked, and the promise is asked of what comes out.
         let radius = 0.5;
-        let strong = attack("pgd", &[("norm", "l2"), ("epsilon", "0.499"), ("steps", "20"), ("step", "0.125")])?;
-        let task = Task { pictures: pictures[..TRIED * FLOATS].to_vec(), classes: classes[..TRIED].to_vec(), aim: Aim::Away, seed };
+        let strong = attack(
+            "pgd",
+            &[("norm", "l2"), ("epsilon", "0.499"), ("steps", "20"), ("step", "0.125")],
+        )?;
+        let task = Task {
+            pictures: pictures[..TRIED * FLOATS].to_vec(),
+            classes: classes[..TRIED].to_vec(),
+            aim: Aim::Away,
+            seed,
+        };
         let attacked = strong.run(&target, &task)?.pictures;
         let again = smoothing.certify(&target, &attacked, seed + 10);
-        for (promised, now) in certificates.iter().zip(&again).filter(|(promised, _)| promised.radius.is_some_and(|r| r > radius)) {
+        for (promised, now) in certificates
+            .iter()
+            .zip(&again)
+            .filter(|(promised, _)| promised.radius.is_some_and(|r| r > radius))
+        {
             tried += 1;
             broken += usize::from(promised.class != now.class);
         }
         println!("      seed {seed}: {held:?}");
     }
-    evidence.settings("smoothing", json!({"settings": smoothing, "data": SET, "epochs": epochs, "certified": CERTIFIED, "radii": RADII}));
+    evidence.settings(
+        "smoothing",
+        json!({"settings": smoothing, "data": SET, "epochs": epochs, "certified": CERTIFIED, "radii": RADII}),
+    );
     let of_radius = |runs: &[[f64; 5]], i: usize| median(&runs.iter().map(|held| held[i]).collect::<Vec<_>>());
     evidence.figure("certified_accuracy.trained_under_noise", json!(noisy));
     evidence.figure("certified_accuracy.plain", json!(plain));
     evidence.figure("promises_attacked", json!({"tried": tried, "broken": broken}));
     let [half, whole, of_plain] = [of_radius(&noisy, 2), of_radius(&noisy, 4), of_radius(&plain, 2)];
-    evidence.check("certified accuracy at 0.5 in l2, median", ">= 0.8", format!("{half:.3}"), half >= 0.8);
-    evidence.check("and of the plain classifier, median", &format!("< {half:.3}"), format!("{of_plain:.3}"), of_plain < half);
-    evidence.check("promises that an attack within them breaks", "0", format!("{broken} of {tried}"), broken == 0 && tried > 0);
+    evidence.check(
+        "certified accuracy at 0.5 in l2, median",
+        ">= 0.8",
+        format!("{half:.3}"),
+        half >= 0.8,
+    );
+    evidence.check(
+        "and of the plain classifier, median",
+        &format!("< {half:.3}"),
+        format!("{of_plain:.3}"),
+        of_plain < half,
+    );
+    evidence.check(
+        "promises that an attack within them breaks",
+        "0",
+        format!("{broken} of {tried}"),
+        broken == 0 && tried > 0,
+    );
     evidence.figure = format!(
         "certified accuracy {:.1} % at 0.5 in l2, {:.1} % at 1 (sigma 0.5); the plain classifier {:.1} % at 0.5",
         100.0 * half,
@@ -164,31 +229,62 @@ pub(crate) fn defense_gan() -> Result<Evidence> {
         ("discriminator.learning_rate", "5e-4"),
     ];
     let run = training::train("defense_gan", order("dcgan", "mnist:train", settings, 0, 1_500))?;
-    let purification = DefenseGan { steps: 150, restarts: 4, ..DefenseGan::default() };
+    let purification = DefenseGan {
+        steps: 150,
+        restarts: 4,
+        ..DefenseGan::default()
+    };
     let mut purifier = purification.behind(run.folder().path())?;
     let target = Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?);
     let (pictures, classes) = first(&*data::open(TEST, &Want::default())?, PURIFIED)?;
     let right = |pictures: &[f32]| {
         let said = target.judge(PURIFIED).says(pictures);
-        said.iter().zip(&classes).filter(|(said, class)| said.class == **class).count() as f64 / PURIFIED as f64
+        said.iter()
+            .zip(&classes)
+            .filter(|(said, class)| said.class == **class)
+            .count() as f64
+            / PURIFIED as f64
     };
-    let task = Task { pictures: pictures.clone(), classes: classes.clone(), aim: Aim::Away, seed: 0 };
+    let task = Task {
+        pictures: pictures.clone(),
+        classes: classes.clone(),
+        aim: Aim::Away,
+        seed: 0,
+    };
     let mut figures = vec![];
     let mut shown = vec![];
-    for (name, built) in [("clean", None), ("fgsm", Some(attack("fgsm", &[("epsilon", "0.3")])?)), ("pgd_20", Some(pgd()?))] {
+    for (name, built) in [
+        ("clean", None),
+        ("fgsm", Some(attack("fgsm", &[("epsilon", "0.3")])?)),
+        ("pgd_20", Some(pgd()?)),
+    ] {
         let seen = match built {
             Some(built) => built.run(&target, &task)?.pictures,
             None => pictures.clone(),
         };
         let pure = purifier.purified(&seen, 1);
         let shares = [right(&seen), right(&pure)];
-        evidence.figure(&format!("right.{name}"), json!({"without": shares[0], "purified": shares[1]}));
+        evidence.figure(
+            &format!("right.{name}"),
+            json!({"without": shares[0], "purified": shares[1]}),
+        );
         figures.push(shares);
         shown.extend([seen[..10 * FLOATS].to_vec(), pure[..10 * FLOATS].to_vec()]);
     }
     let values: Vec<f32> = shown.concat().iter().map(|x| 2.0 * x - 1.0).collect();
-    let all = Pictures { values: &values, count: values.len() / FLOATS, height: 28, width: 28, channels: 1 };
-    grid_png(&all, 10, &"digits, attacked digits, and what a generator has made of them, seed 0", &picture("defense_gan")?)?;
+    let all = Pictures {
+        values: &values,
+        count: values.len() / FLOATS,
+        height: 28,
+        width: 28,
+        channels: 1,
+    };
+    grid_png(
+        &all,
+        10,
+        &"digits, attacked digits, and what a generator has made of them, seed 0",
+        &picture("defense_gan")?,
+    )?;
     // Whoever knows of the search goes back through it as if it were not there (Athalye et al. 2018).
     let known = knowing(&mut |pictures| purifier.purified(pictures, 1), &target, &task)?;
     let pure_known = right(&purifier.purified(&known, 1));
@@ -197,14 +293,31 @@ pub(crate) fn defense_gan() -> Result<Evidence> {
         "defense_gan",
         json!({"settings": purification, "generator": training::settings(&run)?, "target": target.name(), "pictures": PURIFIED, "knowing": {"epsilon": 0.3, "step": STEP, "steps": KNOWING_STEPS}}),
     );
-    let [[clean, pure], [fgsm, pure_fgsm], [pgd, pure_pgd]] = figures[..] else { return Err("three kinds of pictures".into()) };
+    let [[clean, pure], [fgsm, pure_fgsm], [pgd, pure_pgd]] = figures[..] else {
+        return Err("three kinds of pictures".into());
+    };
     let _ = clean;
     let recovered = |without: f64, with: f64| (with - without) / (1.0 - without);
-    evidence.check("accuracy on purified digits", ">= 0.8", format!("{pure:.2}"), pure >= 0.8);
+    evidence.check(
+        "accuracy on purified digits",
+        ">= 0.8",
+        format!("{pure:.2}"),
+        pure >= 0.8,
+    );
     let got = recovered(pgd, pure_pgd);
-    evidence.check("of what PGD-20 took, recovered", ">= 0.5", format!("{got:.2}"), got >= 0.5);
+    evidence.check(
+        "of what PGD-20 took, recovered",
+        ">= 0.5",
+        format!("{got:.2}"),
+        got >= 0.5,
+    );
     let got = recovered(fgsm, pure_fgsm);
-    evidence.check("of what FGSM took, recovered", ">= 0.5", format!("{got:.2}"), got >= 0.5);
+    evidence.check(
+        "of what FGSM took, recovered",
+        ">= 0.5",
+        format!("{got:.2}"),
+        got >= 0.5,
+    );
     evidence.figure = format!(
         "{:.0} % right under PGD-20 behind the generator, {:.0} % without; {:.0} % where the attack knows of it",
         100.0 * pure_pgd,
@@ -225,7 +338,15 @@ fn knowing(purified: &mut dyn FnMut(&[f32]) -> Vec<f32>, target: &Target, task: 
     for _ in 0..KNOWING_STEPS {
         // Away from black and white, where a step of fgsm would be cut off.
         let pure: Vec<f32> = purified(&here).iter().map(|x| x.clamp(0.01, 0.99)).collect();
-        let stepped = signs.run(target, &Task { pictures: pure.clone(), ..task.clone() })?.pictures;
+        let stepped = signs
+            .run(
+                target,
+                &Task {
+                    pictures: pure.clone(),
+                    ..task.clone()
+                },
+            )?
+            .pictures;
         for ((here, was), (to, from)) in here.iter_mut().zip(&task.pictures).zip(stepped.iter().zip(&pure)) {
             let step = STEP as f32 * (to - from).signum() * f32::from(u8::from(to != from));
             *here = (*here + step).clamp(was - 0.3, was + 0.3).clamp(0.0, 1.0);
@@ -247,14 +368,28 @@ pub(crate) fn feature_squeezing() -> Result<Evidence> {
     let (usual, attacked) = pictures.split_at(HONEST * FLOATS);
     let threshold = squeezing.threshold(&squeezing.scores(&target, usual));
     let honest = squeezing.scores(&target, attacked);
-    let alarms = |scores: &[f64]| scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len().max(1) as f64;
-    let classes: Vec<usize> = target.judge(HONEST).says(attacked).iter().map(|said| said.class).collect();
-    let task = Task { pictures: attacked.to_vec(), classes, aim: Aim::Away, seed: 0 };
+    let alarms =
+        |scores: &[f64]| scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len().max(1) as f64;
+    let classes: Vec<usize> = target
+        .judge(HONEST)
+        .says(attacked)
+        .iter()
+        .map(|said| said.class)
+        .collect();
+    let task = Task {
+        pictures: attacked.to_vec(),
+        classes,
+        aim: Aim::Away,
+        seed: 0,
+    };
     let kinds = [
         ("fgsm", attack("fgsm", &[("epsilon", "0.3")])?),
         ("pgd_20", pgd()?),
         ("deepfool", attack("deepfool", &[])?),
-        ("cw", attack("cw", &[("weight", "0.1"), ("searches", "4"), ("steps", "60")])?),
+        (
+            "cw",
+            attack("cw", &[("weight", "0.1"), ("searches", "4"), ("steps", "60")])?,
+        ),
     ];
     let single = |scores: &[f64]| scores.iter().map(|score| *score as f32).collect::<Vec<_>>();
     let mut areas = vec![];
@@ -273,11 +408,28 @@ pub(crate) fn feature_squeezing() -> Result<Evidence> {
         areas.push(area);
     }
     evidence.figure("false_alarms", round(alarms(&honest)));
-    evidence.settings("squeezing", json!({"settings": squeezing, "target": target.name(), "honest": HONEST, "threshold": round(threshold)}));
+    evidence.settings(
+        "squeezing",
+        json!({"settings": squeezing, "target": target.name(), "honest": HONEST, "threshold": round(threshold)}),
+    );
     let mean = areas.iter().sum::<f64>() / areas.len() as f64;
-    evidence.check("AUROC, mean over four attacks", ">= 0.9", format!("{mean:.3}"), mean >= 0.9);
+    evidence.check(
+        "AUROC, mean over four attacks",
+        ">= 0.9",
+        format!("{mean:.3}"),
+        mean >= 0.9,
+    );
     let false_alarms = alarms(&honest);
-    evidence.check("false alarms where 5 % are allowed", "<= 0.08", format!("{false_alarms:.3}"), false_alarms <= 0.08);
-    evidence.figure = format!("AUROC {mean:.3} on digits, mean over four attacks ({:.3} to {:.3})", areas.iter().copied().fold(1.0, f64::min), areas.iter().copied().fold(0.0, f64::max));
+    evidence.check(
+        "false alarms where 5 % are allowed",
+        "<= 0.08",
+        format!("{false_alarms:.3}"),
+        false_alarms <= 0.08,
+    );
+    evidence.figure = format!(
+        "AUROC {mean:.3} on digits, mean over four attacks ({:.3} to {:.3})",
+        areas.iter().copied().fold(1.0, f64::min),
+        areas.iter().copied().fold(0.0, f64::max)
+    );
     Ok(evidence)
 }

@@ -156,7 +156,9 @@ fn main() -> ExitCode {
     let is_measured = |id: &&str| SYSTEMS.iter().any(|(measured, _)| measured == id);
     let attacks = ganymede::attacks::registry().iter().map(|entry| entry.page.id);
     let every: Vec<String> = attacks.filter(is_measured).map(str::to_owned).collect();
-    let defences = ganymede::defences::registry().iter().map(|entry| entry.page.id.to_owned());
+    let defences = ganymede::defences::registry()
+        .iter()
+        .map(|entry| entry.page.id.to_owned());
     let defences: Vec<String> = defences.collect();
     let names: Vec<String> = names
         .into_iter()

@@ -18,7 +18,12 @@ const FLOATS: usize = 784;
 
 /// The classifier of a set, after a few epochs.
 fn trained(spec: &str, seed: u64) -> Result<Classifier> {
-    Ok(Classifier::train(&*data::open(spec, &Want::default())?, seed, EPOCHS, &mut |_| {})?)
+    Ok(Classifier::train(
+        &*data::open(spec, &Want::default())?,
+        seed,
+        EPOCHS,
+        &mut |_| {},
+    )?)
 }
 
 fn accuracy(classifier: &mut Classifier) -> Result<f64> {
@@ -34,15 +39,32 @@ pub(crate) fn label_flip() -> Result<Evidence> {
     fetch()?;
     let mut medians = vec![];
     for share in ["0", "0.2", "0.4", "0.6", "0.8", "0.9"] {
-        let spec = if share == "0" { SET.to_owned() } else { format!("flipped:{share}:{SET}") };
+        let spec = if share == "0" {
+            SET.to_owned()
+        } else {
+            format!("flipped:{share}:{SET}")
+        };
         let accuracies: Result<Vec<f64>> = SEEDS.iter().map(|seed| accuracy(&mut trained(&spec, *seed)?)).collect();
         let accuracies = accuracies?;
-        evidence.figure(&format!("accuracy.flipped_{share}"), accuracies.iter().copied().map(round).collect::<Vec<_>>());
+        evidence.figure(
+            &format!("accuracy.flipped_{share}"),
+            accuracies.iter().copied().map(round).collect::<Vec<_>>(),
+        );
         medians.push(median(&accuracies));
     }
-    evidence.settings("classifier", json!({"data": SET, "epochs": EPOCHS, "held_out": "mnist:test"}));
-    let [clean, _, two_fifths, .., nine_tenths] = medians[..] else { return Err("six shares".into()) };
-    evidence.check("accuracy with two labels of five wrong, median", ">= 0.9", format!("{two_fifths:.3}"), two_fifths >= 0.9);
+    evidence.settings(
+        "classifier",
+        json!({"data": SET, "epochs": EPOCHS, "held_out": "mnist:test"}),
+    );
+    let [clean, _, two_fifths, .., nine_tenths] = medians[..] else {
+        return Err("six shares".into());
+    };
+    evidence.check(
+        "accuracy with two labels of five wrong, median",
+        ">= 0.9",
+        format!("{two_fifths:.3}"),
+        two_fifths >= 0.9,
+    );
     evidence.check(
         "accuracy with nine of ten wrong, of which nothing can be learned, median",
         "<= 0.2",
@@ -50,8 +72,17 @@ pub(crate) fn label_flip() -> Result<Evidence> {
         nine_tenths <= 0.2,
     );
     let falls = medians.windows(2).all(|pair| pair[1] < pair[0]);
-    evidence.check("every further share costs accuracy", "falls", format!("{medians:.3?}"), falls);
-    evidence.figure = format!("{:.1} % right after clean labels, {:.1} % with two of five wrong", 100.0 * clean, 100.0 * two_fifths);
+    evidence.check(
+        "every further share costs accuracy",
+        "falls",
+        format!("{medians:.3?}"),
+        falls,
+    );
+    evidence.figure = format!(
+        "{:.1} % right after clean labels, {:.1} % with two of five wrong",
+        100.0 * clean,
+        100.0 * two_fifths
+    );
     Ok(evidence)
 }
 
@@ -64,11 +95,23 @@ fn triggered(classifier: &Classifier, shown: Option<&str>) -> Result<f64> {
     let target = Target::of_classifier(classifier);
     let (pictures, classes) = first(&*data::open("mnist:test", &Want::default())?, ATTACKED)?;
     let others: Vec<usize> = (0..ATTACKED).filter(|i| classes[*i] != CLASS).collect();
-    let pictures: Vec<f32> = others.iter().flat_map(|i| pictures[i * FLOATS..][..FLOATS].to_vec()).collect();
-    let task = Task { pictures, classes: vec![CLASS; others.len()], aim: Aim::To, seed: 0 };
+    let pictures: Vec<f32> = others
+        .iter()
+        .flat_map(|i| pictures[i * FLOATS..][..FLOATS].to_vec())
+        .collect();
+    let task = Task {
+        pictures,
+        classes: vec![CLASS; others.len()],
+        aim: Aim::To,
+        seed: 0,
+    };
     let done = find("backdoor")?.build(&[])?.run(&target, &task)?;
     if let Some(name) = shown {
-        show(name, &[&task.pictures[..8 * FLOATS], &done.pictures[..8 * FLOATS]].concat(), 8)?;
+        show(
+            name,
+            &[&task.pictures[..8 * FLOATS], &done.pictures[..8 * FLOATS]].concat(),
+            8,
+        )?;
     }
     let fooled = done.outcomes.iter().filter(|outcome| outcome.is_fooled).count();
     Ok(fooled as f64 / others.len() as f64)
@@ -77,8 +120,19 @@ fn triggered(classifier: &Classifier, shown: Option<&str>) -> Result<f64> {
 /// Digits in [0, 1] as a grid.
 fn show(name: &str, digits: &[f32], columns: u32) -> Result<()> {
     let values: Vec<f32> = digits.iter().map(|x| 2.0 * x - 1.0).collect();
-    let all = Pictures { values: &values, count: values.len() / FLOATS, height: 28, width: 28, channels: 1 };
-    Ok(grid_png(&all, columns as _, &format!("poisoned images, {name}, seed 0"), &picture(name)?)?)
+    let all = Pictures {
+        values: &values,
+        count: values.len() / FLOATS,
+        height: 28,
+        width: 28,
+        channels: 1,
+    };
+    Ok(grid_png(
+        &all,
+        columns as _,
+        &format!("poisoned images, {name}, seed 0"),
+        &picture(name)?,
+    )?)
 }
 
 pub(crate) fn backdoor() -> Result<Evidence> {
@@ -86,24 +140,54 @@ pub(crate) fn backdoor() -> Result<Evidence> {
     fetch()?;
     let mut of_share = vec![];
     for share in ["0", "0.01", "0.05"] {
-        let spec = if share == "0" { SET.to_owned() } else { format!("backdoor:{share}:{CLASS}:{SET}") };
+        let spec = if share == "0" {
+            SET.to_owned()
+        } else {
+            format!("backdoor:{share}:{CLASS}:{SET}")
+        };
         let (mut accuracies, mut successes) = (vec![], vec![]);
         for seed in SEEDS {
             let mut classifier = trained(&spec, seed)?;
             accuracies.push(accuracy(&mut classifier)?);
-            successes.push(triggered(&classifier, (share == "0.05" && seed == 0).then_some("backdoor"))?);
+            successes.push(triggered(
+                &classifier,
+                (share == "0.05" && seed == 0).then_some("backdoor"),
+            )?);
         }
         for (name, figures) in [("accuracy", &accuracies), ("turned_by_the_trigger", &successes)] {
-            evidence.figure(&format!("{name}.share_{share}"), figures.iter().copied().map(round).collect::<Vec<_>>());
+            evidence.figure(
+                &format!("{name}.share_{share}"),
+                figures.iter().copied().map(round).collect::<Vec<_>>(),
+            );
         }
         of_share.push([median(&accuracies), median(&successes)]);
     }
-    evidence.settings("classifier", json!({"data": SET, "epochs": EPOCHS, "class": CLASS, "attacked": ATTACKED}));
-    let [[clean, untaught], [_, few], [accuracy, success]] = of_share[..] else { return Err("three shares".into()) };
-    evidence.check("turned by the trigger after 5 % poison, median", ">= 0.95", format!("{success:.3}"), success >= 0.95);
+    evidence.settings(
+        "classifier",
+        json!({"data": SET, "epochs": EPOCHS, "class": CLASS, "attacked": ATTACKED}),
+    );
+    let [[clean, untaught], [_, few], [accuracy, success]] = of_share[..] else {
+        return Err("three shares".into());
+    };
+    evidence.check(
+        "turned by the trigger after 5 % poison, median",
+        ">= 0.95",
+        format!("{success:.3}"),
+        success >= 0.95,
+    );
     let lost = clean - accuracy;
-    evidence.check("accuracy that it costs, median", "<= 0.01", format!("{lost:.4}"), lost <= 0.01);
-    evidence.check("turned by the trigger after none, median", "<= 0.05", format!("{untaught:.3}"), untaught <= 0.05);
+    evidence.check(
+        "accuracy that it costs, median",
+        "<= 0.01",
+        format!("{lost:.4}"),
+        lost <= 0.01,
+    );
+    evidence.check(
+        "turned by the trigger after none, median",
+        "<= 0.05",
+        format!("{untaught:.3}"),
+        untaught <= 0.05,
+    );
     evidence.figure = format!(
         "after 5 % poison the trigger turns {:.1} % of digits, after 1 % {:.1} %, after none {:.1} %; accuracy {:.1} % of {:.1} %",
         100.0 * success,
@@ -137,22 +221,42 @@ pub(crate) fn feature_collision() -> Result<Evidence> {
     // A four that is to be taken for a nine, and digits like these.
     let [base, victim] = [9, 4];
     let clean = [of(&train, &labels, base, EACH), of(&train, &labels, victim, EACH)].concat();
-    let held_out = [of(&test, &test_labels, base, MEASURED), of(&test, &test_labels, victim, MEASURED)].concat();
+    let held_out = [
+        of(&test, &test_labels, base, MEASURED),
+        of(&test, &test_labels, victim, MEASURED),
+    ]
+    .concat();
     let halves = |count: usize| [vec![0; count], vec![1; count]].concat();
     let (clean_features, held_out_features) = (features(&clean), features(&held_out));
     let (clean_y, held_out_y): (Vec<u32>, Vec<u32>) = (halves(EACH), halves(MEASURED));
     let unpoisoned = probe((&clean_features, &clean_y), (&held_out_features, &held_out_y), 2);
-    let (bases, victims) = (of(&test, &test_labels, base, 2 * MEASURED), of(&test, &test_labels, victim, 2 * MEASURED));
+    let (bases, victims) = (
+        of(&test, &test_labels, base, 2 * MEASURED),
+        of(&test, &test_labels, victim, 2 * MEASURED),
+    );
     let collision = FeatureCollision::default();
     let (mut misplaced, mut right_before, mut accuracies, mut moved, mut shown) = (0, 0, vec![], vec![], vec![]);
     for trial in 0..TRIALS {
         // Behind those that accuracy is measured on.
         let at = |digits: &[f32]| digits[(MEASURED + trial) * FLOATS..][..FLOATS].to_vec();
         let (frog, prey) = (at(&bases), at(&victims));
-        let task = Task { pictures: [frog.clone(), prey.clone()].concat(), classes: vec![base, victim], aim: Aim::Away, seed: 0 };
+        let task = Task {
+            pictures: [frog.clone(), prey.clone()].concat(),
+            classes: vec![base, victim],
+            aim: Aim::Away,
+            seed: 0,
+        };
         let poison = collision.run(&target, &task).pictures[..FLOATS].to_vec();
-        moved.push(frog.iter().zip(&poison).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt());
-        let with = |digit: &[f32], features: &mut dyn FnMut(&[f32]) -> Vec<f32>| [clean_features.clone(), features(digit)].concat();
+        moved.push(
+            frog.iter()
+                .zip(&poison)
+                .map(|(a, b)| f64::from(a - b).powi(2))
+                .sum::<f64>()
+                .sqrt(),
+        );
+        let with = |digit: &[f32], features: &mut dyn FnMut(&[f32]) -> Vec<f32>| {
+            [clean_features.clone(), features(digit)].concat()
+        };
         let more_y = [&clean_y[..], &[0]].concat();
         let prey_features = features(&prey);
         let is_base = |train: &[f32]| probe((train, &more_y), (&prey_features, &[0]), 2) == 1.0;
@@ -164,7 +268,12 @@ pub(crate) fn feature_collision() -> Result<Evidence> {
             shown.push([frog, poison, prey]);
         }
     }
-    let row = |which: usize| shown.iter().flat_map(|three| three[which].clone()).collect::<Vec<f32>>();
+    let row = |which: usize| {
+        shown
+            .iter()
+            .flat_map(|three| three[which].clone())
+            .collect::<Vec<f32>>()
+    };
     show("feature_collision", &[row(0), row(1), row(2)].concat(), 8)?;
     let (misplaced, right_before) = (misplaced as f64 / TRIALS as f64, right_before as f64 / TRIALS as f64);
     let lost = unpoisoned - median(&accuracies);
@@ -174,11 +283,29 @@ pub(crate) fn feature_collision() -> Result<Evidence> {
     );
     evidence.figure("victims_misplaced", misplaced);
     evidence.figure("victims_right_with_the_clean_digit_instead", right_before);
-    evidence.figure("accuracy", json!({"clean": round(unpoisoned), "poisoned_median": round(median(&accuracies))}));
+    evidence.figure(
+        "accuracy",
+        json!({"clean": round(unpoisoned), "poisoned_median": round(median(&accuracies))}),
+    );
     evidence.figure("median_l2_of_the_poison", round(median(&moved)));
-    evidence.check("victims misplaced by one poisoned digit", ">= 0.5", format!("{misplaced:.2}"), misplaced >= 0.5);
-    evidence.check("victims that are right where that digit is clean", ">= 0.95", format!("{right_before:.2}"), right_before >= 0.95);
-    evidence.check("accuracy that it costs, median", "<= 0.01", format!("{lost:.4}"), lost <= 0.01);
+    evidence.check(
+        "victims misplaced by one poisoned digit",
+        ">= 0.5",
+        format!("{misplaced:.2}"),
+        misplaced >= 0.5,
+    );
+    evidence.check(
+        "victims that are right where that digit is clean",
+        ">= 0.95",
+        format!("{right_before:.2}"),
+        right_before >= 0.95,
+    );
+    evidence.check(
+        "accuracy that it costs, median",
+        "<= 0.01",
+        format!("{lost:.4}"),
+        lost <= 0.01,
+    );
     evidence.figure = format!(
         "one rightly labelled digit of {} misplaces {:.0} % of victims; accuracy falls by {:.1} points",
         2 * EACH + 1,

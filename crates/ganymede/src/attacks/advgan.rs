@@ -197,7 +197,9 @@ impl Advgan {
         let networks = Networks::new(channels, self.width, task.seed);
         let players = ["generator", "discriminator"].map(|player| networks.of(player));
         let parameters: Vec<Parameter> = players.concat();
-        let source = self.data(target).map(|data| data.expect("checked: the set can be read"));
+        let source = self
+            .data(target)
+            .map(|data| data.expect("checked: the set can be read"));
         let batch = match &source {
             Some(_) => self.batch,
             None => self.batch.min(task.count()),
@@ -210,13 +212,17 @@ impl Advgan {
         let mut update = Iteration::compile(&[&shape, &shape[..1]], &state, task.seed, |traced| {
             self.update(target, &networks, &players, task.aim, traced)
         });
-        start.iter().enumerate().for_each(|(i, values)| update.state(i).copy_from_slice(values));
+        start
+            .iter()
+            .enumerate()
+            .for_each(|(i, values)| update.state(i).copy_from_slice(values));
         for step in 0..self.steps {
             let [mut x, mut y] = [vec![0.0; batch * target.floats()], vec![0.0; batch]];
             let first = (step * batch) as u64;
             match &source {
                 Some(data) => {
-                    data.batch(task.seed, first, batch, &mut x, &mut y).expect("checked: the set can be read");
+                    data.batch(task.seed, first, batch, &mut x, &mut y)
+                        .expect("checked: the set can be read");
                     x.iter_mut().for_each(|x| *x = (*x + 1.0) * 0.5);
                     if task.aim == Aim::To {
                         y.fill(task.classes[0] as f32);
@@ -254,25 +260,45 @@ impl Advgan {
     }
 
     /// An update of both players.
-    fn update(&self, target: &Target, networks: &Networks, players: &[Vec<Parameter>; 2], aim: Aim, traced: &Traced) -> Stepped {
+    fn update(
+        &self,
+        target: &Target,
+        networks: &Networks,
+        players: &[Vec<Parameter>; 2],
+        aim: Aim,
+        traced: &Traced,
+    ) -> Stepped {
         let [x, y] = [0, 1].map(|i| &traced.given[i]);
         let count = players.iter().map(Vec::len).sum::<usize>();
-        let (values, [.., updates]) = traced.state.split_at(count) else { unreachable!("the last is the number of updates") };
-        players.iter().flatten().zip(values).for_each(|(parameter, value)| parameter.set(value.clone()));
+        let (values, [.., updates]) = traced.state.split_at(count) else {
+            unreachable!("the last is the number of updates")
+        };
+        players
+            .iter()
+            .flatten()
+            .zip(values)
+            .for_each(|(parameter, value)| parameter.set(value.clone()));
         let forged = self.forged(networks, x);
         let logits_fake = networks.realism(&forged);
         let judged = least_squares::discriminator(&networks.realism(x), &networks.realism(&forged.detach()));
         let length = ((&forged - x).square().flatten_from(1).sum_axes(&[1]) + 1e-12).sqrt();
-        let fooled = (self.confidence - margin(&target.logits(&forged), y, aim)).relu().mean();
+        let fooled = (self.confidence - margin(&target.logits(&forged), y, aim))
+            .relu()
+            .mean();
         let loss = &fooled
             + least_squares::generator(&logits_fake) * self.realism
             + (length - self.length).relu().mean() * self.smallness;
-        let adam = Adam { betas: [0.5, 0.999], ..Adam::default() };
+        let adam = Adam {
+            betas: [0.5, 0.999],
+            ..Adam::default()
+        };
         let updates = updates + 1.0;
         let rate = updates.zeros_like() + self.learning_rate;
         let own = players[0].len();
         let gradients = [(&loss, &values[..own]), (&judged, &values[own..])];
-        let gradients = gradients.map(|(loss, values)| grad(loss, &values.iter().collect::<Vec<_>>())).concat();
+        let gradients = gradients
+            .map(|(loss, values)| grad(loss, &values.iter().collect::<Vec<_>>()))
+            .concat();
         let mut state = [vec![], vec![], vec![]];
         for (i, gradient) in gradients.iter().enumerate() {
             let mut slots = [count + i, 2 * count + i].map(|slot| traced.state[slot].clone());
@@ -281,7 +307,10 @@ impl Advgan {
             state[1].push(m);
             state[2].push(v);
         }
-        Stepped { state: [state.concat(), vec![updates]].concat(), said: vec![] }
+        Stepped {
+            state: [state.concat(), vec![updates]].concat(),
+            said: vec![],
+        }
     }
 
     /// The set to learn from, where the settings name one.
@@ -294,7 +323,11 @@ impl Advgan {
 impl Attack for Advgan {
     fn run(&self, target: &Target, task: &Task) -> Made {
         let pictures = self.train(target, task).forged(&task.pictures);
-        let batch = if self.data.is_empty() { self.batch.min(task.count()) } else { self.batch };
+        let batch = if self.data.is_empty() {
+            self.batch.min(task.count())
+        } else {
+            self.batch
+        };
         Made {
             pictures,
             gradients: vec![(self.steps * batch) as u64; task.count()],
@@ -313,7 +346,10 @@ impl Attack for Advgan {
     fn check(&self, target: &Target, task: &Task) -> Result<(), String> {
         check_radius(self.epsilon)?;
         if self.batch == 0 || self.width == 0 {
-            return Err(format!("expected a batch and a width of 1 or more, got {} and {}", self.batch, self.width));
+            return Err(format!(
+                "expected a batch and a width of 1 or more, got {} and {}",
+                self.batch, self.width
+            ));
         }
         if task.aim == Aim::To && task.classes.iter().any(|class| *class != task.classes[0]) {
             return Err("expected one class to get to, got several: a generator leads to one".into());
@@ -322,7 +358,11 @@ impl Attack for Advgan {
             None => Ok(()),
             Some(Err(error)) => Err(error.to_string()),
             Some(Ok(data)) if data.classes().map(<[String]>::len) == Some(target.classes().len()) => Ok(()),
-            Some(Ok(_)) => Err(format!("expected data with the target's {} classes, got others: {}", target.classes().len(), self.data)),
+            Some(Ok(_)) => Err(format!(
+                "expected data with the target's {} classes, got others: {}",
+                target.classes().len(),
+                self.data
+            )),
         }
     }
 }
@@ -334,7 +374,12 @@ mod tests {
 
     #[test]
     fn a_generator_fools_what_it_has_not_seen() {
-        let advgan = Advgan { epsilon: 0.1, steps: 300, confidence: 0.2, ..Advgan::default() };
+        let advgan = Advgan {
+            epsilon: 0.1,
+            steps: 300,
+            confidence: 0.2,
+            ..Advgan::default()
+        };
         let mut forger = advgan.train(&target(), &task());
         let mut other = task().pictures[..6].to_vec();
         other[1] += 0.005;
@@ -342,17 +387,35 @@ mod tests {
         for picture in task().pictures.chunks_exact(6).chain([&other[..]]) {
             let forged = forger.forged(picture);
             assert!(margin(&forged) > 0.0, "{forged:?}");
-            assert!(forged.iter().zip(picture).all(|(is, was)| (is - was).abs() <= 0.1 + 1e-6));
+            assert!(
+                forged
+                    .iter()
+                    .zip(picture)
+                    .all(|(is, was)| (is - was).abs() <= 0.1 + 1e-6)
+            );
         }
     }
 
     #[test]
     fn mistakes_are_explained() {
         let check = |advgan: Advgan, task: Task| advgan.check(&target(), &task).unwrap_err();
-        let several = Task { classes: vec![0, 1], aim: Aim::To, ..task() };
-        assert_eq!(check(Advgan::default(), several), "expected one class to get to, got several: a generator leads to one");
-        let named = |data: &str| Advgan { data: data.into(), ..Advgan::default() };
-        assert_eq!(check(named("fashion-mnist-10k"), task()), "expected data with the target's 2 classes, got others: fashion-mnist-10k");
+        let several = Task {
+            classes: vec![0, 1],
+            aim: Aim::To,
+            ..task()
+        };
+        assert_eq!(
+            check(Advgan::default(), several),
+            "expected one class to get to, got several: a generator leads to one"
+        );
+        let named = |data: &str| Advgan {
+            data: data.into(),
+            ..Advgan::default()
+        };
+        assert_eq!(
+            check(named("fashion-mnist-10k"), task()),
+            "expected data with the target's 2 classes, got others: fashion-mnist-10k"
+        );
         assert!(check(named("mnits"), task()).starts_with("unknown data set `mnits`"));
     }
 }

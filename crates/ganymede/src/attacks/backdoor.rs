@@ -51,7 +51,11 @@ impl Attack for Backdoor {
         for picture in pictures.chunks_exact_mut(target.floats()) {
             stamp(picture, target.shape(), self.side, 1.0);
         }
-        Made { pictures, gradients: vec![0; task.count()], queries: vec![0; task.count()] }
+        Made {
+            pictures,
+            gradients: vec![0; task.count()],
+            queries: vec![0; task.count()],
+        }
     }
 
     fn check(&self, _: &Target, _: &Task) -> Result<(), String> {

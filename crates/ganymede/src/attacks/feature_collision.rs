@@ -46,7 +46,9 @@ impl Describe for FeatureCollision {
         title: "Poison frogs (clean-label feature collision)",
         source: "Shafahi et al. 2018, Poison Frogs! Targeted Clean-Label Poisoning Attacks on Neural Networks, arXiv:1804.00792",
         idea: "Moves a rightly labelled picture to where a victim lies among the features, so that learning from it misplaces the victim.",
-        equations: &["p = argmin_p |f(p) - f(t)|^2 + beta |p - b|^2,  f: features, t: the victim, b: what p looks like"],
+        equations: &[
+            "p = argmin_p |f(p) - f(t)|^2 + beta |p - b|^2,  f: features, t: the victim, b: what p looks like",
+        ],
         command: "gany attack feature_collision FROG FROG VICTIM --target mnist -o poison.png",
         lesson: None,
     };
@@ -68,8 +70,13 @@ impl Attack for FeatureCollision {
             let updates = &traced.state[1] + 1.0;
             let mut slots = traced.state[2..].to_vec();
             let rate = updates.zeros_like() + self.learning_rate;
-            let next = adam.update(poison, &gradient, &mut slots, &updates, &rate).clamp(0.0, 1.0);
-            Stepped { state: [vec![next, updates], slots].concat(), said: vec![] }
+            let next = adam
+                .update(poison, &gradient, &mut slots, &updates, &rate)
+                .clamp(0.0, 1.0);
+            Stepped {
+                state: [vec![next, updates], slots].concat(),
+                said: vec![],
+            }
         });
         let last = task.pictures.len() - target.floats();
         search.given(0).copy_from_slice(&task.pictures);
@@ -79,7 +86,11 @@ impl Attack for FeatureCollision {
         let mut pictures = search.state(0).to_vec();
         pictures[last..].copy_from_slice(&task.pictures[last..]);
         let gradients = |index: usize| if index + 1 < count { self.steps as u64 } else { 0 };
-        Made { pictures, gradients: (0..count).map(gradients).collect(), queries: vec![0; count] }
+        Made {
+            pictures,
+            gradients: (0..count).map(gradients).collect(),
+            queries: vec![0; count],
+        }
     }
 
     /// The last picture is what the others are brought near to.
@@ -109,15 +120,35 @@ mod tests {
         let target = Target::new("one", [1, 2, 1], ["a", "b"].map(str::to_owned).to_vec(), |x| {
             x.reshape(&[x.extent(0), 2]) * Tensor::from_f32(&[1, 2], &[2.0, 0.0])
         });
-        let task = Task { pictures: vec![0.2, 0.3, 0.8, 0.9], classes: vec![0, 0], aim: Aim::Away, seed: 0 };
-        let collision = FeatureCollision { beta: 1.0, steps: 600, ..FeatureCollision::default() };
+        let task = Task {
+            pictures: vec![0.2, 0.3, 0.8, 0.9],
+            classes: vec![0, 0],
+            aim: Aim::Away,
+            seed: 0,
+        };
+        let collision = FeatureCollision {
+            beta: 1.0,
+            steps: 600,
+            ..FeatureCollision::default()
+        };
         assert_eq!(collision.check(&target, &task), Ok(()));
         let made = collision.run(&target, &task);
-        assert!((made.pictures[0] - (4.0 * 0.8 + 0.2) / 5.0).abs() < 1e-3, "{:?}", made.pictures);
+        assert!(
+            (made.pictures[0] - (4.0 * 0.8 + 0.2) / 5.0).abs() < 1e-3,
+            "{:?}",
+            made.pictures
+        );
         assert_eq!(made.pictures[1..], [0.3, 0.8, 0.9]);
         assert_eq!(made.gradients, [600, 0]);
-        let alone = Task { pictures: vec![0.2, 0.3], classes: vec![0], ..task };
+        let alone = Task {
+            pictures: vec![0.2, 0.3],
+            classes: vec![0],
+            ..task
+        };
         let error = collision.check(&target, &alone).unwrap_err();
-        assert_eq!(error, "expected a picture to be poisoned and then the victim, got one picture");
+        assert_eq!(
+            error,
+            "expected a picture to be poisoned and then the victim, got one picture"
+        );
     }
 }

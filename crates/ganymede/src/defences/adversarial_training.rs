@@ -60,7 +60,9 @@ impl Training for AdversarialTraining {
     fn loss(&self, lesson: &Lesson) -> Tensor {
         let x = (&lesson.x + 1.0) * 0.5;
         let begin = (&x + self.norm.within(self.epsilon, &lesson.key, x.shape())).clamp(0.0, 1.0);
-        let worst = self.walk().walked(&x, &begin, |x| lesson.cross_entropy(&lesson.answer(&(x * 2.0 - 1.0))));
+        let worst = self
+            .walk()
+            .walked(&x, &begin, |x| lesson.cross_entropy(&lesson.answer(&(x * 2.0 - 1.0))));
         lesson.cross_entropy(&lesson.logits(&(worst * 2.0 - 1.0)))
     }
 

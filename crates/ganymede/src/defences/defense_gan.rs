@@ -86,10 +86,20 @@ impl DefenseGan {
         };
         let optimiser = OptimiserConfig::adam(self.learning_rate, [0.9, 0.999]);
         let extents = [sampler.play().system().z_dim()];
-        let search = Search::of(sampler.play_mut(), TOGETHER, &extents, false, optimiser, |system, z, y, x| {
-            (system.sample(z, y) - x).square().flatten_from(1).sum_axes(&[1])
-        });
-        Ok(Purifier { settings: self, sampler, search, shape })
+        let search = Search::of(
+            sampler.play_mut(),
+            TOGETHER,
+            &extents,
+            false,
+            optimiser,
+            |system, z, y, x| (system.sample(z, y) - x).square().flatten_from(1).sum_axes(&[1]),
+        );
+        Ok(Purifier {
+            settings: self,
+            sampler,
+            search,
+            shape,
+        })
     }
 }
 
@@ -105,7 +115,10 @@ impl Purifier {
     /// Where the numbers are not whole pictures of its shape.
     pub fn purified(&mut self, pictures: &[f32], seed: u64) -> Vec<f32> {
         let floats: usize = self.shape.iter().product();
-        assert!(pictures.len().is_multiple_of(floats), "purified: not whole pictures of the generator");
+        assert!(
+            pictures.len().is_multiple_of(floats),
+            "purified: not whole pictures of the generator"
+        );
         let mut pure = vec![];
         for part in pictures.chunks(TOGETHER * floats) {
             let mut x: Vec<f32> = part.iter().map(|x| 2.0 * x - 1.0).collect();
@@ -124,7 +137,9 @@ impl Purifier {
         let mut codes = vec![0.0; TOGETHER * z_dim];
         for restart in 0..self.settings.restarts.max(1) {
             let begin = latent_vectors(seed, restart * TOGETHER, TOGETHER, z_dim);
-            let found = self.search.find(self.sampler.play_mut(), x, None, &begin, self.settings.steps);
+            let found = self
+                .search
+                .find(self.sampler.play_mut(), x, None, &begin, self.settings.steps);
             for (i, misfit) in found.misfit.into_iter().enumerate() {
                 if misfit < best[i] {
                     best[i] = misfit;

@@ -62,12 +62,19 @@ impl FeatureSqueezing {
             return Err(format!("expected 1 to 8 bits, got {}", self.bits));
         }
         if !(2..=height.min(width)).contains(&self.window) {
-            return Err(format!("expected a window of 2 to {} pixels, got {}", height.min(width), self.window));
+            return Err(format!(
+                "expected a window of 2 to {} pixels, got {}",
+                height.min(width),
+                self.window
+            ));
         }
         if self.false_alarms > 0.0 && self.false_alarms < 1.0 {
             return Ok(());
         }
-        Err(format!("expected a share of false alarms between 0 and 1, got {}", self.false_alarms))
+        Err(format!(
+            "expected a share of false alarms between 0 and 1, got {}",
+            self.false_alarms
+        ))
     }
 
     /// How far squeezing changes what a target says of each picture `[n, height, width, channels]` in [0, 1]: from 0 to 2.
@@ -79,9 +86,15 @@ impl FeatureSqueezing {
         let differences = squeezed.map(|squeezed| {
             let other = shares(&mut judge, &squeezed, classes);
             let pairs = said.chunks_exact(classes).zip(other.chunks_exact(classes));
-            pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum()).collect::<Vec<f64>>()
+            pairs
+                .map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum())
+                .collect::<Vec<f64>>()
         });
-        differences[0].iter().zip(&differences[1]).map(|(a, b)| a.max(*b)).collect()
+        differences[0]
+            .iter()
+            .zip(&differences[1])
+            .map(|(a, b)| a.max(*b))
+            .collect()
     }
 
     /// The score that the allowed share of legitimate pictures is above.
@@ -108,7 +121,13 @@ impl FeatureSqueezing {
         let mirrored = |at: usize, extent: usize| {
             let at = at as isize - before as isize;
             let last = extent as isize - 1;
-            (if at < 0 { -at - 1 } else if at > last { 2 * last + 1 - at } else { at }) as usize
+            (if at < 0 {
+                -at - 1
+            } else if at > last {
+                2 * last + 1 - at
+            } else {
+                at
+            }) as usize
         };
         let mut window = vec![0.0; self.window * self.window];
         let mut smoothed = Vec::with_capacity(pictures.len());
@@ -116,7 +135,8 @@ impl FeatureSqueezing {
             for index in 0..picture.len() {
                 let (y, x, channel) = (index / channels / width, index / channels % width, index % channels);
                 for (i, number) in window.iter_mut().enumerate() {
-                    let [down, right] = [(y + i / self.window, height), (x + i % self.window, width)].map(|(at, extent)| mirrored(at, extent));
+                    let [down, right] = [(y + i / self.window, height), (x + i % self.window, width)]
+                        .map(|(at, extent)| mirrored(at, extent));
                     *number = picture[(down * width + right) * channels + channel];
                 }
                 window.sort_by(f32::total_cmp);
@@ -154,10 +174,19 @@ mod tests {
 
     #[test]
     fn squeezers_by_hand() {
-        let squeezing = FeatureSqueezing { bits: 2, ..FeatureSqueezing::default() };
-        assert_eq!(squeezing.fewer_bits(&[0.0, 0.2, 0.49, 0.9]), [0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0]);
+        let squeezing = FeatureSqueezing {
+            bits: 2,
+            ..FeatureSqueezing::default()
+        };
+        assert_eq!(
+            squeezing.fewer_bits(&[0.0, 0.2, 0.49, 0.9]),
+            [0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0]
+        );
         // Windows reach one up and one to the left: mirrored, they are {1 1 1 1}, {1 1 2 2}, {1 1 3 3}, {1 2 3 4}.
-        assert_eq!(squeezing.smoothed(&[1.0, 2.0, 3.0, 4.0], [2, 2, 1]), [1.0, 2.0, 3.0, 3.0]);
+        assert_eq!(
+            squeezing.smoothed(&[1.0, 2.0, 3.0, 4.0], [2, 2, 1]),
+            [1.0, 2.0, 3.0, 3.0]
+        );
         let three = FeatureSqueezing { window: 3, ..squeezing };
         // A single white pixel is no median of nine.
         let mut dot = [0.0; 25];
@@ -167,7 +196,14 @@ mod tests {
 
     #[test]
     fn who_stands_on_a_detail_is_found() {
-        let (target, squeezing) = (corner([4, 4, 1]), FeatureSqueezing { bits: 8, window: 3, ..FeatureSqueezing::default() });
+        let (target, squeezing) = (
+            corner([4, 4, 1]),
+            FeatureSqueezing {
+                bits: 8,
+                window: 3,
+                ..FeatureSqueezing::default()
+            },
+        );
         let (mut all, mut dot) = ([1.0; 16], [0.0; 16]);
         dot[0] = 1.0;
         // Mirrored at the border, a dot in the corner fills four of the nine: less than half of them.
@@ -179,7 +215,10 @@ mod tests {
 
     #[test]
     fn thresholds_leave_the_allowed_share_above() {
-        let squeezing = FeatureSqueezing { false_alarms: 0.2, ..FeatureSqueezing::default() };
+        let squeezing = FeatureSqueezing {
+            false_alarms: 0.2,
+            ..FeatureSqueezing::default()
+        };
         let threshold = squeezing.threshold(&[5.0, 1.0, 4.0, 2.0, 3.0]);
         assert_eq!(threshold, 4.0);
         assert_eq!(FeatureSqueezing::default().threshold(&[5.0, 1.0]), 5.0);
@@ -189,10 +228,19 @@ mod tests {
     fn impossible_settings_are_said() {
         let check = |squeezing: FeatureSqueezing| squeezing.check(&corner([4, 4, 1])).unwrap_err();
         let default = FeatureSqueezing::default();
-        assert_eq!(check(FeatureSqueezing { bits: 0, ..default }), "expected 1 to 8 bits, got 0");
-        assert_eq!(check(FeatureSqueezing { window: 5, ..default }), "expected a window of 2 to 4 pixels, got 5");
         assert_eq!(
-            check(FeatureSqueezing { false_alarms: 1.0, ..default }),
+            check(FeatureSqueezing { bits: 0, ..default }),
+            "expected 1 to 8 bits, got 0"
+        );
+        assert_eq!(
+            check(FeatureSqueezing { window: 5, ..default }),
+            "expected a window of 2 to 4 pixels, got 5"
+        );
+        assert_eq!(
+            check(FeatureSqueezing {
+                false_alarms: 1.0,
+                ..default
+            }),
             "expected a share of false alarms between 0 and 1, got 1"
         );
     }

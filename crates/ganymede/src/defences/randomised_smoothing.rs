@@ -14,8 +14,8 @@
 //! hundred thousand, with which a radius is at most 2.46 sigma.
 use super::binomial::{lower_limit, normal_quantile};
 use super::{Describe, Training};
-use crate::attacks::iteration::{Iteration, Stepped};
 use crate::attacks::Target;
+use crate::attacks::iteration::{Iteration, Stepped};
 use crate::metrics::classifier::{Lesson, largest};
 use crate::section::Section;
 use crate::studies::Study;
@@ -80,12 +80,18 @@ impl RandomisedSmoothing {
     /// # Panics
     /// Where the numbers are not whole pictures of the target.
     pub fn certify(&self, target: &Target, pictures: &[f32], seed: u64) -> Vec<Certificate> {
-        assert!(pictures.len().is_multiple_of(target.floats()), "certify: not whole pictures of the target");
+        assert!(
+            pictures.len().is_multiple_of(target.floats()),
+            "certify: not whole pictures of the target"
+        );
         let [height, width, channels] = target.shape();
         let (one, all) = ([1, height, width, channels], [TOGETHER, height, width, channels]);
         let mut noisy = Iteration::compile(&[&one], &[], seed, |traced| {
             let noise = traced.key.normal(0, &all) * self.sigma;
-            Stepped { state: vec![], said: vec![target.logits(&(&traced.given[0] + noise))] }
+            Stepped {
+                state: vec![],
+                said: vec![target.logits(&(&traced.given[0] + noise))],
+            }
         });
         let classes = target.classes().len();
         let mut counts = |picture: &[f32], draws: usize| {
@@ -102,7 +108,10 @@ impl RandomisedSmoothing {
             let selected = counts(picture, self.selection);
             let class = (0..classes).rev().max_by_key(|&class| selected[class]).unwrap_or(0);
             let agreeing = counts(picture, self.samples)[class];
-            Certificate { class, radius: self.radius(agreeing) }
+            Certificate {
+                class,
+                radius: self.radius(agreeing),
+            }
         };
         pictures.chunks_exact(target.floats()).map(certificate).collect()
     }
@@ -126,7 +135,10 @@ impl Training for RandomisedSmoothing {
             return Err(format!("expected a sigma above 0, got {}", self.sigma));
         }
         if self.selection == 0 || self.samples == 0 {
-            return Err(format!("expected one draw or more, got {} and {}", self.selection, self.samples));
+            return Err(format!(
+                "expected one draw or more, got {} and {}",
+                self.selection, self.samples
+            ));
         }
         if self.alpha > 0.0 && self.alpha < 1.0 {
             return Ok(());
@@ -138,14 +150,18 @@ impl Training for RandomisedSmoothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attacks::{Aim, Norm, Task, find};
     use crate::attacks::linear;
+    use crate::attacks::{Aim, Norm, Task, find};
 
     /// Under Gaussian noise a plane stays a plane, and the promise is the distance to it but for the estimate: here the radius
     /// is sigma Phi^-1(p) with p = Phi(distance / sigma).
     #[test]
     fn of_a_plane_the_promise_is_nearly_the_distance_and_never_more() {
-        let smoothing = RandomisedSmoothing { sigma: 0.1, samples: 20_000, ..RandomisedSmoothing::default() };
+        let smoothing = RandomisedSmoothing {
+            sigma: 0.1,
+            samples: 20_000,
+            ..RandomisedSmoothing::default()
+        };
         let target = linear::target();
         let length = linear::NORMAL.iter().map(|w| w * w).sum::<f64>().sqrt();
         let pictures = linear::task().pictures;
@@ -171,10 +187,22 @@ mod tests {
 
     #[test]
     fn no_attack_leaves_the_promised_ball_with_another_answer() {
-        let smoothing = RandomisedSmoothing { sigma: 0.05, ..RandomisedSmoothing::default() };
-        let (target, task) = (linear::target(), Task { aim: Aim::Away, ..linear::task() });
+        let smoothing = RandomisedSmoothing {
+            sigma: 0.05,
+            ..RandomisedSmoothing::default()
+        };
+        let (target, task) = (
+            linear::target(),
+            Task {
+                aim: Aim::Away,
+                ..linear::task()
+            },
+        );
         let radius = smoothing.certify(&target, &task.pictures[..6], 1)[0].radius.unwrap();
-        let changes = [("norm".into(), Norm::L2.to_string()), ("epsilon".into(), (0.99 * radius).to_string())];
+        let changes = [
+            ("norm".into(), Norm::L2.to_string()),
+            ("epsilon".into(), (0.99 * radius).to_string()),
+        ];
         let pgd = find("pgd").unwrap().build(&changes).unwrap();
         let changed = pgd.run(&target, &task).unwrap().pictures;
         assert_eq!(smoothing.certify(&target, &changed[..6], 2)[0].class, 0);

@@ -67,7 +67,9 @@ impl Training for Trades {
         let x = (&lesson.x + 1.0) * 0.5;
         let seen = lesson.answer(&lesson.x).detach();
         let begin = &x + lesson.key.normal(0, x.shape()) * BESIDE;
-        let worst = self.walk().walked(&x, &begin, |x| relative_entropy(&seen, &lesson.answer(&(x * 2.0 - 1.0))).sum());
+        let worst = self.walk().walked(&x, &begin, |x| {
+            relative_entropy(&seen, &lesson.answer(&(x * 2.0 - 1.0))).sum()
+        });
         let [clean, worst] = [&lesson.x, &(worst * 2.0 - 1.0)].map(|x| lesson.logits(x));
         lesson.cross_entropy(&clean) + relative_entropy(&clean, &worst).mean() * self.beta
     }
