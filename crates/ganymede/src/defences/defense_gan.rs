@@ -150,3 +150,58 @@ impl Purifier {
         codes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Want;
+    use crate::run::{Length, Order, Training};
+    use gany_engine::Precision;
+    use std::sync::OnceLock;
+
+    fn order() -> Order {
+        let changes = [("width", "8"), ("batch", "8"), ("z_dim", "4")];
+        Order {
+            system: "dcgan".into(),
+            changes: changes.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+            data: "first:64:fashion-mnist-10k".into(),
+            want: Want::picture(16, 16, 1),
+            seed: 0,
+            precision: Precision::F32,
+            length: Length::Steps(3),
+            checkpoint_every: None,
+            sample_every: None,
+            eval_every: None,
+            command: vec![],
+        }
+    }
+
+    /// What the generator has made is found again, in whole portions and in pieces; other pictures become what it can make.
+    #[test]
+    fn pictures_become_the_nearest_that_the_generator_makes() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let stop = OnceLock::new();
+        Training::begin(order(), &run).unwrap().run(&stop, &mut |_| {}).unwrap();
+        let made = Sampler::open(&run).unwrap().samples(5, 0, 3, None);
+        let x: Vec<f32> = made.iter().map(|x| (x + 1.0) * 0.5).collect();
+        let after = |steps, restarts| {
+            let settings = DefenseGan { steps, restarts, ..DefenseGan::default() };
+            let mut purifier = settings.behind(&run).unwrap();
+            assert_eq!(purifier.shape(), [16, 16, 1]);
+            let pure = purifier.purified(&x, 1);
+            assert_eq!(purifier.purified(&x[..256], 1), pure[..256]);
+            pure.iter().zip(&x).map(|(a, b)| (a - b).powi(2)).sum::<f32>()
+        };
+        let [before, one, three] = [after(0, 1), after(150, 1), after(150, 3)];
+        assert!(one < 0.1 * before && three <= one, "{before} {one} {three}");
+    }
+
+    #[test]
+    fn a_run_without_pictures_is_refused() {
+        let points = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run-v1");
+        let error = DefenseGan::default().behind(&points).err().unwrap();
+        assert_eq!(error.to_string(), "cannot look for pictures with `gan`: it makes no pictures");
+        assert!(error.hint().unwrap().starts_with("train a system that makes pictures of latent vectors alone"));
+    }
+}
