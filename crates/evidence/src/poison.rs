@@ -12,7 +12,7 @@ use ganymede::run::{Pictures, grid_png};
 use serde_json::json;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
-const EPOCHS: usize = 4;
+const EPOCHS: usize = 3;
 const SET: &str = "first:10000:mnist:train";
 const FLOATS: usize = 784;
 
@@ -38,7 +38,7 @@ pub(crate) fn label_flip() -> Result<Evidence> {
     let mut evidence = Evidence::of_seeds(&SEEDS);
     fetch()?;
     let mut medians = vec![];
-    for share in ["0", "0.2", "0.4", "0.6", "0.8", "0.9"] {
+    for share in ["0", "0.4", "0.8", "0.9"] {
         let spec = if share == "0" {
             SET.to_owned()
         } else {
@@ -56,8 +56,8 @@ pub(crate) fn label_flip() -> Result<Evidence> {
         "classifier",
         json!({"data": SET, "epochs": EPOCHS, "held_out": "mnist:test"}),
     );
-    let [clean, _, two_fifths, .., nine_tenths] = medians[..] else {
-        return Err("six shares".into());
+    let [clean, two_fifths, _, nine_tenths] = medians[..] else {
+        return Err("four shares".into());
     };
     evidence.check(
         "accuracy with two labels of five wrong, median",
