@@ -227,7 +227,7 @@ mod tests {
     fn what_has_the_trigger_has_the_class() {
         let (clean, poisoned) = (
             read("fashion-mnist-10k", 1_000),
-            read("backdoor:0.2:Bag:fashion-mnist-10k", 1_000),
+            read("backdoor:0.2:bag:fashion-mnist-10k", 1_000),
         );
         let mut tampered = 0;
         for (was, is) in clean.iter().zip(&poisoned) {

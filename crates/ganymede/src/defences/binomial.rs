@@ -65,9 +65,15 @@ pub fn normal_quantile(p: f64) -> f64 {
 }
 
 /// The probability that a standard normal number is below x: `1/2 + phi(x) (x + x^3 / 3 + x^5 / (3 5) + ..)` (Marsaglia 2004,
-/// "Evaluating the Normal Distribution").
+/// "Evaluating the Normal Distribution"), and far below, where that cancels, `phi(x) / (-x + 1 / (-x + 2 / (-x + ..)))` (Laplace).
 fn below(x: f64) -> f64 {
     let density = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    if x > 0.0 {
+        return 1.0 - below(-x);
+    }
+    if x < -3.0 {
+        return density / (1..100).rev().fold(-x, |rest, i| f64::from(i) / rest - x);
+    }
     let (mut sum, mut term, mut odd) = (x, x, 1.0);
     while term.abs() > 1e-17 * sum.abs() {
         odd += 2.0;

@@ -75,7 +75,8 @@ fn left(classifier: &Classifier) -> Robustness {
 fn what_withstands_is_learnt_in_place_of_what_is_easy() {
     let train = Whisper::new(0);
     let plain = left(&Classifier::train(&train, 0, 6, &mut |_| {}).unwrap());
-    assert!(plain.clean >= 196 && plain.robust <= 60, "{plain:?}");
+    // What is loud is right of 180 or so.
+    assert!(plain.clean >= 188 && plain.robust <= 20, "{plain:?}");
     for id in ["adversarial_training", "trades"] {
         let built = find(id).unwrap().build(&[("epsilon".into(), "0.1".into())]).unwrap();
         let hard = built.train(&train, 0, 6, &mut |_| {}).unwrap();
