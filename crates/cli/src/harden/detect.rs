@@ -2,10 +2,12 @@
 use super::{Looked, said};
 use crate::failure::Failure;
 use crate::output::{STRONG, aligned, print, print_json};
+use ganymede::data::registry::named_in;
 use ganymede::data::{Want, open};
 use ganymede::defences::feature_squeezing::FeatureSqueezing;
 use ganymede::defences::first;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Tell pictures that were changed to fool a classifier: it changes its mind when detail is taken away
@@ -49,7 +51,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let wrong = |reason| Failure::new(reason, "`gany harden detect --help` says what the flags mean");
     squeezing.check(&target).map_err(wrong)?;
     let [height, width, channels] = target.shape();
-    let name = args.data.as_deref().unwrap_or(&args.looked.target);
+    let named_after_data = named_in(&args.looked.target).next().is_some() || Path::new(&args.looked.target).is_dir();
+    let name = match &args.data {
+        Some(data) => data,
+        None if named_after_data => &args.looked.target,
+        None => {
+            return Err(Failure::new(
+                format!(
+                    "expected honest pictures to compare with: `{}` names no data",
+                    args.looked.target
+                ),
+                "say which with `--data`, such as `--data mnist:test`",
+            ));
+        }
+    };
     let honest = open(name, &Want::picture(height, width, channels))?;
     let (honest, _) = first(&*honest, args.honest as usize)?;
     let threshold = squeezing.threshold(&squeezing.scores(&target, &honest));

@@ -56,6 +56,11 @@ fn a_hardened_classifier_is_a_file_that_attacks_take() {
         &place.does("harden detect photos/dark/0.png --target deep/hard.safetensors --data photos --honest 20 --json"),
     );
     assert!(found["pictures"][0]["is_adversarial"].is_boolean());
+    place.refuses(
+        "harden detect photos/dark/0.png --target deep/hard.safetensors",
+        "error: expected honest pictures to compare with: `deep/hard.safetensors` names no data\n\n\
+         hint: say which with `--data`, such as `--data mnist:test`",
+    );
 }
 
 #[test]
