@@ -11,6 +11,7 @@ mod eval;
 mod events;
 mod explore;
 mod failure;
+mod harden;
 mod import;
 mod lab;
 mod making;
@@ -48,6 +49,7 @@ Examples:
   gany explore runs/dcgan-fashion-mnist path       walk from one of its pictures to the next
   gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
   gany attack pgd cat.jpg --class strawberry       make a classifier see a strawberry in it
+  gany harden train trades --data mnist            and one that is harder to fool
   gany models dcgan                                what a system does, and its settings
 
 `gany VERB --help` teaches a verb.";
@@ -61,6 +63,7 @@ enum Verb {
     Explore(explore::Args),
     Attack(attack::Args),
     Swap(swap::Args),
+    Harden(harden::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
             Some(Verb::Explore(args)) => explore::run(&args),
             Some(Verb::Attack(args)) => attack::run(&args),
             Some(Verb::Swap(args)) => swap::run(args),
+            Some(Verb::Harden(args)) => harden::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

@@ -4,6 +4,7 @@ use crate::output::{COMMAND, DIM, STRONG, aligned, print, print_json};
 use ganymede::attacks;
 use ganymede::data::Field;
 use ganymede::data::registry::{Route, named_in};
+use ganymede::defences;
 use ganymede::models::{self, Entry, Settings, Takes};
 use ganymede::section::Section;
 use ganymede::studies::{STUDIES, Study};
@@ -86,16 +87,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every page that is of no system: studies, and attacks.
+/// Every page that is of no system: studies, attacks and defences.
 fn other_pages() -> impl Iterator<Item = &'static Study> {
     STUDIES
         .iter()
         .chain(attacks::registry().iter().map(|entry| &entry.page))
+        .chain(defences::registry().iter().map(|entry| &entry.page))
 }
 
 /// The settings of what a study's page is about, where it has any.
 fn settings_of(study: &Study) -> Option<Settings> {
-    attacks::find(study.id).ok().map(attacks::Entry::defaults)
+    let of_attack = attacks::find(study.id).ok().map(attacks::Entry::defaults);
+    of_attack.or_else(|| defences::find(study.id).ok().map(defences::Entry::defaults))
 }
 
 /// Whether a page with these texts and formulas has all of the words.

@@ -1,6 +1,7 @@
 //! `cargo xtask evidence NAME`: trains a system and measures what its page claims; for `precision` what bf16 costs, for
-//! `metrics` how near measures are to the reference packages, `faces` how near what is said of faces is to face-api's JavaScript, for `survive` what a kill costs, for `failures` which alarms
-//! are raised, for `forecast` how near forecasts come; `attacks` stands for every attack that is measured.
+//! `metrics` how near measures are to the reference packages, for `faces` how near what is said of faces is to face-api's
+//! JavaScript, for `survive` what a kill costs, for `failures` which alarms are raised, for `forecast` how near forecasts come;
+//! `attacks` stands for every attack that is measured, `harden` for every defence.
 //! Writes `docs/results/NAME.json` and pictures beside it, and prints a table. A bar that is missed is recorded as `short`,
 //! with its figure.
 mod acgan;
@@ -19,9 +20,11 @@ mod crypto;
 mod cvae;
 mod cyclegan;
 mod dcgan;
+mod defences;
 mod defog;
 mod dissect;
 mod ebgan;
+mod eyeglasses;
 mod f_gan;
 mod faces;
 mod faceswap;
@@ -41,6 +44,7 @@ mod lapgan;
 mod made;
 mod metrics;
 mod pix2pix;
+mod poison;
 mod precision;
 mod progressive;
 mod projection;
@@ -53,6 +57,7 @@ mod stylegan;
 mod survive;
 mod talking_head;
 mod training;
+mod universal;
 mod vae;
 mod wavegan;
 mod wgan;
@@ -121,6 +126,19 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("cw", attacks::cw),
     ("jsma", attacks::jsma),
     ("square", attacks::square),
+    ("one_pixel", attacks::one_pixel),
+    ("uap", universal::uap),
+    ("patch", universal::patch),
+    ("advgan", universal::advgan),
+    ("eyeglasses", eyeglasses::evidence),
+    ("label_flip", poison::label_flip),
+    ("backdoor", poison::backdoor),
+    ("feature_collision", poison::feature_collision),
+    ("adversarial_training", defences::adversarial_training),
+    ("trades", defences::trades),
+    ("randomised_smoothing", defences::randomised_smoothing),
+    ("defense_gan", defences::defense_gan),
+    ("feature_squeezing", defences::feature_squeezing),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),
@@ -146,9 +164,17 @@ fn main() -> ExitCode {
     let is_measured = |id: &&str| SYSTEMS.iter().any(|(measured, _)| measured == id);
     let attacks = ganymede::attacks::registry().iter().map(|entry| entry.page.id);
     let every: Vec<String> = attacks.filter(is_measured).map(str::to_owned).collect();
+    let defences = ganymede::defences::registry()
+        .iter()
+        .map(|entry| entry.page.id.to_owned());
+    let defences: Vec<String> = defences.collect();
     let names: Vec<String> = names
         .into_iter()
-        .flat_map(|name| if name == "attacks" { every.clone() } else { vec![name] })
+        .flat_map(|name| match &name[..] {
+            "attacks" => every.clone(),
+            "harden" => defences.clone(),
+            _ => vec![name],
+        })
         .collect();
     let find = |name: &String| SYSTEMS.iter().find(|(id, _)| id == name);
     let chosen: Option<Vec<_>> = names.iter().map(find).collect();

@@ -6,6 +6,7 @@ mod doctor;
 mod eval;
 mod events;
 mod explore;
+mod harden;
 mod import;
 mod inversion;
 mod messages;

@@ -23,8 +23,8 @@ fn the_zoo_is_there_for_programs() {
     let zoo: Value = serde_json::from_str(&place.does("models --json")).unwrap();
     let zoo = zoo.as_array().unwrap();
     let systems = ganymede::models::registry().len();
-    let attacks = ganymede::attacks::registry().len();
-    assert_eq!(zoo.len(), systems + ganymede::studies::STUDIES.len() + attacks);
+    let pages = ganymede::attacks::registry().len() + ganymede::defences::registry().len();
+    assert_eq!(zoo.len(), systems + ganymede::studies::STUDIES.len() + pages);
     for (i, system) in zoo.iter().enumerate() {
         for field in ["id", "section", "title", "paper", "idea", "evidence", "figure"] {
             assert!(system[field].is_string(), "{field} of {system}");

@@ -52,7 +52,7 @@ impl Descent {
     }
 
     /// Whether it can be gone.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         check_norm(self.norm, &CONVEX)?;
         check_radius(self.epsilon)?;
         if self.step > 0.0 {
@@ -88,6 +88,22 @@ impl Descent {
             .to_f32()
     }
 
+    /// Where a step from `here` along a direction leads in the ball around x.
+    fn moved(&self, x: &Tensor, here: &Tensor, direction: &Tensor) -> Tensor {
+        let moved = here + self.norm.steepest(direction) * self.step - x;
+        (x + self.norm.project(&moved, self.epsilon)).clamp(0.0, 1.0)
+    }
+
+    /// Where it leads as part of a graph, for trainings that take it at every update: from `begin` up a loss, a number for all
+    /// pictures, in the ball around x. It has no memory and no views, and no gradient goes back through it.
+    pub(crate) fn walked(&self, x: &Tensor, begin: &Tensor, loss: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let step = |here: Tensor, _| {
+            let direction = grad(&loss(&here), &[&here]).remove(0);
+            self.moved(x, &here, &direction).detach()
+        };
+        (0..self.steps).fold(begin.detach(), step)
+    }
+
     /// A step: given pictures and classes, it changes where the walk is and what it remembers of gradients.
     fn compile(&self, target: &Target, shape: &[usize], aim: Aim, seed: u64) -> Iteration {
         let remembers = self.decay > 0.0;
@@ -108,9 +124,7 @@ impl Descent {
                 let size = direction.abs().sum_axes_kept(&[1, 2, 3]) + f64::from(f32::MIN_POSITIVE);
                 direction = &traced.state[1] * self.decay + direction / size;
             }
-            let moved = here + self.norm.steepest(&direction) * self.step - x;
-            let there = (x + self.norm.project(&moved, self.epsilon)).clamp(0.0, 1.0);
-            let mut state = vec![there];
+            let mut state = vec![self.moved(x, here, &direction)];
             state.extend(remembers.then_some(direction));
             Stepped { state, said: vec![] }
         })

@@ -2,25 +2,25 @@
 use gany_engine::{Buffer, DType, Key, Program, Tensor};
 
 /// What a step is traced from.
-pub(super) struct Traced<'a> {
+pub(crate) struct Traced<'a> {
     /// What stays as it is from step to step.
-    pub(super) given: &'a [Tensor],
+    pub(crate) given: &'a [Tensor],
     /// What the step changes.
-    pub(super) state: &'a [Tensor],
+    pub(crate) state: &'a [Tensor],
     /// What random numbers of the step follow from.
-    pub(super) key: Key,
+    pub(crate) key: Key,
 }
 
 /// What a step makes of it.
-pub(super) struct Stepped {
+pub(crate) struct Stepped {
     /// The state after it.
-    pub(super) state: Vec<Tensor>,
+    pub(crate) state: Vec<Tensor>,
     /// What it says beside.
-    pub(super) said: Vec<Tensor>,
+    pub(crate) said: Vec<Tensor>,
 }
 
 /// A compiled step with its memory.
-pub(super) struct Iteration {
+pub(crate) struct Iteration {
     program: Program,
     /// What is given, the key, the state.
     buffers: Vec<Buffer>,
@@ -32,7 +32,7 @@ pub(super) struct Iteration {
 
 impl Iteration {
     /// Compiles a step over tensors of these shapes, all of them 0 so far.
-    pub(super) fn compile(
+    pub(crate) fn compile(
         given: &[&[usize]],
         state: &[&[usize]],
         seed: u64,
@@ -67,7 +67,7 @@ impl Iteration {
     }
 
     /// Where what is given lies.
-    pub(super) fn given(&mut self, index: usize) -> &mut [f32] {
+    pub(crate) fn given(&mut self, index: usize) -> &mut [f32] {
         assert!(
             index < self.given,
             "iteration: {index} of {} that are given",
@@ -77,17 +77,17 @@ impl Iteration {
     }
 
     /// Where the state lies.
-    pub(super) fn state(&mut self, index: usize) -> &mut [f32] {
+    pub(crate) fn state(&mut self, index: usize) -> &mut [f32] {
         self.buffers[self.given + 1 + index].as_f32_mut()
     }
 
     /// What the last step said.
-    pub(super) fn said(&self, index: usize) -> &[f32] {
+    pub(crate) fn said(&self, index: usize) -> &[f32] {
         self.program.output(self.state + index)
     }
 
     /// Does a step.
-    pub(super) fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let key = Key::elements(self.seed, self.done).map(|element| element as f32);
         self.buffers[self.given].as_f32_mut().copy_from_slice(&key);
         self.program.run(&mut self.buffers);

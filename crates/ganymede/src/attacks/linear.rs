@@ -3,19 +3,19 @@ use super::{Aim, Target, Task};
 use gany_engine::Tensor;
 
 /// The plane's normal vector, over pictures of 2 x 3 grey pixels.
-pub(super) const NORMAL: [f64; 6] = [0.5, -1.0, 2.0, 0.25, -0.75, 0.125];
+pub(crate) const NORMAL: [f64; 6] = [0.5, -1.0, 2.0, 0.25, -0.75, 0.125];
 
 /// Where the plane is: pictures on it have `NORMAL x = OFFSET`.
-pub(super) const OFFSET: f64 = 0.6625;
+pub(crate) const OFFSET: f64 = 0.6625;
 
 /// How much the second class is above the first: `NORMAL x - OFFSET`.
-pub(super) fn margin(picture: &[f32]) -> f64 {
+pub(crate) fn margin(picture: &[f32]) -> f64 {
     let product = |(w, x): (&f64, &f32)| w * f64::from(*x);
     NORMAL.iter().zip(picture).map(product).sum::<f64>() - OFFSET
 }
 
 /// The classifier.
-pub(super) fn target() -> Target {
+pub(crate) fn target() -> Target {
     let weights: Vec<f32> = NORMAL.iter().flat_map(|w| [0.0, *w as f32]).collect();
     Target::new(
         "plane",
@@ -29,7 +29,7 @@ pub(super) fn target() -> Target {
 }
 
 /// Two grey pictures, 0.1 and 0.11 below the plane in logits.
-pub(super) fn task() -> Task {
+pub(crate) fn task() -> Task {
     // The sum of the normal vector is 1.125: half of it is 0.5625.
     let pictures = [0.5_f32; 12]
         .iter()

@@ -24,9 +24,9 @@
 mod descent;
 mod draws;
 mod error;
-mod iteration;
+pub(crate) mod iteration;
 #[cfg(test)]
-mod linear;
+pub(crate) mod linear;
 mod loss;
 pub mod norm;
 pub mod target;
@@ -36,8 +36,8 @@ pub use error::AttackError;
 pub use norm::Norm;
 pub use target::{Judge, Said, Target};
 
-use crate::models::configure::{flatten, nearest, nest};
-use crate::models::{ConfigError, Settings, resolve};
+use crate::models::configure::{flatten, nearest, settled};
+use crate::models::{ConfigError, Settings};
 use crate::studies::Study;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -144,7 +144,7 @@ pub struct Entry {
     /// What a person should know of it.
     pub page: Study,
     defaults: fn() -> Value,
-    build: fn(&Value) -> Result<Box<dyn Attack>, String>,
+    build: fn(&'static str, &[(String, String)]) -> Result<(Box<dyn Attack>, Settings), ConfigError>,
 }
 
 impl Entry {
@@ -152,11 +152,9 @@ impl Entry {
         Entry {
             page: A::PAGE,
             defaults: || serde_json::to_value(A::default()).expect("settings are plain values"),
-            build: |settings| {
-                let attack: Result<A, _> = serde_json::from_value(settings.clone());
-                attack
-                    .map(|attack| Box::new(attack) as _)
-                    .map_err(|error| error.to_string())
+            build: |id, changes| {
+                let (attack, settings) = settled::<A>(id, changes)?;
+                Ok((Box::new(attack), settings))
             },
         }
     }
@@ -171,9 +169,8 @@ impl Entry {
     /// # Errors
     /// [`AttackError::Config`] where a key is unknown or a value is not one that it takes.
     pub fn build(&self, changes: &[(String, String)]) -> Result<Built, AttackError> {
-        let (id, settings) = (self.page.id, resolve(self.page.id, &self.defaults(), changes)?);
-        let attack = (self.build)(&nest(&settings));
-        let attack = attack.map_err(|reason| ConfigError::Invalid { system: id, reason })?;
+        let id = self.page.id;
+        let (attack, settings) = (self.build)(id, changes)?;
         Ok(Built { id, attack, settings })
     }
 }
@@ -233,7 +230,7 @@ macro_rules! attacks {
 attacks! {
     fgsm::Fgsm, bim::Bim, pgd::Pgd, mim::Mim, deepfool::Deepfool, cw::Cw, jsma::Jsma,
     square::Square, one_pixel::OnePixel, uap::Uap, patch::Patch,
-    eyeglasses::Eyeglasses,
+    eyeglasses::Eyeglasses, advgan::Advgan, backdoor::Backdoor, feature_collision::FeatureCollision,
 }
 
 /// The attack of this name.

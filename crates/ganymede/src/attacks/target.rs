@@ -24,7 +24,8 @@ pub struct Target {
     name: String,
     shape: [usize; 3],
     classes: Vec<String>,
-    logits: Box<dyn Fn(&Tensor) -> Tensor>,
+    /// Features and logits.
+    function: Box<dyn Fn(&Tensor) -> [Tensor; 2]>,
 }
 
 impl Target {
@@ -36,11 +37,24 @@ impl Target {
         classes: Vec<String>,
         logits: impl Fn(&Tensor) -> Tensor + 'static,
     ) -> Target {
+        Target::with_features(name, shape, classes, move |x| {
+            let logits = logits(x);
+            [logits.clone(), logits]
+        })
+    }
+
+    /// Likewise of a function that says features `[n, ..]` too: what the last layer makes logits of.
+    pub fn with_features(
+        name: impl Into<String>,
+        shape: [usize; 3],
+        classes: Vec<String>,
+        function: impl Fn(&Tensor) -> [Tensor; 2] + 'static,
+    ) -> Target {
         Target {
             name: name.into(),
             shape,
             classes,
-            logits: Box::new(logits),
+            function: Box::new(function),
         }
     }
 
@@ -52,14 +66,14 @@ impl Target {
         if name == EFFNET {
             let function = efficientnet_lite0::function(&Weights::read(&fetched(EFFNET)?)?)?;
             let classes = IMAGENET.lines().map(str::to_owned).collect();
-            return Ok(Target::new(name, [224, 224, 3], classes, move |x| {
+            return Ok(Target::with_features(name, [224, 224, 3], classes, move |x| {
                 function(&(x * 255.0))
             }));
         }
         if Path::new(name).is_file() {
             return Ok(Target::of_classifier(&Classifier::load(Path::new(name))?));
         }
-        if data::registry::find(name).is_none() && !Path::new(name).is_dir() {
+        if data::registry::named_in(name).next().is_none() && !Path::new(name).is_dir() {
             let is_near = |known: &&str| strsim::jaro_winkler(name, known) > 0.8;
             return Err(AttackError::UnknownTarget {
                 got: name.to_owned(),
@@ -78,8 +92,13 @@ impl Target {
         let (record, function) = (classifier.record(), classifier.function());
         // The part of the data that it was trained on says nothing of what it knows.
         let data = record.data.split(", ").next().unwrap_or_default();
-        let name = format!("clf of {}", data.strip_suffix(":train").unwrap_or(data));
-        Target::new(name, record.shape, record.classes.clone(), move |x| {
+        let hardened = record.hardened.as_ref().map(|hardened| format!(", {}", hardened.by));
+        let name = format!(
+            "clf of {}{}",
+            data.strip_suffix(":train").unwrap_or(data),
+            hardened.unwrap_or_default()
+        );
+        Target::with_features(name, record.shape, record.classes.clone(), move |x| {
             function(&(x * 2.0 - 1.0))
         })
     }
@@ -157,7 +176,15 @@ impl Target {
 
     /// Logits `[n, classes]` of pictures `[n, height, width, channels]` in [0, 1], as part of a graph.
     pub fn logits(&self, pictures: &Tensor) -> Tensor {
-        (self.logits)(pictures)
+        let [_, logits] = (self.function)(pictures);
+        logits
+    }
+
+    /// Features `[n, ..]` of pictures `[n, height, width, channels]` in [0, 1], as part of a graph: what logits are made of, or
+    /// the logits themselves where nothing else is known.
+    pub fn features(&self, pictures: &Tensor) -> Tensor {
+        let [features, _] = (self.function)(pictures);
+        features
     }
 
     /// A picture from a file at its size, `[height, width, channels]` in [0, 1]: scaled to cover it, and cut at the longer side.

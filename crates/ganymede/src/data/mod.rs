@@ -47,6 +47,7 @@ pub mod pairs;
 pub mod parquet;
 pub mod part;
 pub mod pictures;
+pub mod poisoned;
 pub mod prefetch;
 pub mod registry;
 pub mod shaping;

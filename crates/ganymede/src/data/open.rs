@@ -13,6 +13,7 @@ use super::listing::Listing;
 use super::others::{self, Others};
 use super::pairs::{Paired, Unpaired};
 use super::part::{self, Part};
+use super::poisoned::Poisoned;
 use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::sounds::{self, Classes};
@@ -39,6 +40,8 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
 /// - `bits:N`, messages of N random bits, see [`Bits`]
+/// - `flipped:SHARE:SPEC`, labelled pictures of which a share has a wrong label; `backdoor:SHARE:CLASS:SPEC`, of which a share has
+///   a trigger and the label of a class; their test splits are left alone, see [`poisoned`](super::poisoned)
 /// - `absent:HxWxC`, pictures that are not there, see [`Absent`]
 ///
 /// # Errors
@@ -90,6 +93,9 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
+    }
+    if let Some(poisoned) = Poisoned::parse(spec, |whole| open(whole, want)) {
+        return poisoned;
     }
     if let Some((count, whole)) = part::parse(spec) {
         return Ok(Arc::new(Part::new(open(whole, want)?, 0..count, spec)?));
@@ -146,6 +152,8 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "fog",
             bits::KIND,
             "class",
+            "flipped",
+            "backdoor",
             absent::KIND,
         ]
         .contains(&name)

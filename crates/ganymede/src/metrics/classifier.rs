@@ -17,11 +17,11 @@ use super::features::{Answer, FeatureNetwork};
 use crate::data::{self, Batch, DataError, Dataset, Shape, Want, sha256_hex};
 use crate::nn::{Activation, Declare, Dense, Layer, Parameter, Scope, Sequential, batch_norm, conv, dense, evaluating};
 use crate::optimisers::{Adam, Optimiser};
-use gany_engine::{Buffer, DType, Program, Tensor, grad};
+use gany_engine::{Buffer, DType, Key, Program, Tensor, grad};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,48 @@ pub struct Record {
     pub accuracy: Option<f64>,
     /// The data that the accuracy was measured on.
     pub held_out: Option<String>,
+    /// What it was taught to withstand, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardened: Option<Hardened>,
+}
+
+/// How a classifier was hardened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hardened {
+    /// The defence's name.
+    pub by: String,
+    /// Its settings.
+    pub settings: BTreeMap<String, serde_json::Value>,
+}
+
+/// What a classifier is taught at one update: the batch, and the network as it is before.
+pub struct Lesson<'n> {
+    network: &'n Network,
+    /// Pictures `[n, height, width, channels]` in [-1, 1].
+    pub x: Tensor,
+    /// Class numbers `[n]`.
+    pub y: Tensor,
+    /// What the random numbers of this update follow from.
+    pub key: Key,
+}
+
+impl Lesson<'_> {
+    /// Logits `[n, classes]` of pictures, as the network learns: normalised by the batch.
+    pub fn logits(&self, x: &Tensor) -> Tensor {
+        let [_, logits] = self.network.forward(x);
+        logits
+    }
+
+    /// Logits `[n, classes]` of pictures, as the network would answer: normalised by what it has seen so far.
+    pub fn answer(&self, x: &Tensor) -> Tensor {
+        evaluating(|| self.logits(x))
+    }
+
+    /// The mean cross-entropy of logits `[n, classes]`, in nats.
+    pub fn cross_entropy(&self, logits: &Tensor) -> Tensor {
+        let chosen = logits.log_softmax(1) * self.y.one_hot(logits.extent(1));
+        -chosen.sum() / logits.extent(0) as f64
+    }
 }
 
 /// How far a training is.
@@ -207,6 +249,22 @@ impl Classifier {
         epochs: usize,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Classifier> {
+        let loss = |lesson: &Lesson| lesson.cross_entropy(&lesson.logits(&lesson.x));
+        Classifier::train_by(data, seed, epochs, None, &loss, on_progress)
+    }
+
+    /// Likewise, minimising another loss: a number that follows from a [`Lesson`]. The record will say what it was `hardened` by.
+    ///
+    /// # Errors
+    /// As [`train`](Classifier::train).
+    pub fn train_by(
+        data: &dyn Dataset,
+        seed: u64,
+        epochs: usize,
+        hardened: Option<Hardened>,
+        loss: &dyn Fn(&Lesson) -> Tensor,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Classifier> {
         let (shape, classes, len) = labelled_pictures(data)?;
         let record = Record {
             data: data.name().to_owned(),
@@ -217,17 +275,22 @@ impl Classifier {
             epochs,
             accuracy: None,
             held_out: None,
+            hardened,
         };
         let network = Network::new(&record);
         let batch = TRAINING_BATCH.min(len as usize);
-        let mut step = TrainingStep::compile(&network, &record, batch);
+        let mut step = TrainingStep::compile(&network, &record, batch, loss);
         let mut examples = Batch::of(data, batch);
         // Epochs are counted in whole batches; an example that the last one has room for is seen once more.
         let per_epoch = len.div_ceil(batch as u64);
         let updates = epochs as u64 * per_epoch;
         for update in 0..updates {
             examples.fill(data, seed, update * batch as u64)?;
-            let loss = step.run(&examples, 1.0 - update as f64 / updates as f64);
+            let loss = step.run(
+                &examples,
+                Key::elements(seed, update),
+                1.0 - update as f64 / updates as f64,
+            );
             on_progress(Progress {
                 epoch: (update / per_epoch) as usize + 1,
                 epochs,
@@ -262,17 +325,14 @@ impl Classifier {
         }
     }
 
-    /// Logits `[n, classes]` of pictures `[n, height, width, channels]` in [-1, 1], as a function that can be differentiated, in
-    /// which its parameters are constants.
-    pub fn function(&self) -> impl Fn(&Tensor) -> Tensor + 'static {
+    /// Features `[n, FEATURES]` and logits `[n, classes]` of pictures `[n, height, width, channels]` in [-1, 1], as a function that
+    /// can be differentiated, in which its parameters are constants.
+    pub fn function(&self) -> impl Fn(&Tensor) -> [Tensor; 2] + 'static {
         let network = Network::new(&self.record);
         for (parameter, value) in network.scope.parameters().iter().zip(&self.buffers) {
             parameter.set(Tensor::from_f32(parameter.shape(), value.as_f32()));
         }
-        move |x| {
-            let [_, logits] = evaluating(|| network.forward(x));
-            logits
-        }
+        move |x| evaluating(|| network.forward(x))
     }
 
     /// Where it comes from and how good it is.
@@ -456,13 +516,13 @@ pub(crate) fn largest(logits: &[f32]) -> u32 {
 /// One update as a program over parameters, what Adam remembers of them, and a batch.
 struct TrainingStep {
     program: Program,
-    /// Parameters; two slots of every trainable one; the number of updates; the learning rate; x; y.
+    /// Parameters; two slots of every trainable one; the number of updates; the learning rate; the key; x; y.
     buffers: Vec<Buffer>,
     parameters: usize,
 }
 
 impl TrainingStep {
-    fn compile(network: &Network, record: &Record, batch: usize) -> TrainingStep {
+    fn compile(network: &Network, record: &Record, batch: usize, loss: &dyn Fn(&Lesson) -> Tensor) -> TrainingStep {
         let parameters = network.scope.parameters();
         let mut buffers: Vec<Buffer> = parameters.iter().map(|p| Buffer::from_f32(&p.get().to_f32())).collect();
         let mut inputs = placeholders(&parameters);
@@ -478,12 +538,11 @@ impl TrainingStep {
         let trainable: Vec<&Parameter> = parameters.iter().filter(|p| p.is_trainable()).collect();
         let values: Vec<Tensor> = trainable.iter().map(|p| p.get()).collect();
         let mut slots: Vec<[Tensor; 2]> = values.iter().map(|v| [input(v.shape()), input(v.shape())]).collect();
-        let [t, rate] = [input(&[]), input(&[])];
+        let [t, rate, key] = [input(&[]), input(&[]), input(&[Key::EXTENT])];
         let x = input(&picture(record.shape).of_batch(batch));
         let y = input(&[batch]);
-        let [_, logits] = network.forward(&x);
-        let chosen = logits.log_softmax(1) * y.one_hot(record.classes.len());
-        let loss = -chosen.sum() / batch as f64;
+        let key = Key::from_tensor(&key);
+        let loss = loss(&Lesson { network, x, y, key });
         let adam = Adam {
             weight_decay: WEIGHT_DECAY,
             ..Adam::default()
@@ -508,16 +567,17 @@ impl TrainingStep {
     }
 
     /// One update at this share of the learning rate; the loss before it.
-    fn run(&mut self, examples: &Batch, rate: f64) -> f64 {
-        let [.., to_rate, x, y] = self.buffers.as_mut_slice() else {
-            unreachable!("a step has a learning rate, x and y")
+    fn run(&mut self, examples: &Batch, key: [f64; Key::EXTENT], rate: f64) -> f64 {
+        let [.., to_rate, to_key, x, y] = self.buffers.as_mut_slice() else {
+            unreachable!("a step has a learning rate, a key, x and y")
         };
+        to_key.as_f32_mut().copy_from_slice(&key.map(|element| element as f32));
         to_rate.as_f32_mut()[0] = (LEARNING_RATE * rate) as f32;
         x.as_f32_mut().copy_from_slice(&examples.x);
         y.as_f32_mut().copy_from_slice(&examples.y);
         self.program.run(&mut self.buffers);
         // Of the outputs, only the loss has no input to live in: it is the last.
-        self.program.output_f64(self.buffers.len() - 3)[0]
+        self.program.output_f64(self.buffers.len() - 4)[0]
     }
 
     fn into_parameters(mut self) -> Vec<Buffer> {

@@ -1,6 +1,7 @@
 //! Settings by dotted key: a system's defaults, what the user sets over them, and the errors in between.
 use super::Takes;
 use crate::data::{Field, Shape};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -189,6 +190,24 @@ fn kind(value: &Value) -> &'static str {
 
 fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The settings of a kind with `changes`, pairs of dotted key and text, set over its defaults; and all of them by key.
+///
+/// # Errors
+/// As [`resolve`], and [`ConfigError::Invalid`] where a value is not one that the kind takes.
+pub(crate) fn settled<C: Default + Serialize + DeserializeOwned>(
+    system: &'static str,
+    changes: &[(String, String)],
+) -> Result<(C, Settings), ConfigError> {
+    let defaults = serde_json::to_value(C::default()).expect("settings are plain values");
+    let settings = resolve(system, &flatten(&defaults), changes)?;
+    let config: Result<C, _> = serde_json::from_value(nest(&settings));
+    let config = config.map_err(|error| ConfigError::Invalid {
+        system,
+        reason: error.to_string(),
+    })?;
+    Ok((config, settings))
 }
 
 /// Objects in objects as dotted keys.

@@ -45,6 +45,16 @@ pub fn categorical(logits: &Tensor, y: &Tensor) -> Tensor {
     -chosen.sum_axes(&[1])
 }
 
+/// How much more classes cost under logits q than under logits p, where they come as p says: the Kullback-Leibler divergence
+/// `sum p (log p - log q)` of each.
+///
+/// # Shapes
+/// Both `[n, classes]`; the result is `[n]`.
+pub fn relative_entropy(p: &Tensor, q: &Tensor) -> Tensor {
+    let log_p = p.log_softmax(1);
+    (log_p.exp() * (&log_p - q.log_softmax(1))).sum_axes(&[1])
+}
+
 /// Normal distributions of vectors, `[n, k]`, whose numbers are independent.
 pub struct Normal {
     /// `[n, k]`
@@ -110,6 +120,15 @@ mod tests {
         let logits = Tensor::from_f64(&[2, 2], &[3.0_f64.ln(), 0.0, 0.0, 0.0]);
         let cost = categorical(&logits, &Tensor::from_f64(&[2], &[0.0, 1.0]));
         assert_close("categorical", &cost, &[(4.0_f64 / 3.0).ln(), 2.0_f64.ln()], 1e-12);
+        // Of (3/4, 1/4) from (1/2, 1/2), and of itself.
+        let [from, even] = [&logits, &Tensor::from_f64(&[2, 2], &[5.0, 5.0, 0.0, 0.0])];
+        let expected = 0.75 * 1.5_f64.ln() + 0.25 * 0.5_f64.ln();
+        assert_close(
+            "relative entropy",
+            &relative_entropy(from, even),
+            &[expected, 0.0],
+            1e-12,
+        );
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, LABEL_FLIP, nash::STUDY, FAILURES, dice::STUDY];
 
 const PROJECTION: Study = Study {
     id: "projection",
@@ -64,6 +64,17 @@ const DISSECT: Study = Study {
         "ablation  a_u := 0;  insertion  a_u := k_uc at a place",
     ],
     command: "gany explore runs/dcgan-fashion-mnist dissect -o units.png",
+    lesson: None,
+};
+
+const LABEL_FLIP: Study = Study {
+    id: "label_flip",
+    section: Section::Attacks,
+    title: "Flipped labels (poisoned data)",
+    source: "Biggio, Nelson and Laskov 2012, Poisoning Attacks against Support Vector Machines, arXiv:1206.6389",
+    idea: "Gives a share of the training examples wrong labels, and shows how much of that a classifier forgives.",
+    equations: &["(x, y) becomes (x, y') with probability p,  y' != y, each as likely"],
+    command: "gany train classifier --data flipped:0.4:mnist",
     lesson: None,
 };
 

@@ -22,14 +22,16 @@ impl Likeness {
     /// # Shapes
     /// x and y `[n, h, w, c]` in [-1, 1], c 1 or 3.
     pub fn between(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        let identity = |x: &Tensor| {
-            let coloured = match x.extent(3) {
-                1 => concat(&[x.clone(), x.clone(), x.clone()], 3),
-                _ => x.clone(),
-            };
-            let bytes = (stretch(&coloured, [SIDE, SIDE]) + 1.0) * 127.5;
-            self.0.forward(&super::centred(&bytes))
+        (self.identities(x) - self.identities(y)).square().sum_axes(&[1])
+    }
+
+    /// Identities `[n, IDENTITY]` of faces `[n, h, w, c]` in [-1, 1], c 1 or 3: near for pictures of one person.
+    pub fn identities(&self, x: &Tensor) -> Tensor {
+        let coloured = match x.extent(3) {
+            1 => concat(&[x.clone(), x.clone(), x.clone()], 3),
+            _ => x.clone(),
         };
-        (identity(x) - identity(y)).square().sum_axes(&[1])
+        let bytes = (stretch(&coloured, [SIDE, SIDE]) + 1.0) * 127.5;
+        self.0.forward(&super::centred(&bytes))
     }
 }

@@ -81,16 +81,13 @@ pub fn open(weights: &Weights) -> Result<Network, WeightsError> {
     Ok(Network::compile(about, |x| network.forward(x)))
 }
 
-/// Logits `[n, 1000]` of pictures `[n, 224, 224, 3]` in [0, 255], as a function that can be differentiated.
+/// Features `[n, 1280]` and logits `[n, 1000]` of pictures `[n, 224, 224, 3]` in [0, 255], as a function that can be differentiated.
 ///
 /// # Errors
 /// As [`open`].
-pub fn function(weights: &Weights) -> Result<impl Fn(&Tensor) -> Tensor + 'static, WeightsError> {
+pub fn function(weights: &Weights) -> Result<impl Fn(&Tensor) -> [Tensor; 2] + 'static, WeightsError> {
     let network = EfficientNetLite0::load(weights)?;
-    Ok(move |x: &Tensor| {
-        let [_, logits] = network.forward(x);
-        logits
-    })
+    Ok(move |x: &Tensor| network.forward(x))
 }
 
 /// What the second stage makes of pictures `[n, h, w, 3]` in [0, 255], `[n, h / 4, w / 4, 24]` and linear, as a function that can be
