@@ -11,6 +11,7 @@ mod attacks;
 mod autoencoder;
 mod bayes_classifier;
 mod began;
+mod c_rnn_gan;
 mod can;
 mod cgan;
 mod cogan;
@@ -37,7 +38,9 @@ mod judge;
 mod labelled;
 mod lapgan;
 mod made;
+mod melody;
 mod metrics;
+mod midinet;
 mod pix2pix;
 mod precision;
 mod progressive;
@@ -105,6 +108,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("context_encoder", context_encoder::evidence),
     ("crypto", crypto::evidence),
     ("wavegan", wavegan::evidence),
+    ("midinet", midinet::evidence),
+    ("c_rnn_gan", c_rnn_gan::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

@@ -1,4 +1,5 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
+use ganymede::data::tunes::{CHORD, STEPS};
 use ganymede::data::{Extra, Field, Shape};
 use ganymede::games::{Play, Space, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
@@ -20,6 +21,12 @@ const SOUND: Shape = Shape::Sound {
     channels: 1,
     rate_hz: 8_000,
 };
+const ROLL: Shape = Shape::Roll {
+    steps: 32,
+    pitches: 24,
+    lowest: 60,
+};
+const EVENTS: Shape = Shape::Events { count: 4 };
 const MESSAGE: Shape = Shape::Point { dimension: 8 };
 const CLASSES: usize = 4;
 /// Things that are made of a state.
@@ -30,10 +37,13 @@ fn given(entry: &Entry, sample: Shape) -> Given {
     let needs = |field| entry.card.needs.contains(&field);
     let extra = |field| Extra {
         field,
-        shape: sample.of_batch(1)[1..].to_vec(),
+        shape: match (field, sample) {
+            (Field::Chords, Shape::Roll { steps, .. }) => vec![steps / STEPS, CHORD],
+            _ => sample.of_batch(1)[1..].to_vec(),
+        },
     };
     Given {
-        extras: [Field::XB]
+        extras: [Field::XB, Field::Chords]
             .into_iter()
             .filter(|field| needs(*field))
             .map(extra)
@@ -88,7 +98,7 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    let all = [PICTURE, POINT, VOLUME, SOUND, MESSAGE];
+    let all = [PICTURE, POINT, VOLUME, SOUND, ROLL, EVENTS, MESSAGE];
     all.into_iter().filter(|shape| entry.card.takes.fits(*shape)).collect()
 }
 

@@ -81,7 +81,7 @@ impl std::fmt::Debug for Sounds {
 /// Opens a folder of sounds. With a split, `test` is every fifth of them in the order of their paths, and `train` the others.
 ///
 /// # Errors
-/// [`DataError::ImpossibleSound`] for a rate or a length that cannot be made; [`DataError::BrokenSounds`] where more than a tenth
+/// [`DataError::ImpossibleSound`] for a rate or a length that cannot be made; [`DataError::BrokenFiles`] where more than a tenth
 /// cannot be read; as [`folder::open`] for the folder.
 pub(crate) fn open(name: &str, path: &Path, split: Option<&str>, classes: Classes, want: &Want) -> Result<Sounds> {
     let impossible = |expected, got| Err(DataError::ImpossibleSound { expected, got });
@@ -187,7 +187,8 @@ fn sounds(
     if let Some((first, why)) = broken.first()
         && (broken.len() as u64 * 10 > total || data.labels.is_empty())
     {
-        return Err(DataError::BrokenSounds {
+        return Err(DataError::BrokenFiles {
+            kind: "sounds",
             path: listing.root.clone(),
             broken: broken.len() as u64,
             total,
@@ -218,15 +219,7 @@ fn sounds(
         data.notes
             .push(format!("{loud} sounds go beyond full scale and were made softer."));
     }
-    if !broken.is_empty() {
-        let named: Vec<String> = broken
-            .iter()
-            .take(5)
-            .map(|(name, why)| format!("`{name}` ({why})"))
-            .collect();
-        let (count, named) = (broken.len(), named.join(", "));
-        data.notes.push(format!("{count} broken sounds were skipped: {named}."));
-    }
+    data.notes.extend(decode::broken_note("sounds", &broken));
     data.digest = catalogue::digest(&listing.root, &files)?;
     Ok(data)
 }

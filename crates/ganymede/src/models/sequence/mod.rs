@@ -1,3 +1,5 @@
 //! Sequences: messages, sound, music.
+pub mod c_rnn_gan;
 pub mod crypto;
+pub mod midinet;
 pub mod wavegan;
