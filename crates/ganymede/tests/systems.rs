@@ -17,7 +17,7 @@ const VOLUME: Shape = Shape::Volume {
 };
 const POINT: Shape = Shape::Point { dimension: 2 };
 const SOUND: Shape = Shape::Sound {
-    length: 64,
+    length: 1_024,
     channels: 1,
     rate_hz: 8_000,
 };

@@ -245,6 +245,12 @@ pub enum DataError {
         /// The data.
         name: String,
     },
+    /// Tones of so many pitches are not made.
+    #[error("impossible tones: expected 2 to 36 pitches, got `{got}`")]
+    ImpossibleTone {
+        /// What was asked for.
+        got: String,
+    },
     /// Messages of so many bits are not drawn.
     #[error("impossible message: expected 4 to 1024 bits, got `{got}`")]
     ImpossibleMessage {
@@ -424,6 +430,7 @@ impl DataError {
             Self::ImpossibleTune { .. } => "say how many sixteenths, or notes behind `events:`, such as `--length 128`".into(),
             Self::NoStretch { .. } => "ask for less with `--length`, or take longer tunes".into(),
             Self::NotTunes { .. } => "give a folder of MIDI, ABC or MusicXML files, or `tunes` or `chorales`".into(),
+            Self::ImpossibleTone { .. } => "write the number of pitches behind the colon: `--data tones:24`".into(),
             Self::ImpossibleMessage { .. } => {
                 "write the number of bits behind the colon: `--data bits:16`".into()
             }
@@ -651,6 +658,10 @@ mod tests {
             (
                 DataError::NotSounds { name: "ring".into() },
                 "`ring` holds no sounds: expected no rate or length\nhint: leave out `--rate` and `--length`, or choose sounds such as `drums`",
+            ),
+            (
+                DataError::ImpossibleTone { got: "few".into() },
+                "impossible tones: expected 2 to 36 pitches, got `few`\nhint: write the number of pitches behind the colon: `--data tones:24`",
             ),
             (
                 DataError::ImpossibleMessage { got: "few".into() },

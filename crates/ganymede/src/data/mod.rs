@@ -54,6 +54,7 @@ mod spectrogram;
 pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
+pub mod tones;
 pub mod toys;
 pub mod tunes;
 mod views;

@@ -16,6 +16,7 @@ use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::sounds::{self, Classes};
 use super::stacked::Stacked;
+use super::tones::{self, Tones};
 use super::toys::{Points, Toy};
 use super::tunes::{self, Form};
 use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, npy, parquet, shards};
@@ -38,6 +39,7 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
+/// - `tones:N`, plucked strings of N pitches by formula, see [`Tones`]
 /// - `bits:N`, messages of N random bits, see [`Bits`]
 /// - `absent:HxWxC`, pictures that are not there, see [`Absent`]
 ///
@@ -83,6 +85,7 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
                 points_only(spec, want)?;
                 return Ok(Arc::new(Bits::parse(rest)?));
             }
+            tones::KIND => return Ok(Arc::new(Tones::parse(rest, want)?)),
             absent::KIND => match Absent::parse(rest) {
                 Some(absent) => return Ok(Arc::new(absent)),
                 None => {
@@ -188,6 +191,7 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "stacked",
             "fog",
             bits::KIND,
+            tones::KIND,
             EVENTS,
             "class",
             absent::KIND,
@@ -525,7 +529,8 @@ mod tests {
     }
 
     const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, \
-                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, ring, grid, spiral, moons";
+                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, tunes, chorales, ring, grid, spiral, \
+                         moons";
 
     #[test]
     fn names() {

@@ -260,7 +260,7 @@ systems! {
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
-    sequence: crypto::Crypto, wavegan::Wavegan, midinet::Midinet, c_rnn_gan::CRnnGan;
+    sequence: crypto::Crypto, wavegan::Wavegan, gansynth::Gansynth, midinet::Midinet, c_rnn_gan::CRnnGan;
     faces: faceswap::Faceswap;
 }
 

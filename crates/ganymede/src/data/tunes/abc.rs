@@ -179,7 +179,7 @@ impl Player {
                 .trim_start_matches(|c: char| c.is_ascii_digit() || ",-".contains(c));
             return Ok(());
         }
-        let (mut pitches, mut inner) = (vec![], (1, 1));
+        let (mut pitches, mut inner, mut goes_on) = (vec![], (1, 1), false);
         loop {
             match text.rest.chars().next() {
                 Some(']') => break,
@@ -189,7 +189,7 @@ impl Player {
                 }
                 Some('-') => {
                     text.next();
-                    self.is_tied = true;
+                    goes_on = true;
                 }
                 Some(c @ ('.' | '~' | ' ' | 'u' | 'v' | '(' | ')')) => text.rest = &text.rest[c.len_utf8()..],
                 _ => {
@@ -201,10 +201,9 @@ impl Player {
         text.next();
         let outer = text.factor()?;
         let length = self.length((inner.0 * outer.0, inner.1 * outer.1))?;
-        // A tie inside the bracket is to the next notes.
-        let is_tied = std::mem::take(&mut self.is_tied) && text.rest.starts_with('-');
         self.sound(&pitches, length)?;
-        self.is_tied = is_tied;
+        // A tie inside the bracket is to the next notes.
+        self.is_tied = goes_on;
         Ok(())
     }
 
