@@ -30,6 +30,7 @@ mod gallery;
 mod gan;
 mod gan3d;
 mod gan_r1r2;
+mod gansynth;
 mod grid;
 mod improved_gan;
 mod inference;
@@ -108,6 +109,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("context_encoder", context_encoder::evidence),
     ("crypto", crypto::evidence),
     ("wavegan", wavegan::evidence),
+    ("gansynth", gansynth::evidence),
     ("midinet", midinet::evidence),
     ("c_rnn_gan", c_rnn_gan::evidence),
     ("fgsm", attacks::fgsm),
