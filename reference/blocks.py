@@ -314,6 +314,25 @@ def compute_optimisers():
 # --------------------------------------------------------------------------------------------------------------------
 
 
+def compute_recurrent():
+    """Long short-term memory; PyTorch's second bias is zero, its weights are ours transposed."""
+    hidden = 2
+
+    def forward(p, x):
+        zeros = torch.zeros(1, len(x), hidden, dtype=x.dtype)
+        weights = [p["input_weight"].T, p["hidden_weight"].T, p["bias"], torch.zeros_like(p["bias"])]
+        options = {"has_biases": True, "num_layers": 1, "dropout": 0.0, "train": False, "bidirectional": False}
+        return torch.lstm(x, (zeros, zeros), weights, batch_first=True, **options)[0]
+
+    for name, flip in [("lstm", ()), ("lstm_reversed", (1,))]:
+        parameters = {
+            "input_weight": draw(3, 4 * hidden),
+            "hidden_weight": draw(hidden, 4 * hidden),
+            "bias": draw(4 * hidden),
+        }
+        layer(name, parameters, draw(2, 4, 3), lambda p, x, flip=flip: forward(p, x.flip(flip)).flip(flip))
+
+
 def assert_same(stored, computed, where=""):
     assert type(stored) is type(computed), where
     if isinstance(stored, dict):
@@ -344,6 +363,7 @@ def main():
         "objectives": compute_objectives(),
         "optimisers": compute_optimisers(),
     }
+    compute_recurrent()
     if check:
         assert_same(json.loads(PATH.read_text()), json.loads(json.dumps(result)))
     else:

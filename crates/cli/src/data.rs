@@ -4,6 +4,7 @@ use crate::output::{COMMAND, DIM, STRONG, WARNING, grouped, print, print_json};
 use clap::Subcommand;
 use ganymede::data::pack::{Packed, Packing};
 use ganymede::data::registry::{ENTRIES, Entry, Route, SUPPLIES, find_supply};
+use ganymede::data::tunes::STEPS;
 use ganymede::data::{Report, Shape, Want, check, get, pack};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -234,6 +235,8 @@ fn told(report: &Report) -> String {
             channels,
         }) => format!("{width}x{height}x{depth}, channels: {channels}"),
         Some(Shape::Sound { length, rate_hz, .. }) => format!("{length} samples at {rate_hz} Hz"),
+        Some(Shape::Roll { steps, pitches, .. }) => format!("{} bars, {pitches} pitches", steps / STEPS),
+        Some(Shape::Events { count }) => format!("{count} notes"),
         Some(Shape::Point { dimension }) => format!("{dimension}-D points"),
         None => "different sizes; choose one with `--size`".into(),
     };

@@ -215,10 +215,13 @@ fn page(entry: &Entry) -> String {
         Takes::PicturesOrPoints => "pictures or points",
         Takes::Volumes => "volumes",
         Takes::Sounds => "sounds",
+        Takes::Rolls => "bars of tunes",
+        Takes::Events => "notes of tunes",
         Takes::Messages => "messages of bits",
     }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",
+        Field::Chords => "each bar with its chord",
         _ => "each with its class",
     }));
     let takes = takes.join(", ");

@@ -1,6 +1,6 @@
-//! The flags that say what pictures and sounds are made into, for every verb that reads them.
+//! The flags that say what pictures, sounds and tunes are made into, for every verb that reads them.
 use clap::ValueEnum;
-use ganymede::data::{Fit, Want};
+use ganymede::data::{Fit, Key, Want};
 
 /// Size, channels and fit; what is not given stays as it is.
 #[derive(Clone, Default, PartialEq, clap::Args)]
@@ -15,9 +15,12 @@ pub(crate) struct Args {
     /// Of sounds: samples in a second [default: 16000]
     #[arg(long, value_name = "HZ")]
     rate: Option<u32>,
-    /// Of sounds: samples in all [default: 16384]
-    #[arg(long, value_name = "SAMPLES")]
+    /// Of sounds: samples in all [default: 16384]; of tunes: steps, 16 to a bar [default: 128], or notes [default: 32]
+    #[arg(long, value_name = "SAMPLES|STEPS|NOTES")]
     length: Option<usize>,
+    /// Of tunes: the key that they are moved to [default: c]
+    #[arg(long, value_enum)]
+    key: Option<KeyName>,
     /// How pictures of another aspect are made to fit [default: center-crop]
     #[arg(long, value_enum)]
     fit: Option<FitName>,
@@ -34,6 +37,14 @@ enum FitName {
     Stretch,
     /// Add borders
     Pad,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KeyName {
+    /// C major, A minor and the other modes without sharps or flats
+    C,
+    /// As they are written
+    AsWritten,
 }
 
 impl Args {
@@ -61,6 +72,12 @@ impl Args {
                 .map_or(otherwise.channels, |text| text.parse().ok()),
             rate_hz: self.rate.or(otherwise.rate_hz),
             length: self.length.or(otherwise.length),
+            key: self.key.map_or(otherwise.key, |key| {
+                Some(match key {
+                    KeyName::C => Key::C,
+                    KeyName::AsWritten => Key::AsWritten,
+                })
+            }),
             fit: self.fit.map_or(otherwise.fit, |fit| match fit {
                 FitName::CenterCrop => Fit::CenterCrop,
                 FitName::Stretch => Fit::Stretch,

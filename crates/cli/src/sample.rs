@@ -1,4 +1,4 @@
-//! `gany sample`: new pictures, sounds or points from a run.
+//! `gany sample`: new pictures, sounds, tunes or points from a run.
 use crate::explore;
 use crate::failure::Failure;
 use crate::making::{cannot_write, class_number, make_folder, show};
@@ -8,13 +8,13 @@ use clap::builder::TypedValueParser;
 use ganymede::data::Shape;
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::points;
-use ganymede::run::{Pictures, Sampler, grid_png, png_of_one, scatter_png, wave};
+use ganymede::run::{Pictures, Sampler, grid_png, midi, png_of_one, scatter_png, wave};
 use rayon::prelude::*;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Make new pictures, sounds or points from the latest checkpoint of a run
+/// Make new pictures, sounds, tunes or points from the latest checkpoint of a run
 ///
 /// The same seed gives the same samples every time, and sample 7 is the same however many are asked for.
 #[derive(clap::Args)]
@@ -24,7 +24,8 @@ Examples:
   gany sample runs/cgan-fashion-mnist --class sandal         of one class
   gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png
   gany sample runs/dcgan-fashion-mnist -n 8 -o walk.gif      a walk from one of eight to the next and back
-  gany sample runs/wavegan-drums -n 16 -o drums.wav          sixteen sounds, one after the other")]
+  gany sample runs/wavegan-drums -n 16 -o drums.wav          sixteen sounds, one after the other
+  gany sample runs/midinet-tunes -n 4 -o tunes.mid           four tunes, one after the other")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
@@ -37,8 +38,8 @@ pub(crate) struct Args {
     /// What the samples follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A `.png` for one grid (for points: a plot; for sounds: spectrograms), `.wav` for sounds one after the other, `.gif`, `.apng`
-    /// or `.mp4` for a walk from one to the next, any other name for a folder with a file each (for points: `points.csv`); by
+    /// A `.png` for one grid (for points: a plot; for sounds: spectrograms; for tunes: piano rolls), `.wav` for sounds and `.mid` for
+    /// tunes one after the other, `.gif`, `.apng` or `.mp4` for a walk from one to the next, any other name for a folder with a file each (for points: `points.csv`); by
     /// default NAME.png, after the run
     #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
@@ -82,6 +83,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         one_file(&mut sampler, &args, class, &output)?;
     } else if ends_in("wav") {
         one_wave(&mut sampler, &args, class, &output)?;
+    } else if ends_in("mid") || ends_in("midi") {
+        one_midi(&mut sampler, &args, class, &output)?;
     } else {
         folder(&mut sampler, &args, class, &output)?;
     }
@@ -94,6 +97,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             Shape::Picture { .. } => "pictures",
             Shape::Volume { .. } => "volumes",
             Shape::Sound { .. } => "sounds",
+            Shape::Roll { .. } | Shape::Events { .. } => "tunes",
             Shape::Point { .. } => "points",
         };
         print(&format!(
@@ -182,12 +186,31 @@ fn one_wave(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
     Ok(wave::write(&in_turn, channels, rate_hz, &sampler.stamp(), path)?)
 }
 
+fn one_midi(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    let shape = sampler.shape();
+    if !matches!(shape, Shape::Roll { .. } | Shape::Events { .. }) {
+        return Err(Failure::new(
+            format!(
+                "`{}` makes no tunes here, and a `.mid` was asked for",
+                sampler.entry().card.id
+            ),
+            "choose a name that ends in `.png`, or a folder",
+        ));
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let values = sampler.samples(args.seed, 0, args.count, class);
+    Ok(midi::write(&values, shape, &sampler.stamp(), path)?)
+}
+
 fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
     make_folder(path)?;
     let digits = (args.count - 1).to_string().len().max(5);
     let (shape, stamp) = (sampler.shape(), sampler.stamp());
     let end = match shape {
         Shape::Sound { .. } => "wav",
+        Shape::Roll { .. } | Shape::Events { .. } => "mid",
         _ => "png",
     };
     let name = |index: usize| format!("{index:0digits$}.{end}");
@@ -222,6 +245,13 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
                 .par_chunks_exact(shape.floats())
                 .enumerate()
                 .try_for_each(write)?;
+            continue;
+        }
+        if matches!(shape, Shape::Roll { .. } | Shape::Events { .. }) {
+            let tunes = values.chunks_exact(shape.floats()).enumerate();
+            tunes
+                .into_iter()
+                .try_for_each(|(i, tune)| midi::write(tune, shape, &stamp, &path.join(name(first + i))))?;
             continue;
         }
         match shape.picture() {

@@ -7,6 +7,7 @@ use crate::progress::{Progress, warning};
 use crate::signals::{self, STOP};
 use clap::ValueEnum;
 use ganymede::data::absent::Absent;
+use ganymede::data::tunes::STEPS;
 use ganymede::data::{DataError, Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
@@ -514,6 +515,8 @@ fn described(data: &dyn Dataset) -> String {
             depth, height, width, ..
         } => ("volumes", format!("{width}x{height}x{depth}")),
         Shape::Sound { length, rate_hz, .. } => ("sounds", format!("{length} samples at {rate_hz} Hz")),
+        Shape::Roll { steps, pitches, .. } => ("tunes", format!("{} bars, {pitches} pitches", steps / STEPS)),
+        Shape::Events { count } => ("tunes", format!("{count} notes")),
         Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
     };
     match data.len() {

@@ -12,6 +12,7 @@ mod attacks;
 mod autoencoder;
 mod bayes_classifier;
 mod began;
+mod c_rnn_gan;
 mod can;
 mod cgan;
 mod cogan;
@@ -34,6 +35,7 @@ mod gallery;
 mod gan;
 mod gan3d;
 mod gan_r1r2;
+mod gansynth;
 mod grid;
 mod improved_gan;
 mod inference;
@@ -42,7 +44,9 @@ mod judge;
 mod labelled;
 mod lapgan;
 mod made;
+mod melody;
 mod metrics;
+mod midinet;
 mod pix2pix;
 mod poison;
 mod precision;
@@ -118,6 +122,9 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("faceswap", faceswap::evidence),
     ("talking_head", talking_head::evidence),
     ("puppetry", puppetry::evidence),
+    ("gansynth", gansynth::evidence),
+    ("midinet", midinet::evidence),
+    ("c_rnn_gan", c_rnn_gan::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

@@ -1,4 +1,5 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
+use ganymede::data::tunes::{CHORD, STEPS};
 use ganymede::data::{Extra, Field, Shape};
 use ganymede::games::{Play, Space, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
@@ -16,10 +17,16 @@ const VOLUME: Shape = Shape::Volume {
 };
 const POINT: Shape = Shape::Point { dimension: 2 };
 const SOUND: Shape = Shape::Sound {
-    length: 64,
+    length: 1_024,
     channels: 1,
     rate_hz: 8_000,
 };
+const ROLL: Shape = Shape::Roll {
+    steps: 32,
+    pitches: 24,
+    lowest: 60,
+};
+const EVENTS: Shape = Shape::Events { count: 4 };
 const MESSAGE: Shape = Shape::Point { dimension: 8 };
 const CLASSES: usize = 4;
 /// Things that are made of a state.
@@ -31,13 +38,15 @@ fn given(entry: &Entry, sample: Shape) -> Given {
     let (_, tiles) = STRIPS.into_iter().find(|(id, _)| *id == entry.card.id).unwrap_or(("", 1));
     let extra = |field| {
         let mut shape = sample.of_batch(1)[1..].to_vec();
-        if tiles > 1 {
-            shape[1] *= tiles;
+        match (field, sample) {
+            (Field::Chords, Shape::Roll { steps, .. }) => shape = vec![steps / STEPS, CHORD],
+            _ if tiles > 1 => shape[1] *= tiles,
+            _ => {}
         }
         Extra { field, shape }
     };
     Given {
-        extras: [Field::XB]
+        extras: [Field::XB, Field::Chords]
             .into_iter()
             .filter(|field| needs(*field))
             .map(extra)
@@ -95,7 +104,7 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    let all = [PICTURE, POINT, VOLUME, SOUND, MESSAGE];
+    let all = [PICTURE, POINT, VOLUME, SOUND, ROLL, EVENTS, MESSAGE];
     all.into_iter().filter(|shape| entry.card.takes.fits(*shape)).collect()
 }
 

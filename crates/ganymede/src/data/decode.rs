@@ -212,3 +212,10 @@ pub(crate) fn reason(error: impl std::fmt::Display) -> String {
         .trim_end_matches('.')
         .into()
 }
+
+/// A sentence on files of a kind that were skipped, with the names of the first and why; none where none was.
+pub(crate) fn broken_note(kind: &str, broken: &[(String, String)]) -> Option<String> {
+    let named = broken.iter().take(5).map(|(name, why)| format!("`{name}` ({why})"));
+    let named: Vec<String> = named.collect();
+    (!broken.is_empty()).then(|| format!("{} broken {kind} were skipped: {}.", broken.len(), named.join(", ")))
+}

@@ -199,14 +199,16 @@ pub enum DataError {
         /// What was asked for.
         got: String,
     },
-    /// More broken sounds than chance explains.
-    #[error("{broken} of {total} sounds are broken: expected at most 10%, first `{first}` ({why}): {}", path.display())]
-    BrokenSounds {
+    /// More broken sounds or tunes than chance explains.
+    #[error("{broken} of {total} {kind} are broken: expected at most 10%, first `{first}` ({why}): {}", path.display())]
+    BrokenFiles {
+        /// What they are: sounds or tunes.
+        kind: &'static str,
         /// The folder.
         path: PathBuf,
-        /// How many sounds cannot be used.
+        /// How many cannot be used.
         broken: u64,
-        /// How many files of sounds there are.
+        /// How many there are.
         total: u64,
         /// The first broken file, relative to the folder.
         first: String,
@@ -218,6 +220,36 @@ pub enum DataError {
     NotSounds {
         /// The data.
         name: String,
+    },
+    /// A length of tunes that cannot be made, or what they do not have.
+    #[error("impossible tune: expected {expected}, got {got}")]
+    ImpossibleTune {
+        /// What is allowed.
+        expected: &'static str,
+        /// What was asked for.
+        got: String,
+    },
+    /// No tune is as long as is wanted.
+    #[error("no tune of {tunes} has {wanted}: {}", path.display())]
+    NoStretch {
+        /// The folder.
+        path: PathBuf,
+        /// How many tunes there are.
+        tunes: u64,
+        /// What was looked for.
+        wanted: String,
+    },
+    /// Tunes are asked for of data that hold none.
+    #[error("`{name}` holds no tunes: expected a folder of them")]
+    NotTunes {
+        /// The data.
+        name: String,
+    },
+    /// Tones of so many pitches are not made.
+    #[error("impossible tones: expected 2 to 36 pitches, got `{got}`")]
+    ImpossibleTone {
+        /// What was asked for.
+        got: String,
     },
     /// Messages of so many bits are not drawn.
     #[error("impossible message: expected 4 to 1024 bits, got `{got}`")]
@@ -392,8 +424,13 @@ impl DataError {
             Self::ImpossibleSound { .. } => {
                 "say how many samples a second and how many in all, such as `--rate 8000 --length 8192`".into()
             }
-            Self::BrokenSounds { .. } => "WAV, FLAC and Ogg Vorbis files are read; remove or replace the others".into(),
+            Self::BrokenFiles { kind: "tunes", .. } => "MIDI, ABC and MusicXML files are read; remove or replace the others".into(),
+            Self::BrokenFiles { .. } => "WAV, FLAC and Ogg Vorbis files are read; remove or replace the others".into(),
             Self::NotSounds { .. } => "leave out `--rate` and `--length`, or choose sounds such as `drums`".into(),
+            Self::ImpossibleTune { .. } => "say how many sixteenths, or notes behind `events:`, such as `--length 128`".into(),
+            Self::NoStretch { .. } => "ask for less with `--length`, or take longer tunes".into(),
+            Self::NotTunes { .. } => "give a folder of MIDI, ABC or MusicXML files, or `tunes` or `chorales`".into(),
+            Self::ImpossibleTone { .. } => "write the number of pitches behind the colon: `--data tones:24`".into(),
             Self::ImpossibleMessage { .. } => {
                 "write the number of bits behind the colon: `--data bits:16`".into()
             }
@@ -578,7 +615,38 @@ mod tests {
                 "impossible sound: expected 64 to 1048576 samples, got 3\nhint: say how many samples a second and how many in all, such as `--rate 8000 --length 8192`",
             ),
             (
-                DataError::BrokenSounds {
+                DataError::BrokenFiles {
+                    kind: "tunes",
+                    path: path(),
+                    broken: 1,
+                    total: 2,
+                    first: "x.mid".into(),
+                    why: "no note in it".into(),
+                },
+                "1 of 2 tunes are broken: expected at most 10%, first `x.mid` (no note in it): a/b\nhint: MIDI, ABC and MusicXML files are read; remove or replace the others",
+            ),
+            (
+                DataError::ImpossibleTune {
+                    expected: "a length",
+                    got: "3".into(),
+                },
+                "impossible tune: expected a length, got 3\nhint: say how many sixteenths, or notes behind `events:`, such as `--length 128`",
+            ),
+            (
+                DataError::NoStretch {
+                    path: path(),
+                    tunes: 3,
+                    wanted: "32 notes".into(),
+                },
+                "no tune of 3 has 32 notes: a/b\nhint: ask for less with `--length`, or take longer tunes",
+            ),
+            (
+                DataError::NotTunes { name: "ring".into() },
+                "`ring` holds no tunes: expected a folder of them\nhint: give a folder of MIDI, ABC or MusicXML files, or `tunes` or `chorales`",
+            ),
+            (
+                DataError::BrokenFiles {
+                    kind: "sounds",
                     path: path(),
                     broken: 1,
                     total: 2,
@@ -590,6 +658,10 @@ mod tests {
             (
                 DataError::NotSounds { name: "ring".into() },
                 "`ring` holds no sounds: expected no rate or length\nhint: leave out `--rate` and `--length`, or choose sounds such as `drums`",
+            ),
+            (
+                DataError::ImpossibleTone { got: "few".into() },
+                "impossible tones: expected 2 to 36 pitches, got `few`\nhint: write the number of pitches behind the colon: `--data tones:24`",
             ),
             (
                 DataError::ImpossibleMessage { got: "few".into() },

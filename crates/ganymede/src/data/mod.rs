@@ -57,7 +57,9 @@ mod spectrogram;
 pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
+pub mod tones;
 pub mod toys;
+pub mod tunes;
 mod views;
 
 pub use check::{Report, check};
@@ -67,7 +69,7 @@ pub use open::open;
 pub use pack::pack;
 pub use pictures::Pictures;
 pub use prefetch::Prefetcher;
-pub use shaping::{Fit, Want};
+pub use shaping::{Fit, Key, Want};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -105,6 +107,20 @@ pub enum Shape {
         /// Samples in a second.
         rate_hz: u32,
     },
+    /// Bars of a tune on a grid: `(steps, pitches)` floats, above 0 where a pitch sounds.
+    Roll {
+        /// Moments, sixteen to a bar.
+        steps: usize,
+        /// Semitones that can sound.
+        pitches: usize,
+        /// The lowest of them, 60 for middle C.
+        lowest: usize,
+    },
+    /// Notes of a tune one after the other: `(count, 4)` floats in [-1, 1], see [`tunes`].
+    Events {
+        /// Notes.
+        count: usize,
+    },
     /// A point of the plane or of a space.
     Point {
         /// How many coordinates.
@@ -128,11 +144,16 @@ impl Shape {
                 channels,
             } => depth * height * width * channels,
             Self::Sound { length, channels, .. } => length * channels,
+            Self::Roll { steps, pitches, .. } => steps * pitches,
+            Self::Events { count } => count * tunes::events::NUMBERS,
             Self::Point { dimension } => dimension,
         }
     }
 
     /// The shape of examples with `more` channels, or coordinates, beside their own.
+    ///
+    /// # Panics
+    /// Of tunes, which have neither.
     pub fn beside(self, more: usize) -> Shape {
         match self {
             Self::Picture {
@@ -164,6 +185,7 @@ impl Shape {
                 channels: channels + more,
                 rate_hz,
             },
+            Self::Roll { .. } | Self::Events { .. } => panic!("nothing stands beside the notes of a tune"),
             Self::Point { dimension } => Self::Point {
                 dimension: dimension + more,
             },
@@ -171,7 +193,7 @@ impl Shape {
     }
 
     /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]`,
-    /// `[count, length, channels]` or `[count, dimension]`.
+    /// `[count, length, channels]`, `[count, steps, pitches]`, `[count, notes, 4]` or `[count, dimension]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {
             Self::Picture {
@@ -186,12 +208,14 @@ impl Shape {
                 channels,
             } => vec![count, depth, height, width, channels],
             Self::Sound { length, channels, .. } => vec![count, length, channels],
+            Self::Roll { steps, pitches, .. } => vec![count, steps, pitches],
+            Self::Events { count: notes } => vec![count, notes, tunes::events::NUMBERS],
             Self::Point { dimension } => vec![count, dimension],
         }
     }
 
     /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it, a sound as its
-    /// spectrogram; points are not drawn one by one.
+    /// spectrogram, a tune with its pitches upwards; points are not drawn one by one.
     pub fn picture(&self) -> Option<[usize; 3]> {
         match *self {
             Self::Picture {
@@ -203,6 +227,8 @@ impl Shape {
                 depth, height, width, ..
             } => Some(views::extents([depth, height, width])),
             Self::Sound { .. } => Some(spectrogram::EXTENTS),
+            Self::Roll { steps, pitches, .. } => Some(tunes::roll::extents(steps, pitches)),
+            Self::Events { .. } => Some(tunes::events::EXTENTS),
             Self::Point { .. } => None,
         }
     }
@@ -217,6 +243,8 @@ impl Shape {
                 channels,
             } => views::of(values, [depth, height, width], channels).into(),
             Self::Sound { length, channels, .. } => spectrogram::of(values, length, channels).into(),
+            Self::Roll { steps, pitches, .. } => tunes::roll::drawn(values, steps, pitches).into(),
+            Self::Events { count } => tunes::events::drawn(values, count).into(),
             _ => values.into(),
         }
     }
@@ -237,6 +265,8 @@ pub enum Field {
     Box,
     /// Key points, `[points, 2]` in [-1, 1] across the picture.
     Points,
+    /// The chord of every bar of a tune, `[bars, 13]`: 1 for its root among the twelve pitch classes from C, and 1 for major.
+    Chords,
 }
 
 impl std::fmt::Display for Field {
@@ -247,11 +277,12 @@ impl std::fmt::Display for Field {
             Self::XB => "x_b",
             Self::Box => "box",
             Self::Points => "points",
+            Self::Chords => "chords",
         })
     }
 }
 
-/// A part of an example beside `x` and `y`: a second picture, a box, key points; a sound or numbered words likewise.
+/// A part of an example beside `x` and `y`: a second picture, a box, key points, chords.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
     /// What systems ask for it by.

@@ -18,7 +18,9 @@ use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::sounds::{self, Classes};
 use super::stacked::Stacked;
+use super::tones::{self, Tones};
 use super::toys::{Points, Toy};
+use super::tunes::{self, Form};
 use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, npy, parquet, shards};
 
 /// Opens a data set by a name or a path.
@@ -31,6 +33,8 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// - `stacked:SPEC`, three grey pictures drawn from any of these as the channels of one, see [`Stacked`]
 /// - a folder of pictures, see [`folder::open`], with a split if wanted: `folder:test`
 /// - a folder of sounds, with a split if wanted: WAV, FLAC and Ogg Vorbis files, see [`sounds`]
+/// - a folder of tunes, with a split if wanted: MIDI, ABC and MusicXML files, see [`tunes`]; `events:` before it for their notes one
+///   after the other
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
 /// - a Parquet file with a column of pictures, or a folder of such files, see [`parquet::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
@@ -39,6 +43,7 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
+/// - `tones:N`, plucked strings of N pitches by formula, see [`Tones`]
 /// - `bits:N`, messages of N random bits, see [`Bits`]
 /// - `flipped:SHARE:SPEC`, labelled pictures of which a share has a wrong label; `backdoor:SHARE:CLASS:SPEC`, of which a share has
 ///   a trigger and the label of a class; their test splits are left alone, see [`poisoned`](super::poisoned)
@@ -50,8 +55,12 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// can raise.
 pub fn open(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     let data = opened(spec, want)?;
-    if (want.rate_hz, want.length) != (None, None) && !matches!(data.shape(), Shape::Sound { .. }) {
+    let is_tune = matches!(data.shape(), Shape::Roll { .. } | Shape::Events { .. });
+    if (want.rate_hz, want.length) != (None, None) && !is_tune && !matches!(data.shape(), Shape::Sound { .. }) {
         return Err(DataError::NotSounds { name: spec.into() });
+    }
+    if want.key.is_some() && !is_tune {
+        return Err(DataError::NotTunes { name: spec.into() });
     }
     Ok(data)
 }
@@ -76,11 +85,13 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
             "paired" => return two().and_then(|(a, b)| Ok(Arc::new(Paired::by_name(spec, a, b)?) as _)),
             "unpaired" => return two().map(|(a, b)| Arc::new(Unpaired::new(spec, a, b)) as _),
             "fog" => return Ok(Arc::new(Fog::new(spec, open(rest, want)?)?)),
+            EVENTS => return of_events(spec, rest, want),
             "stacked" => return Ok(Arc::new(Stacked::new(spec, open(rest, want)?)?)),
             bits::KIND => {
                 points_only(spec, want)?;
                 return Ok(Arc::new(Bits::parse(rest)?));
             }
+            tones::KIND => return Ok(Arc::new(Tones::parse(rest, want)?)),
             absent::KIND => match Absent::parse(rest) {
                 Some(absent) => return Ok(Arc::new(absent)),
                 None => {
@@ -120,6 +131,47 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
     open_path(path, split, want)
 }
 
+/// What stands before a spec of tunes whose notes are wanted one after the other.
+const EVENTS: &str = "events";
+
+/// The notes of tunes one after the other.
+fn of_events(spec: &str, tunes: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
+    let not_tunes = || DataError::NotTunes { name: tunes.into() };
+    let (head, split) = match tunes.rsplit_once(':') {
+        Some((head, split)) => (head, Some(split)),
+        None => (tunes, None),
+    };
+    let (folder, split) = match registry::find(head) {
+        Some(entry) => (kept_folder(entry)?.ok_or_else(not_tunes)?, split),
+        None => {
+            let (path, split) = existing(tunes)?;
+            (path.to_owned(), split)
+        }
+    };
+    if !folder.is_dir() || folder::first(&folder, &[tunes::is_tune])?.is_none() {
+        return Err(not_tunes());
+    }
+    Ok(Arc::new(tunes::open(spec, &folder, split, Form::Events, want)?))
+}
+
+/// The one folder that is kept of a package, where it has been fetched; none of data that are no folders.
+fn kept_folder(entry: &Entry) -> Result<Option<PathBuf>> {
+    let Route::Folders {
+        folders: [kept, ..], ..
+    } = entry.route
+    else {
+        return Ok(None);
+    };
+    let folder = get::folder_of(entry)?;
+    if !get::has_all(entry, &folder) {
+        return Err(DataError::NotFetched {
+            name: entry.id.into(),
+            path: folder,
+        });
+    }
+    Ok(Some(folder.join(kept.name)))
+}
+
 /// The path or pattern that a spec names, with a split if one is written behind it; the name of a data set is not asked for.
 fn existing(spec: &str) -> Result<(&Path, Option<&str>)> {
     let is_there = |path: &str| Ok::<_, DataError>(Path::new(path).exists() || shards::expand(path)?.is_some());
@@ -151,6 +203,8 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "stacked",
             "fog",
             bits::KIND,
+            tones::KIND,
+            EVENTS,
             "class",
             "flipped",
             "backdoor",
@@ -178,6 +232,8 @@ enum Kind {
     Folder,
     /// A folder of sounds.
     Sounds,
+    /// A folder of tunes.
+    Tunes,
     /// Archives of pictures.
     Archives(Vec<PathBuf>),
     /// Parquet files with a column of pictures.
@@ -211,8 +267,9 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         return Ok(match (archives.is_empty(), tables.is_empty()) {
             (false, _) => Kind::Archives(archives),
             (true, false) => Kind::Parquet(tables),
-            (true, true) => match folder::first(path, &[decode::is_picture, sounds::is_sound])? {
+            (true, true) => match folder::first(path, &[decode::is_picture, sounds::is_sound, tunes::is_tune])? {
                 Some(1) => Kind::Sounds,
+                Some(2) => Kind::Tunes,
                 _ => Kind::Folder,
             },
         });
@@ -360,6 +417,10 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
                 let folder = folder.join(folders[0].name);
                 return Ok(Arc::new(sounds::open(&name, &folder, split, classes, want)?));
             }
+            if tunes::is_tune(folders[0].end) {
+                let folder = folder.join(folders[0].name);
+                return Ok(Arc::new(tunes::open(&name, &folder, split, Form::Roll, want)?));
+            }
             let open = |kept: &str| folder::open_as(name.clone(), &folder.join(kept), None, want);
             match folders {
                 [a, b] if paired => Ok(Arc::new(Paired::by_name(&name, open(a.name)?, open(b.name)?)?)),
@@ -412,6 +473,7 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
     });
     Ok(match kind(path, split)? {
         Kind::Folder => return folder::open(path, split, want),
+        Kind::Tunes => Arc::new(tunes::open(&name, path, split, Form::Roll, want)?),
         Kind::Sounds => Arc::new(sounds::open(&name, path, split, Classes::ByFolder, want)?),
         Kind::Archives(archives) => return shards::open(&name, path, &archives, want),
         Kind::Parquet(files) => return parquet::open(&name, &files, want),
@@ -481,7 +543,8 @@ mod tests {
     }
 
     const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, \
-                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, ring, grid, spiral, moons";
+                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, tunes, chorales, ring, grid, spiral, \
+                         moons";
 
     #[test]
     fn names() {

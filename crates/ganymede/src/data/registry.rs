@@ -231,6 +231,30 @@ const fn debian(
     }
 }
 
+const fn tunes(
+    [id, title, licence]: [&'static str; 3],
+    splits: &'static [(&'static str, u64)],
+    folders: &'static [PackageFolder],
+) -> Entry {
+    Entry {
+        id,
+        title,
+        licence,
+        has: &[Field::X, Field::Chords],
+        shape: "bars of sixteen steps",
+        splits,
+        classes: &[],
+        route: Route::Folders {
+            registry: Registry::Pip,
+            package: "music21",
+            version: "10.5.1",
+            folders,
+            paired: false,
+            table: None,
+        },
+    }
+}
+
 const fn file(inside: &'static str, bytes: u64, sha256: &'static str) -> PackageFile {
     PackageFile { inside, bytes, sha256 }
 }
@@ -677,6 +701,38 @@ pub const ENTRIES: &[Entry] = &[
             without: &["/syllab/"],
             files: 588,
             sha256: "f007d32c7830670180f308909a67c25c1368a8eb0336ee99f67c21f62a19be1e",
+        }],
+    ),
+    tunes(
+        [
+            "tunes",
+            "folk tunes of Scotland, Ireland and America, of one voice (Ryan, O'Neill, Aird)",
+            "traditional; transcriptions as their files say",
+        ],
+        &[("train", 3_410), ("test", 853)],
+        &[PackageFolder {
+            name: "tunes",
+            inside: "music21/corpus/",
+            end: ".abc",
+            without: &["essenFolksong", "josquin", "miscFolk", "nottingham"],
+            files: 1104,
+            sha256: "f41d64f5efdd1e50c4a9d7180b130851312fd7e4ca1064a9d19339d28243e55d",
+        }],
+    ),
+    tunes(
+        [
+            "chorales",
+            "408 chorales by Bach, of four voices",
+            "public domain; encodings as their files say",
+        ],
+        &[("train", 326), ("test", 82)],
+        &[PackageFolder {
+            name: "tunes",
+            inside: "music21/corpus/bach/",
+            end: ".mxl",
+            without: &[],
+            files: 408,
+            sha256: "5898fe984082d925c41b095d2092a4d61804481518a1c79d09bbb280de8cee01",
         }],
     ),
     toy("ring", "eight Gaussians on a circle", Formula::Ring),

@@ -23,6 +23,17 @@ pub enum Fit {
     Pad,
 }
 
+/// The key that tunes are moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// C major, A minor and the other modes without sharps or flats, by at most six semitones.
+    #[default]
+    C,
+    /// None: they stay where they are, octaves aside.
+    AsWritten,
+}
+
 /// A half of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
@@ -32,7 +43,7 @@ pub enum Half {
     Right,
 }
 
-/// The pictures or sounds a run wants: what is `None` stays as the data have it.
+/// The pictures, sounds or tunes a run wants: what is `None` stays as the data have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Want {
@@ -44,9 +55,12 @@ pub struct Want {
     /// were sounds, so that older runs go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_hz: Option<u32>,
-    /// Samples in a sound; 16,384 if `None`.
+    /// Samples in a sound, 16,384 if `None`; steps in the bars of a tune, 128, or its notes, 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<usize>,
+    /// The key that tunes are moved to, where they say their own; that of C if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
     /// How pictures of another aspect ratio are made to fit.
     pub fit: Fit,
     /// The red-green-blue colour behind transparent pixels where alpha is not wanted; white by default.
@@ -68,6 +82,7 @@ impl Default for Want {
             channels: None,
             rate_hz: None,
             length: None,
+            key: None,
             fit: Fit::CenterCrop,
             background: [255; 3],
             half: None,

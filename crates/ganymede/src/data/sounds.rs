@@ -26,7 +26,7 @@ use super::{Dataset, Shape, catalogue, decode, folder, labels};
 /// Samples in a second where nothing is wanted: as many as in the paper of WaveGAN.
 pub const RATE_HZ: u32 = 16_000;
 /// Samples in a sound where nothing is wanted, likewise.
-const LENGTH: usize = 16_384;
+pub(super) const LENGTH: usize = 16_384;
 /// The sample rates that can be wanted, and those that are read.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=192_000;
 /// The lengths that can be wanted.
@@ -81,20 +81,10 @@ impl std::fmt::Debug for Sounds {
 /// Opens a folder of sounds. With a split, `test` is every fifth of them in the order of their paths, and `train` the others.
 ///
 /// # Errors
-/// [`DataError::ImpossibleSound`] for a rate or a length that cannot be made; [`DataError::BrokenSounds`] where more than a tenth
+/// [`DataError::ImpossibleSound`] for a rate or a length that cannot be made; [`DataError::BrokenFiles`] where more than a tenth
 /// cannot be read; as [`folder::open`] for the folder.
 pub(crate) fn open(name: &str, path: &Path, split: Option<&str>, classes: Classes, want: &Want) -> Result<Sounds> {
-    let impossible = |expected, got| Err(DataError::ImpossibleSound { expected, got });
-    let (rate_hz, length) = (want.rate_hz.unwrap_or(RATE_HZ), want.length.unwrap_or(LENGTH));
-    if !RATES_HZ.contains(&rate_hz) {
-        return impossible("1000 to 192000 samples in a second", rate_hz.to_string());
-    }
-    if !LENGTHS.contains(&length) {
-        return impossible("64 to 1048576 samples", length.to_string());
-    }
-    if want.size.is_some() || want.channels.is_some() {
-        return impossible("a rate and a length", "the size or the channels of pictures".into());
-    }
+    let (rate_hz, length) = checked(want.rate_hz.unwrap_or(RATE_HZ), want.length.unwrap_or(LENGTH), want)?;
     if !matches!(split, None | Some("train" | "test")) {
         return Err(DataError::UnknownSplit {
             name: path.display().to_string(),
@@ -123,6 +113,24 @@ pub(crate) fn open(name: &str, path: &Path, split: Option<&str>, classes: Classe
         },
         split,
     )
+}
+
+/// A rate and a length, where sounds can have them and nothing else is wanted.
+///
+/// # Errors
+/// [`DataError::ImpossibleSound`].
+pub(super) fn checked(rate_hz: u32, length: usize, want: &Want) -> Result<(u32, usize)> {
+    let impossible = |expected, got| Err(DataError::ImpossibleSound { expected, got });
+    if !RATES_HZ.contains(&rate_hz) {
+        return impossible("1000 to 192000 samples in a second", rate_hz.to_string());
+    }
+    if !LENGTHS.contains(&length) {
+        return impossible("64 to 1048576 samples", length.to_string());
+    }
+    if want.size.is_some() || want.channels.is_some() {
+        return impossible("a rate and a length", "the size or the channels of pictures".into());
+    }
+    Ok((rate_hz, length))
 }
 
 /// What is said of a sound by its name, under the key that [`labels`] has for it.
@@ -187,7 +195,8 @@ fn sounds(
     if let Some((first, why)) = broken.first()
         && (broken.len() as u64 * 10 > total || data.labels.is_empty())
     {
-        return Err(DataError::BrokenSounds {
+        return Err(DataError::BrokenFiles {
+            kind: "sounds",
             path: listing.root.clone(),
             broken: broken.len() as u64,
             total,
@@ -218,15 +227,7 @@ fn sounds(
         data.notes
             .push(format!("{loud} sounds go beyond full scale and were made softer."));
     }
-    if !broken.is_empty() {
-        let named: Vec<String> = broken
-            .iter()
-            .take(5)
-            .map(|(name, why)| format!("`{name}` ({why})"))
-            .collect();
-        let (count, named) = (broken.len(), named.join(", "));
-        data.notes.push(format!("{count} broken sounds were skipped: {named}."));
-    }
+    data.notes.extend(decode::broken_note("sounds", &broken));
     data.digest = catalogue::digest(&listing.root, &files)?;
     Ok(data)
 }

@@ -51,7 +51,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// The system needs something of each example that the data do not have.
-    #[error("`{system}` needs {}", match field { Field::Y => "labelled data, and these have no labels", _ => "pairs of pictures, and these are single ones" })]
+    #[error("`{system}` needs {}", match field { Field::Y => "labelled data, and these have no labels", Field::Chords => "bars of tunes with their chords", _ => "pairs of pictures, and these are single ones" })]
     Lacks {
         /// The system.
         system: &'static str,
@@ -64,12 +64,16 @@ pub enum ConfigError {
         Takes::PicturesOrPoints => "pictures or points",
         Takes::Volumes => "volumes",
         Takes::Sounds => "sounds",
+        Takes::Rolls => "bars of tunes",
+        Takes::Events => "notes of tunes one after the other",
         Takes::Messages => "messages of bits",
     }, match sample {
         Shape::Picture { .. } => "pictures",
         Shape::Point { .. } => "points",
         Shape::Volume { .. } => "volumes",
         Shape::Sound { .. } => "sounds",
+        Shape::Roll { .. } => "bars of tunes",
+        Shape::Events { .. } => "notes of tunes",
     })]
     Unfit {
         /// The system.
@@ -121,6 +125,12 @@ impl ConfigError {
                 takes: Takes::Sounds, ..
             } => "`gany data get drums` fetches sounds; then `--data drums`, or a folder of WAV, FLAC or Ogg files".into(),
             ConfigError::Unfit {
+                takes: Takes::Rolls, ..
+            } => "`gany data get tunes` fetches folk tunes; then `--data tunes`, or a folder of MIDI, ABC or MusicXML files".into(),
+            ConfigError::Unfit {
+                takes: Takes::Events, ..
+            } => "write `events:` before the tunes: `--data events:tunes`; `gany data get tunes` fetches some".into(),
+            ConfigError::Unfit {
                 takes: Takes::Messages, ..
             } => "`--data bits:16` draws messages of sixteen bits".into(),
             ConfigError::Unfit {
@@ -131,6 +141,14 @@ impl ConfigError {
                 sample: Shape::Sound { .. },
                 ..
             } => "the system for sounds is `wavegan`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Roll { .. },
+                ..
+            } => "the system for bars of tunes is `midinet`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Events { .. },
+                ..
+            } => "the system for notes of tunes is `c_rnn_gan`".into(),
             ConfigError::Unfit { .. } => {
                 "systems of the chapter `objective` take points, such as `gan`; `gany models` lists them".into()
             }

@@ -106,6 +106,10 @@ pub enum Takes {
     Volumes,
     /// Sounds alone.
     Sounds,
+    /// Bars of tunes on a grid alone.
+    Rolls,
+    /// Notes of tunes one after the other alone.
+    Events,
     /// Messages: points of four coordinates or more, each -1 or 1.
     Messages,
 }
@@ -121,6 +125,8 @@ impl Takes {
             },
             Shape::Volume { .. } => self == Takes::Volumes,
             Shape::Sound { .. } => self == Takes::Sounds,
+            Shape::Roll { .. } => self == Takes::Rolls,
+            Shape::Events { .. } => self == Takes::Events,
         }
     }
 }
@@ -254,7 +260,7 @@ systems! {
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
-    sequence: crypto::Crypto, wavegan::Wavegan;
+    sequence: crypto::Crypto, wavegan::Wavegan, gansynth::Gansynth, midinet::Midinet, c_rnn_gan::CRnnGan;
     faces: faceswap::Faceswap, talking_head::TalkingHead, puppetry::Puppetry;
 }
 

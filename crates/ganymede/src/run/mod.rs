@@ -40,6 +40,7 @@ pub mod folder;
 pub mod forecast;
 pub mod grid;
 pub mod importing;
+pub mod midi;
 pub mod report;
 pub mod sampling;
 mod showing;

@@ -103,6 +103,14 @@ impl Sampler {
                 width,
                 channels,
             },
+            [steps, pitches] if settings.contains_key("data.lowest_pitch") => Shape::Roll {
+                steps,
+                pitches,
+                lowest: settings["data.lowest_pitch"]
+                    .as_u64()
+                    .map_or(0, |lowest| lowest.min(127) as usize),
+            },
+            [count, _] if settings.contains_key("data.is_events") => Shape::Events { count },
             [length, channels] => Shape::Sound {
                 length,
                 channels,

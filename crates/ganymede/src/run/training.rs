@@ -859,6 +859,12 @@ fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &
     if let Shape::Sound { rate_hz, .. } = data.shape() {
         settings.insert("data.rate_hz".into(), json!(rate_hz));
     }
+    if let Shape::Roll { lowest, .. } = data.shape() {
+        settings.insert("data.lowest_pitch".into(), json!(lowest));
+    }
+    if let Shape::Events { .. } = data.shape() {
+        settings.insert("data.is_events".into(), json!(true));
+    }
     settings.insert("data.classes".into(), json!(data.classes()));
     // Runs of earlier versions have no such setting.
     if !data.extras().is_empty() {
