@@ -213,6 +213,7 @@ fn page(entry: &Entry) -> String {
         Takes::Volumes => "volumes",
         Takes::Sounds => "sounds",
         Takes::Messages => "messages of bits",
+        Takes::Tables => "tables",
     }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",

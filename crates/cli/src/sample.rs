@@ -1,11 +1,11 @@
-//! `gany sample`: new pictures, sounds or points from a run.
+//! `gany sample`: new pictures, sounds, points or rows of tables from a run.
 use crate::explore;
 use crate::failure::Failure;
 use crate::making::{cannot_write, class_number, make_folder, show};
 use crate::output::{grouped, print, quoted};
 use crate::picture::Grid;
 use clap::builder::TypedValueParser;
-use ganymede::data::Shape;
+use ganymede::data::{Shape, nifti};
 use ganymede::run::animation::Format;
 use ganymede::run::sampling::points;
 use ganymede::run::{Pictures, Sampler, grid_png, png_of_one, scatter_png, wave};
@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Make new pictures, sounds or points from the latest checkpoint of a run
+/// Make new pictures, sounds, points or rows of tables from the latest checkpoint of a run
 ///
 /// The same seed gives the same samples every time, and sample 7 is the same however many are asked for.
 #[derive(clap::Args)]
@@ -24,7 +24,9 @@ Examples:
   gany sample runs/cgan-fashion-mnist --class sandal         of one class
   gany sample runs/dcgan-fashion-mnist -n 5000 -o generated  one file each, 00000.png to 04999.png
   gany sample runs/dcgan-fashion-mnist -n 8 -o walk.gif      a walk from one of eight to the next and back
-  gany sample runs/wavegan-drums -n 16 -o drums.wav          sixteen sounds, one after the other")]
+  gany sample runs/wavegan-drums -n 16 -o drums.wav          sixteen sounds, one after the other
+  gany sample runs/medical3d-mri -n 3 -o head.nii.gz         three volumes, as a scanner has them: head-0.nii.gz and so on
+  gany sample runs/tabular-people -n 1000 -o people.csv      a thousand rows, with the columns of the table")]
 pub(crate) struct Args {
     /// The run's folder
     run: PathBuf,
@@ -37,9 +39,9 @@ pub(crate) struct Args {
     /// What the samples follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A `.png` for one grid (for points: a plot; for sounds: spectrograms), `.wav` for sounds one after the other, `.gif`, `.apng`
-    /// or `.mp4` for a walk from one to the next, any other name for a folder with a file each (for points: `points.csv`); by
-    /// default NAME.png, after the run
+    /// A `.png` for one grid (for points and rows: a plot; for sounds: spectrograms), `.wav` for sounds one after the other, `.csv`
+    /// for points or rows, `.nii` or `.nii.gz` for volumes, `.gif`, `.apng` or `.mp4` for a walk from one to the next, any other name for a folder with a file each
+    /// (for points: `points.csv`, for rows: `rows.csv`); by default NAME.png, after the run, and of tables NAME.csv
     #[arg(short, long, value_name = "FILE|FOLDER")]
     output: Option<PathBuf>,
     /// Pictures in a row of the grid
@@ -71,7 +73,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let output = args.output.clone().unwrap_or_else(|| {
         let full = args.run.canonicalize().unwrap_or_else(|_| args.run.clone());
-        PathBuf::from(full.file_name().unwrap_or("samples".as_ref())).with_added_extension("png")
+        let end = if sampler.columns().is_some() { "csv" } else { "png" };
+        PathBuf::from(full.file_name().unwrap_or("samples".as_ref())).with_added_extension(end)
     });
     let ends_in = |end: &str| {
         output
@@ -82,6 +85,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         one_file(&mut sampler, &args, class, &output)?;
     } else if ends_in("wav") {
         one_wave(&mut sampler, &args, class, &output)?;
+    } else if ends_in("nii") || output.to_string_lossy().to_lowercase().ends_with(".nii.gz") {
+        volumes(&mut sampler, &args, class, &output)?;
+    } else if ends_in("csv") {
+        one_table(&mut sampler, &args, class, &output)?;
     } else {
         folder(&mut sampler, &args, class, &output)?;
     }
@@ -95,6 +102,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             Shape::Volume { .. } => "volumes",
             Shape::Sound { .. } => "sounds",
             Shape::Point { .. } => "points",
+            Shape::Row { .. } => "rows",
         };
         print(&format!(
             "{} {what} in {}",
@@ -143,7 +151,11 @@ fn one_file(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
             );
         }
         None => {
-            scatter_png(&[], &points(&values, shape.floats()), &sampler.stamp(), path)?;
+            let placed = match sampler.columns() {
+                Some(columns) => columns.plane(&values),
+                None => points(&values, shape.floats()),
+            };
+            scatter_png(&[], &placed, &sampler.stamp(), path)?;
             show(
                 path,
                 &Grid {
@@ -182,6 +194,78 @@ fn one_wave(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Pat
     Ok(wave::write(&in_turn, channels, rate_hz, &sampler.stamp(), path)?)
 }
 
+/// Rows with the columns of the table that was trained on, or points.
+fn one_table(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    if !matches!(sampler.shape(), Shape::Row { .. } | Shape::Point { .. }) {
+        return Err(Failure::new(
+            format!(
+                "`{}` makes no tables here, and a `.csv` was asked for",
+                sampler.entry().card.id
+            ),
+            "choose a name that ends in `.png`, or a folder",
+        ));
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let values = sampler.samples(args.seed, 0, args.count, class);
+    let mut text = vec![];
+    match sampler.columns() {
+        Some(columns) => columns
+            .write_csv(&values, &mut text)
+            .map_err(|error| cannot_write(path, &error))?,
+        None => text.extend(plain(&points(&values, sampler.shape().floats())).bytes()),
+    }
+    std::fs::write(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+/// Volumes for the programs of medicine, a file each.
+fn volumes(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
+    let Shape::Volume {
+        depth,
+        height,
+        width,
+        channels: 1,
+        ..
+    } = sampler.shape()
+    else {
+        return Err(Failure::new(
+            format!(
+                "`{}` makes no volumes here, and a `.nii` was asked for",
+                sampler.entry().card.id
+            ),
+            "choose a name that ends in `.png`, or a folder",
+        ));
+    };
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stamp = sampler.stamp();
+    let about = format!(
+        "made, not scanned: gany {}, seed {}, step {}",
+        stamp.system, args.seed, stamp.step
+    );
+    let values = sampler.samples(args.seed, 0, args.count, class);
+    for (number, values) in values.chunks_exact(sampler.shape().floats()).enumerate() {
+        let file = match (args.count, name.split_once('.')) {
+            (2.., Some((stem, end))) => path.with_file_name(format!("{stem}-{number}.{end}")),
+            _ => path.to_owned(),
+        };
+        let scan = sampler.voxels().scan([depth, height, width], values);
+        nifti::write(&scan, &about, &file).map_err(|error| cannot_write(&file, &error))?;
+    }
+    Ok(())
+}
+
+/// Points as text, one a line.
+fn plain(points: &[[f32; 2]]) -> String {
+    points.iter().fold(String::from("x,y\n"), |mut csv, [x, y]| {
+        let _ = writeln!(csv, "{x},{y}");
+        csv
+    })
+}
+
 fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path) -> Result<(), Failure> {
     make_folder(path)?;
     let digits = (args.count - 1).to_string().len().max(5);
@@ -193,6 +277,7 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
     let name = |index: usize| format!("{index:0digits$}.{end}");
     let ours: std::collections::HashSet<String> = match shape {
         Shape::Point { .. } => ["points.csv".to_owned()].into(),
+        Shape::Row { .. } => ["rows.csv".to_owned()].into(),
         _ => (0..args.count).map(name).collect(),
     };
     let listed = path.read_dir().map_err(|error| cannot_write(path, &error))?;
@@ -210,7 +295,14 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
             "choose a new folder with `-o`, or a name that ends in `.png` for one grid",
         ));
     }
-    let mut csv = String::from("x,y\n");
+    let table = match shape {
+        Shape::Row { .. } => Some("rows.csv"),
+        Shape::Point { .. } => Some("points.csv"),
+        _ => None,
+    };
+    if let Some(name) = table {
+        return one_table(sampler, args, class, &path.join(name));
+    }
     for first in (0..args.count).step_by(PORTION) {
         let count = PORTION.min(args.count - first);
         let values = sampler.samples(args.seed, first, count, class);
@@ -224,28 +316,17 @@ fn folder(sampler: &mut Sampler, args: &Args, class: Option<usize>, path: &Path)
                 .try_for_each(write)?;
             continue;
         }
-        match shape.picture() {
-            Some([height, width, channels]) => {
-                let pictures = Pictures {
-                    values: &shape.drawn(&values),
-                    count,
-                    height,
-                    width,
-                    channels,
-                };
-                let write = |i| png_of_one(&pictures, i, &stamp, &path.join(name(first + i)));
-                (0..count).into_par_iter().try_for_each(write)?;
-            }
-            None => {
-                for [x, y] in points(&values, shape.floats()) {
-                    let _ = writeln!(csv, "{x},{y}");
-                }
-            }
+        if let Some([height, width, channels]) = shape.picture() {
+            let pictures = Pictures {
+                values: &shape.drawn(&values),
+                count,
+                height,
+                width,
+                channels,
+            };
+            let write = |i| png_of_one(&pictures, i, &stamp, &path.join(name(first + i)));
+            (0..count).into_par_iter().try_for_each(write)?;
         }
-    }
-    if matches!(shape, Shape::Point { .. }) {
-        let file = path.join("points.csv");
-        std::fs::write(&file, csv).map_err(|error| cannot_write(&file, &error))?;
     }
     Ok(())
 }

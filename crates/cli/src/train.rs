@@ -508,6 +508,10 @@ fn described(data: &dyn Dataset) -> String {
         } => ("volumes", format!("{width}x{height}x{depth}")),
         Shape::Sound { length, rate_hz, .. } => ("sounds", format!("{length} samples at {rate_hz} Hz")),
         Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
+        Shape::Row { floats } => {
+            let columns = data.columns().map_or(0, |columns| columns.columns.len());
+            ("rows", format!("{columns} columns, encoded in {floats} numbers"))
+        }
     };
     match data.len() {
         Some(count) => format!("{}: {} {things}, {shape}", data.name(), grouped(count)),

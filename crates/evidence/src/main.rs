@@ -8,6 +8,7 @@ mod adda;
 mod age_cgan;
 mod anogan;
 mod attacks;
+mod augment;
 mod autoencoder;
 mod bayes_classifier;
 mod began;
@@ -37,6 +38,7 @@ mod judge;
 mod labelled;
 mod lapgan;
 mod made;
+mod medical3d;
 mod metrics;
 mod pix2pix;
 mod precision;
@@ -48,6 +50,8 @@ mod srgan;
 mod studies;
 mod stylegan;
 mod survive;
+mod tables;
+mod tabular;
 mod training;
 mod vae;
 mod wavegan;
@@ -82,6 +86,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("progressive", progressive::evidence),
     ("stylegan", stylegan::evidence),
     ("gan3d", gan3d::evidence),
+    ("medical3d", medical3d::evidence),
     ("cgan", cgan::evidence),
     ("autoencoder", autoencoder::evidence),
     ("vae", vae::evidence),
@@ -105,6 +110,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("context_encoder", context_encoder::evidence),
     ("crypto", crypto::evidence),
     ("wavegan", wavegan::evidence),
+    ("tabular", tabular::evidence),
+    ("augment", augment::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

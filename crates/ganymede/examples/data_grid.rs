@@ -56,7 +56,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("labels of the first row: {:?}", &batch.y[..SIDE]);
             grid.save(out)?;
         }
-        Shape::Volume { .. } | Shape::Sound { .. } => println!("volumes and sounds are drawn by `gany train`"),
+        Shape::Volume { .. } | Shape::Sound { .. } | Shape::Row { .. } => {
+            println!("volumes, sounds and rows are drawn by `gany train`")
+        }
         Shape::Point { .. } => {
             let mut batch = Batch::of(&*data, 4000);
             batch.fill(&*data, 0, 0)?;

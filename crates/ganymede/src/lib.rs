@@ -23,6 +23,7 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+pub mod privacy;
 #[cfg(test)]
 mod reference;
 pub mod run;

@@ -13,5 +13,6 @@ mod place;
 mod resume;
 mod signals;
 mod survive;
+mod tables;
 mod translate;
 mod verbs;

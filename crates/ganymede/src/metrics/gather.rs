@@ -188,8 +188,8 @@ impl<'a> Gatherer<'a> {
                 width,
                 channels,
             } => self.push_pictures(examples, [height, width, channels], first),
-            // No measure is taken of volumes and sounds yet.
-            Shape::Volume { .. } | Shape::Sound { .. } => {}
+            // No measure is taken of volumes, sounds and tables yet.
+            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Row { .. } => {}
         }
     }
 

@@ -92,7 +92,7 @@ impl Need {
     pub fn lacking(self, context: &Context) -> Option<&'static str> {
         let picture = match context.shape {
             Shape::Picture { height, width, .. } => Some([height, width]),
-            Shape::Point { .. } | Shape::Volume { .. } | Shape::Sound { .. } => None,
+            Shape::Point { .. } | Shape::Volume { .. } | Shape::Sound { .. } | Shape::Row { .. } => None,
         };
         let at_least = |least: usize| picture.is_some_and(|sides| sides.iter().all(|side| *side >= least));
         let (is_met, reason) = match self {

@@ -64,11 +64,13 @@ pub enum ConfigError {
         Takes::Volumes => "volumes",
         Takes::Sounds => "sounds",
         Takes::Messages => "messages of bits",
+        Takes::Tables => "a table",
     }, match sample {
         Shape::Picture { .. } => "pictures",
         Shape::Point { .. } => "points",
         Shape::Volume { .. } => "volumes",
         Shape::Sound { .. } => "sounds",
+        Shape::Row { .. } => "rows of a table",
     })]
     Unfit {
         /// The system.
@@ -122,6 +124,13 @@ impl ConfigError {
             ConfigError::Unfit {
                 takes: Takes::Messages, ..
             } => "`--data bits:16` draws messages of sixteen bits".into(),
+            ConfigError::Unfit {
+                takes: Takes::Tables, ..
+            } => "`gany data get breast-cancer` fetches a table; then `--data breast-cancer`, or a file that ends in `.csv`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Row { .. },
+                ..
+            } => "the system for tables is `tabular`".into(),
             ConfigError::Unfit {
                 sample: Shape::Volume { .. },
                 ..

@@ -1,3 +1,4 @@
-//! Sequences: messages, sound, music.
+//! Sequences: messages, sound, music, rows of tables.
 pub mod crypto;
+pub mod tabular;
 pub mod wavegan;
