@@ -3,7 +3,7 @@ use crate::Result;
 use crate::made::Numbers;
 use crate::record::{Evidence, median, picture, root, round};
 use crate::training::{self, Changes, HELD_OUT_SEED, grid, order, samples, settings};
-use ganymede::data::{self, Dataset, Want, nifti};
+use ganymede::data::{self, Want, nifti};
 use ganymede::metrics::features::{self, FeatureNetwork};
 use ganymede::metrics::frechet::frechet_distance;
 use ganymede::run::Sampler;

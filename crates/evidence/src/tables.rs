@@ -3,7 +3,7 @@ use crate::Result;
 use crate::made::Numbers;
 use crate::record::root;
 use ganymede::data::columns::Columns;
-use ganymede::data::{self, Dataset, Want};
+use ganymede::data::{self, Want};
 use std::fs;
 
 /// Rows of numbers with their classes.

@@ -46,7 +46,8 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let commonest = test.y.iter().filter(|y| **y == 1).count() as f64 / test.y.len() as f64;
     let (real, independent) = (taught(&train), taught(&train.independently(7)));
     let held_out = median(&near(&test));
-    let [mut accuracy, mut distance, mut copies] = [vec![], vec![], vec![]];
+    let [mut accuracy, mut distance] = [vec![], vec![]];
+    let mut copies: Vec<usize> = vec![];
     for seed in SEEDS {
         let spec = format!("{TABLE}:train");
         let mut run = training::train(
