@@ -233,11 +233,13 @@ fn told(report: &Report) -> String {
             height,
             width,
             channels,
+            ..
         }) => format!("{width}x{height}x{depth}, channels: {channels}"),
         Some(Shape::Sound { length, rate_hz, .. }) => format!("{length} samples at {rate_hz} Hz"),
         Some(Shape::Roll { steps, pitches, .. }) => format!("{} bars, {pitches} pitches", steps / STEPS),
         Some(Shape::Events { count }) => format!("{count} notes"),
         Some(Shape::Point { dimension }) => format!("{dimension}-D points"),
+        Some(Shape::Row { floats }) => format!("rows of a table, encoded in {floats} numbers"),
         None => "different sizes; choose one with `--size`".into(),
     };
     let count = report.count.map_or_else(|| "as many as are asked for".into(), grouped);

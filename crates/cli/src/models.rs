@@ -218,6 +218,7 @@ fn page(entry: &Entry) -> String {
         Takes::Rolls => "bars of tunes",
         Takes::Events => "notes of tunes",
         Takes::Messages => "messages of bits",
+        Takes::Tables => "tables",
     }];
     takes.extend(card.needs.iter().map(|field| match field {
         Field::XB => "each with a second one",

@@ -518,6 +518,10 @@ fn described(data: &dyn Dataset) -> String {
         Shape::Roll { steps, pitches, .. } => ("tunes", format!("{} bars, {pitches} pitches", steps / STEPS)),
         Shape::Events { count } => ("tunes", format!("{count} notes")),
         Shape::Point { dimension } => ("points", format!("in {dimension} dimensions")),
+        Shape::Row { floats } => {
+            let columns = data.columns().map_or(0, |columns| columns.columns.len());
+            ("rows", format!("{columns} columns, encoded in {floats} numbers"))
+        }
     };
     match data.len() {
         Some(count) => format!("{}: {} {things}, {shape}", data.name(), grouped(count)),

@@ -126,19 +126,19 @@ pub(crate) fn auroc(normal: &[f32], anomalous: &[f32]) -> f64 {
     wins.map(of_pair).sum::<f64>() / (normal.len() * anomalous.len()) as f64
 }
 
-/// What a linear probe says of features: multinomial logistic regression on standardised features, learned from some and held
-/// to others; the share that it gives their class.
+/// The share of features to which a linear probe that others have taught gives their class.
 pub(crate) fn probe(train: (&[f32], &[u32]), test: (&[f32], &[u32]), classes: usize) -> f64 {
+    share(&told(train, test.0, classes), test.1.iter().copied())
+}
+
+/// What a linear probe says of features: multinomial logistic regression on standardised features that learned from others.
+pub(crate) fn told(train: (&[f32], &[u32]), test: &[f32], classes: usize) -> Vec<u32> {
     const UPDATES: usize = 300;
     let dimension = train.0.len() / train.1.len();
-    let rows = |(features, labels): (&[f32], &[u32])| {
-        let y: Vec<f32> = labels.iter().map(|y| *y as f32).collect();
-        (
-            Tensor::from_f32(&[labels.len(), dimension], features),
-            Tensor::from_f32(&[labels.len()], &y),
-        )
-    };
-    let ((x, y), (x_test, y_test)) = (rows(train), rows(test));
+    let labels: Vec<f32> = train.1.iter().map(|y| *y as f32).collect();
+    let x = Tensor::from_f32(&[labels.len(), dimension], train.0);
+    let y = Tensor::from_f32(&[labels.len()], &labels);
+    let x_test = Tensor::from_f32(&[test.len() / dimension, dimension], test);
     let mean = x.mean_axes_kept(&[0]);
     let scale = ((&x - &mean).square().mean_axes_kept(&[0]) + 1e-6).rsqrt();
     let standard = |x: &Tensor| (x - &mean) * &scale;
@@ -161,15 +161,15 @@ pub(crate) fn probe(train: (&[f32], &[u32]), test: (&[f32], &[u32]), classes: us
         adam.update(b, &gradients[1], of_b, &counted, &rate),
         counted.clone(),
     ];
-    let right = (standard(&x_test).matmul(w) + b).argmax(1).equals(&y_test).mean();
+    let answer = (standard(&x_test).matmul(w) + b).argmax(1);
     let inputs = [inputs.to_vec(), slots].concat();
-    let outputs = [vec![right], better.to_vec(), moved].concat();
+    let outputs = [vec![answer], better.to_vec(), moved].concat();
     let donations: Vec<_> = std::iter::once(None).chain((0..inputs.len()).map(Some)).collect();
     let mut program = Program::compile(&inputs, &outputs, &donations);
     let room = |tensor: &Tensor| Buffer::zeros(DType::F32, tensor.numel());
     let mut buffers: Vec<Buffer> = inputs.iter().map(room).collect();
     (0..=UPDATES).for_each(|_| program.run(&mut buffers));
-    f64::from(program.output(0)[0])
+    program.output(0).iter().map(|class| *class as u32).collect()
 }
 
 #[cfg(test)]

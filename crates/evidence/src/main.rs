@@ -9,6 +9,7 @@ mod adda;
 mod age_cgan;
 mod anogan;
 mod attacks;
+mod augment;
 mod autoencoder;
 mod bayes_classifier;
 mod began;
@@ -45,6 +46,7 @@ mod labelled;
 mod lapgan;
 mod made;
 mod melody;
+mod medical3d;
 mod metrics;
 mod midinet;
 mod pix2pix;
@@ -60,6 +62,8 @@ mod studies;
 mod stylegan;
 mod survive;
 mod talking_head;
+mod tables;
+mod tabular;
 mod training;
 mod universal;
 mod vae;
@@ -95,6 +99,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("progressive", progressive::evidence),
     ("stylegan", stylegan::evidence),
     ("gan3d", gan3d::evidence),
+    ("medical3d", medical3d::evidence),
     ("cgan", cgan::evidence),
     ("autoencoder", autoencoder::evidence),
     ("vae", vae::evidence),
@@ -125,6 +130,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("gansynth", gansynth::evidence),
     ("midinet", midinet::evidence),
     ("c_rnn_gan", c_rnn_gan::evidence),
+    ("tabular", tabular::evidence),
+    ("augment", augment::evidence),
     ("fgsm", attacks::fgsm),
     ("bim", attacks::bim),
     ("pgd", attacks::pgd),

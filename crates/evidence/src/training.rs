@@ -166,7 +166,11 @@ pub(crate) fn scatter(training: &mut Training, path: &Path) -> Result<()> {
     let stamp = stamp(training);
     let real = held_out_points(training.data(), 1000)?;
     let generated = samples(training.play(), 1000);
-    Ok(scatter_png(&pairs(&real), &pairs(&generated), &stamp, path)?)
+    let placed = |values: &[f32]| match training.data().columns() {
+        Some(columns) => columns.plane(values),
+        None => pairs(values),
+    };
+    Ok(scatter_png(&placed(&real), &placed(&generated), &stamp, path)?)
 }
 
 /// Writes pictures as a grid.

@@ -56,8 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("labels of the first row: {:?}", &batch.y[..SIDE]);
             grid.save(out)?;
         }
-        Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } => {
-            println!("volumes, sounds and tunes are drawn by `gany train`");
+        Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Row { .. } => {
+            println!("volumes, sounds, tunes and rows are drawn by `gany train`");
         }
         Shape::Point { .. } => {
             let mut batch = Batch::of(&*data, 4000);

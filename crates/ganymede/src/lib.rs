@@ -25,6 +25,7 @@ pub mod objectives;
 pub mod onnx;
 pub mod optimisers;
 pub mod penalties;
+pub mod privacy;
 #[cfg(test)]
 mod reference;
 pub mod run;

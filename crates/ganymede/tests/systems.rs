@@ -1,5 +1,7 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
 use ganymede::data::tunes::{CHORD, STEPS};
+use ganymede::data::columns::{Column, Columns, Kind};
+use ganymede::data::mixture::Mode;
 use ganymede::data::{Extra, Field, Shape};
 use ganymede::games::{Play, Space, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
@@ -14,6 +16,7 @@ const VOLUME: Shape = Shape::Volume {
     height: 16,
     width: 8,
     channels: 1,
+    is_scan: false,
 };
 const POINT: Shape = Shape::Point { dimension: 2 };
 const SOUND: Shape = Shape::Sound {
@@ -28,6 +31,7 @@ const ROLL: Shape = Shape::Roll {
 };
 const EVENTS: Shape = Shape::Events { count: 4 };
 const MESSAGE: Shape = Shape::Point { dimension: 8 };
+const ROW: Shape = Shape::Row { floats: 5 };
 const CLASSES: usize = 4;
 /// Things that are made of a state.
 const COUNT: usize = 3;
@@ -51,15 +55,41 @@ fn given(entry: &Entry, sample: Shape) -> Given {
             .filter(|field| needs(*field))
             .map(extra)
             .collect(),
+        columns: (sample == ROW).then(columns),
         ..Given::of(sample, needs(Field::Y).then_some(CLASSES))
     }
 }
 
 /// Systems whose second picture is so many side by side.
 const STRIPS: [(&str, usize); 2] = [("talking_head", 3), ("puppetry", 2)];
+/// A column of numbers of two modes, and one of two categories.
+fn columns() -> Columns {
+    let mode = |mean| Mode {
+        share: 0.5,
+        mean,
+        std_dev: 1.0,
+    };
+    let numeric = Kind::Numeric {
+        modes: vec![mode(-5.0), mode(5.0)],
+        range: [-8.0, 8.0],
+        decimals: Some(2),
+    };
+    let categorical = Kind::Categorical {
+        values: vec!["no".into(), "yes".into()],
+        counts: vec![4, 2],
+    };
+    let column = |name: &str, kind| Column {
+        name: name.into(),
+        kind,
+    };
+    Columns {
+        rows: 6,
+        columns: vec![column("x", numeric), column("y", categorical)],
+    }
+}
 
 /// Settings of any system at which a step takes milliseconds and a phase two steps.
-const SMALL: [(&str, &str); 10] = [
+const SMALL: [(&str, &str); 11] = [
     ("batch", "6"),
     ("width", "8"),
     ("z_dim", "5"),
@@ -70,6 +100,7 @@ const SMALL: [(&str, &str); 10] = [
     ("source_steps", "2"),
     ("mse_steps", "2"),
     ("talk_steps", "2"),
+    ("packed", "2"),
 ];
 
 /// The system with the small settings that it has, and these.
@@ -104,7 +135,7 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
 }
 
 fn shapes(entry: &Entry) -> Vec<Shape> {
-    let all = [PICTURE, POINT, VOLUME, SOUND, ROLL, EVENTS, MESSAGE];
+    let all = [PICTURE, POINT, VOLUME, SOUND, ROLL, EVENTS, MESSAGE, ROW];
     all.into_iter().filter(|shape| entry.card.takes.fits(*shape)).collect()
 }
 

@@ -15,5 +15,6 @@ mod resume;
 mod signals;
 mod survive;
 mod swap;
+mod tables;
 mod translate;
 mod verbs;

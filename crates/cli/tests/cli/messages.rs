@@ -13,7 +13,7 @@ fn data_that_are_not_there() {
     );
     place.refuses(
         "train --data fashon-mnist",
-        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, drums, letters, ring, grid, spiral, moons or a path\n\n\
+        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, ct, drums, letters, breast-cancer, iris, wine, ring, grid, spiral, moons or a path\n\n\
          hint: did you mean `fashion-mnist`?",
     );
     let ran = place.gany("train --data mnist");
@@ -34,7 +34,7 @@ fn data_that_are_not_there() {
     place.refuses(
         "train --data photos/000.png",
         "error: not a data file: expected a folder, archive or array of pictures, got a single picture: photos/000.png\n\n\
-         hint: give the folder that holds the pictures, or `points:FILE` for points",
+         hint: give the folder that holds the pictures, or `points:FILE` for points; tables end in `.csv`",
     );
     // Nothing was begun.
     assert!(!place.path("runs").exists());

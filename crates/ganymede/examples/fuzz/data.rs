@@ -2,7 +2,8 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use ganymede::data::{archive, cifar, decode, idx, labels, npy, parquet};
+use ganymede::data::nifti::{self, Scan};
+use ganymede::data::{archive, cifar, decode, idx, labels, npy, parquet, tables};
 
 use super::{Target, at};
 
@@ -62,6 +63,18 @@ pub(super) const TARGETS: &[Target] = &[
         mebibytes: 1,
     },
     Target {
+        name: "table",
+        seeds: table_files,
+        read: |b| tables::parse(b, at()).is_ok(),
+        mebibytes: 8,
+    },
+    Target {
+        name: "nifti",
+        seeds: nifti_files,
+        read: |b| nifti::parse(at(), b).is_ok(),
+        mebibytes: 1,
+    },
+    Target {
         name: "picture-header",
         seeds: picture_files,
         read: |b| decode::shape(at(), b).is_ok(),
@@ -80,6 +93,24 @@ fn parquet_files() -> Vec<Vec<u8>> {
     ["snappy.parquet", "plain.parquet"]
         .map(|name| std::fs::read(folder.join(name)).expect("the fixtures are there"))
         .to_vec()
+}
+
+fn table_files() -> Vec<Vec<u8>> {
+    let rows = |row: fn(usize) -> String| (0..30).map(row).collect::<String>();
+    vec![
+        ("age;town\n".to_owned() + &rows(|i| format!("{}.5;{}\n", i, ["Ulm", "\"Bo;nn\""][i % 2]))).into_bytes(),
+        ("3,2,ill,well\n1.5,2,0\n1e3,3,1\n-2.5,4,1\n").into(),
+        rows(|i| format!("{i},{}\n", i * i)).into_bytes(),
+    ]
+}
+
+fn nifti_files() -> Vec<Vec<u8>> {
+    let scan = Scan {
+        extents: [2, 3, 4],
+        spacing_mm: [1.0, 2.0, 3.0],
+        values: (0..24).map(|i| i as f32).collect(),
+    };
+    vec![nifti::encode(&scan, "a seed")]
 }
 
 fn npy_files() -> Vec<Vec<u8>> {

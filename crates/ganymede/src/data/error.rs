@@ -313,6 +313,38 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A table that breaks its format, or a column that cannot be learnt from.
+    #[error("bad table: {place}: expected {expected}, got {got}: {}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// The line or the column.
+        place: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// A table with a gap.
+    #[error("missing value: line {line}, column `{column}`: {}", path.display())]
+    MissingValue {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+    },
+    /// Volumes in which no patch of the wanted side lies.
+    #[error("no patches: expected a volume with room for {side}x{side}x{side} places of body, got {}x{}x{}: {}", extents[2], extents[1], extents[0], path.display())]
+    NoVolumePatch {
+        /// The first volume.
+        path: PathBuf,
+        /// The side of a patch.
+        side: usize,
+        /// Depth, height and width of the first volume.
+        extents: [usize; 3],
+    },
     /// A program that fetches packages is not installed.
     #[error("cannot fetch `{name}`: expected the program `{client}`, got none on this computer")]
     ClientMissing {
@@ -435,11 +467,21 @@ impl DataError {
                 "write the number of bits behind the colon: `--data bits:16`".into()
             }
             Self::NotPictures { .. } => "leave out `--size` and channels, or choose pictures".into(),
-            Self::NotData { .. } => "give the folder that holds the pictures, or `points:FILE` for points".into(),
+            Self::NotData { .. } => "give the folder that holds the pictures, or `points:FILE` for points; tables end in `.csv`".into(),
             Self::Idx { .. } => "the file may be cut short or of another kind; get it again".into(),
             Self::Points { .. } | Self::NoPoints { .. } => {
                 "one point a line: two finite numbers and, if you like, a class number".into()
             }
+            Self::Table { .. } => {
+                "a table has the names of its columns in the first line and as many values in every other; leave out columns that \
+                 name single rows, such as numbers of patients"
+                    .into()
+            }
+            Self::NoVolumePatch { .. } => "ask for smaller patches, such as `--size 16`; a patch is at least half of body".into(),
+            Self::MissingValue { path, .. } => format!(
+                "`--data complete:{0}` leaves out rows with gaps, `--data filled:{0}` puts means and most frequent values into them",
+                path.display()
+            ),
             Self::ClientMissing { files, path, .. } => {
                 format!("install it, or put the files {files} into {} yourself", path.display())
             }
@@ -496,6 +538,31 @@ mod tests {
     fn every_message_and_hint() {
         let path = || PathBuf::from("a/b");
         let cases = [
+            (
+                DataError::Table {
+                    path: path(),
+                    place: "line 7".into(),
+                    expected: "3 columns".into(),
+                    got: "2".into(),
+                },
+                "bad table: line 7: expected 3 columns, got 2: a/b\nhint: a table has the names of its columns in the first line and as many values in every other; leave out columns that name single rows, such as numbers of patients",
+            ),
+            (
+                DataError::MissingValue {
+                    path: path(),
+                    line: 7,
+                    column: "age".into(),
+                },
+                "missing value: line 7, column `age`: a/b\nhint: `--data complete:a/b` leaves out rows with gaps, `--data filled:a/b` puts means and most frequent values into them",
+            ),
+            (
+                DataError::NoVolumePatch {
+                    path: path(),
+                    side: 32,
+                    extents: [10, 20, 30],
+                },
+                "no patches: expected a volume with room for 32x32x32 places of body, got 30x20x10: a/b\nhint: ask for smaller patches, such as `--size 16`; a patch is at least half of body",
+            ),
             (
                 DataError::NotFound { path: path() },
                 "no such file or folder: a/b\nhint: check the spelling; `gany data list` shows the data sets that need no path",
@@ -682,7 +749,7 @@ mod tests {
                     path: path(),
                     got: "a PDF document".into(),
                 },
-                "not a data file: expected a folder, archive or array of pictures, got a PDF document: a/b\nhint: give the folder that holds the pictures, or `points:FILE` for points",
+                "not a data file: expected a folder, archive or array of pictures, got a PDF document: a/b\nhint: give the folder that holds the pictures, or `points:FILE` for points; tables end in `.csv`",
             ),
             (
                 DataError::Idx {

@@ -282,6 +282,7 @@ impl Dataset for Solids {
             height: self.side,
             width: self.side,
             channels: 1,
+            is_scan: false,
         }
     }
 

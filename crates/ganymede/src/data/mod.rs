@@ -1,4 +1,4 @@
-//! Data: pictures, sounds and points, from files, packages and formulas, as batches of plain floats.
+//! Data: pictures, sounds, points and tables, from files, packages and formulas, as batches of plain floats.
 //!
 //! The one idea: a batch is a pure function of (data, seed, number of the first example). There is no loader state, so a
 //! resumed run needs none, and any number of threads makes the same batches.
@@ -25,6 +25,7 @@ mod catalogue;
 pub mod check;
 pub mod cifar;
 mod collection;
+pub mod columns;
 pub mod decode;
 pub mod error;
 mod fingerprint;
@@ -37,7 +38,9 @@ pub mod labels;
 mod listing;
 pub mod marks;
 pub mod meshes;
+pub mod mixture;
 pub mod moving;
+pub mod nifti;
 pub mod npy;
 pub mod open;
 pub mod order;
@@ -57,10 +60,12 @@ mod spectrogram;
 pub mod stacked;
 #[cfg(feature = "svg")]
 mod svg;
+pub mod tables;
 pub mod tones;
 pub mod toys;
 pub mod tunes;
 mod views;
+pub mod volumes;
 
 pub use check::{Report, check};
 pub use error::{DataError, Result};
@@ -97,6 +102,8 @@ pub enum Shape {
         width: usize,
         /// Numbers in a place; 1 of solids: 1 inside and -1 outside.
         channels: usize,
+        /// Whether it is looked at slice by slice, as what a scanner makes, and not from outside.
+        is_scan: bool,
     },
     /// A sound, channels last: `(length, channels)` floats in [-1, 1].
     Sound {
@@ -126,6 +133,11 @@ pub enum Shape {
         /// How many coordinates.
         dimension: usize,
     },
+    /// A row of a table, encoded as its [`columns::Columns`] say.
+    Row {
+        /// How many numbers it is encoded in.
+        floats: usize,
+    },
 }
 
 impl Shape {
@@ -142,11 +154,13 @@ impl Shape {
                 height,
                 width,
                 channels,
+                ..
             } => depth * height * width * channels,
             Self::Sound { length, channels, .. } => length * channels,
             Self::Roll { steps, pitches, .. } => steps * pitches,
             Self::Events { count } => count * tunes::events::NUMBERS,
             Self::Point { dimension } => dimension,
+            Self::Row { floats } => floats,
         }
     }
 
@@ -170,11 +184,13 @@ impl Shape {
                 height,
                 width,
                 channels,
+                is_scan,
             } => Self::Volume {
                 depth,
                 height,
                 width,
                 channels: channels + more,
+                is_scan,
             },
             Self::Sound {
                 length,
@@ -189,11 +205,12 @@ impl Shape {
             Self::Point { dimension } => Self::Point {
                 dimension: dimension + more,
             },
+            Self::Row { floats } => Self::Row { floats: floats + more },
         }
     }
 
     /// The dimensions of `count` examples: `[count, height, width, channels]`, `[count, depth, height, width, channels]`,
-    /// `[count, length, channels]`, `[count, steps, pitches]`, `[count, notes, 4]` or `[count, dimension]`.
+    /// `[count, length, channels]`, `[count, steps, pitches]`, `[count, notes, 4]`, `[count, dimension]` or `[count, floats]`.
     pub fn of_batch(&self, count: usize) -> Vec<usize> {
         match *self {
             Self::Picture {
@@ -206,16 +223,18 @@ impl Shape {
                 height,
                 width,
                 channels,
+                ..
             } => vec![count, depth, height, width, channels],
             Self::Sound { length, channels, .. } => vec![count, length, channels],
             Self::Roll { steps, pitches, .. } => vec![count, steps, pitches],
             Self::Events { count: notes } => vec![count, notes, tunes::events::NUMBERS],
             Self::Point { dimension } => vec![count, dimension],
+            Self::Row { floats } => vec![count, floats],
         }
     }
 
-    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views of it, a sound as its
-    /// spectrogram, a tune with its pitches upwards; points are not drawn one by one.
+    /// Rows, columns and channels of what an example is drawn as: a picture as itself, a volume as two views or slices of it, a
+    /// sound as its spectrogram, a tune with its pitches upwards; points and rows are not drawn one by one.
     pub fn picture(&self) -> Option<[usize; 3]> {
         match *self {
             Self::Picture {
@@ -229,11 +248,11 @@ impl Shape {
             Self::Sound { .. } => Some(spectrogram::EXTENTS),
             Self::Roll { steps, pitches, .. } => Some(tunes::roll::extents(steps, pitches)),
             Self::Events { .. } => Some(tunes::events::EXTENTS),
-            Self::Point { .. } => None,
+            Self::Point { .. } | Self::Row { .. } => None,
         }
     }
 
-    /// Examples as the [`picture`](Shape::picture)s that they are drawn as; points as they are.
+    /// Examples as the [`picture`](Shape::picture)s that they are drawn as; points and rows as they are.
     pub fn drawn<'v>(&self, values: &'v [f32]) -> std::borrow::Cow<'v, [f32]> {
         match *self {
             Self::Volume {
@@ -241,7 +260,11 @@ impl Shape {
                 height,
                 width,
                 channels,
-            } => views::of(values, [depth, height, width], channels).into(),
+                is_scan,
+            } => {
+                let draw = if is_scan { views::slices } else { views::of };
+                draw(values, [depth, height, width], channels).into()
+            }
             Self::Sound { length, channels, .. } => spectrogram::of(values, length, channels).into(),
             Self::Roll { steps, pitches, .. } => tunes::roll::drawn(values, steps, pitches).into(),
             Self::Events { count } => tunes::events::drawn(values, count).into(),
@@ -343,6 +366,16 @@ pub trait Dataset: Send + Sync + std::fmt::Debug {
         } else {
             &[Field::X]
         }
+    }
+
+    /// What the numbers of an encoded row mean, of tables.
+    fn columns(&self) -> Option<&columns::Columns> {
+        None
+    }
+
+    /// What the numbers of a volume stand for, where a scanner made them.
+    fn voxels(&self) -> Option<volumes::Voxels> {
+        None
     }
 
     /// The modes of a toy distribution, where they are known.

@@ -18,10 +18,11 @@ use super::registry::{self, ENTRIES, Entry, Route};
 use super::shaping::{Half, Want};
 use super::sounds::{self, Classes};
 use super::stacked::Stacked;
+use super::tables::{self, Gaps};
 use super::tones::{self, Tones};
 use super::toys::{Points, Toy};
 use super::tunes::{self, Form};
-use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, npy, parquet, shards};
+use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, npy, parquet, shards, volumes};
 
 /// Opens a data set by a name or a path.
 ///
@@ -38,8 +39,11 @@ use super::{Dataset, Shape, builtin, cifar, decode, folder, get, idx, meshes, np
 /// - a ZIP or TAR archive of pictures, a folder of such archives, or a pattern: `shard-{000..099}.tar`, see [`shards::open`]
 /// - a Parquet file with a column of pictures, or a folder of such files, see [`parquet::open`]
 /// - a `.npy` or `.npz` file, see [`npy::open`]
+/// - a volume, `.nii` or `.nii.gz`, or a folder of them, with a split if wanted, see [`volumes`]
 /// - a folder with CIFAR's or MNIST's files, with a split if wanted, or one of those files; labels are found beside it
 /// - `points:FILE`, see [`Points`]
+/// - a table: a file that ends in `.csv` or `.tsv`, with a split if wanted, see [`tables`]; `complete:FILE` without the rows that have
+///   gaps, `filled:FILE` with means in them
 /// - `paired:A,B`, two sets whose files have the same names; `side-by-side:A`, pictures whose halves are a pair;
 ///   `unpaired:A,B`, two sets drawn independently; `fog:SPEC`, pictures in made fog and clear, see [`Fog`]: all have a
 ///   second picture `x_b`
@@ -101,6 +105,12 @@ fn opened(spec: &str, want: &Want) -> Result<Arc<dyn Dataset>> {
                     });
                 }
             },
+            word if Gaps::of(word).is_some() => {
+                points_only(spec, want)?;
+                let (path, split) = existing(rest)?;
+                let gaps = Gaps::of(word).unwrap_or(Gaps::Refused);
+                return Ok(Arc::new(tables::open(spec, path, split, gaps, &[])?));
+            }
             "side-by-side" => return Ok(Arc::new(Paired::by_number(spec, half(Half::Left)?, half(Half::Right)?))),
             _ => {}
         }
@@ -209,6 +219,8 @@ pub(crate) fn picture_files(spec: &str) -> Result<Option<Listing>> {
             "flipped",
             "backdoor",
             absent::KIND,
+            "complete",
+            "filled",
         ]
         .contains(&name)
     {
@@ -244,6 +256,10 @@ enum Kind {
     Cifar(Vec<PathBuf>),
     /// NumPy's arrays.
     Arrays,
+    /// A table.
+    Table,
+    /// Volumes.
+    Volumes(Vec<PathBuf>),
 }
 
 fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
@@ -262,6 +278,10 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         let batches = cifar::files(path, split)?;
         if !batches.is_empty() {
             return Ok(Kind::Cifar(batches));
+        }
+        let volumes = volumes::files(path)?;
+        if !volumes.is_empty() {
+            return Ok(Kind::Volumes(volumes));
         }
         let [archives, tables] = files_of(path, split, [".tar", ".parquet"])?;
         return Ok(match (archives.is_empty(), tables.is_empty()) {
@@ -282,6 +302,12 @@ fn kind(path: &Path, split: Option<&str>) -> Result<Kind> {
         .flatten()
     {
         return splitless(Kind::Archives(archives));
+    }
+    if tables::is_table(path) {
+        return Ok(Kind::Table);
+    }
+    if volumes::is_volume(path) {
+        return Ok(Kind::Volumes(vec![path.into()]));
     }
     let start = first_bytes(path)?;
     if start.starts_with(b"PK") {
@@ -437,6 +463,34 @@ fn open_entry(entry: &Entry, split: Option<&str>, want: &Want) -> Result<Arc<dyn
             }
             Ok(Arc::new(meshes::open(&name, &folder, split, entry.classes, want)?))
         }
+        Route::Debian { files: [file, ..], .. } if volumes::is_volume(Path::new(file.inside)) => {
+            let folder = get::folder_of(entry)?;
+            if !get::has_all(entry, &folder) {
+                return Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder,
+                });
+            }
+            Ok(Arc::new(volumes::open(
+                &name,
+                &[folder.join(file.name())],
+                split,
+                want,
+            )?))
+        }
+        Route::Pip { files: [file], .. } if tables::is_table(Path::new(file.inside)) => {
+            points_only(entry.id, want)?;
+            let folder = get::folder_of(entry)?;
+            if !get::has_all(entry, &folder) {
+                return Err(DataError::NotFetched {
+                    name: entry.id.into(),
+                    path: folder,
+                });
+            }
+            let columns = registry::columns(entry.id);
+            let path = folder.join(file.name());
+            Ok(Arc::new(tables::open(&name, &path, split, Gaps::Refused, &columns)?))
+        }
         Route::Npm { .. } | Route::Pip { .. } | Route::Debian { .. } => {
             let folder = get::folder_of(entry);
             let whole = |folder: &PathBuf| get::has_all(entry, folder);
@@ -480,6 +534,11 @@ fn open_path(path: &Path, split: Option<&str>, want: &Want) -> Result<Arc<dyn Da
         Kind::Idx(images, labels) => Arc::new(idx::open(&name, &images, labels.as_deref(), None, want)?),
         Kind::Cifar(batches) => Arc::new(cifar::open(&name, &batches, want)?),
         Kind::Arrays => Arc::new(npy::open(&name, path, want)?),
+        Kind::Volumes(files) => Arc::new(volumes::open(&name, &files, split, want)?),
+        Kind::Table => {
+            points_only(&name, want)?;
+            Arc::new(tables::open(&name, path, split, Gaps::Refused, &[])?)
+        }
     })
 }
 
@@ -543,8 +602,8 @@ mod tests {
     }
 
     const KNOWN: &str = "fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, \
-                         landscapes-held-out, icons, portraits, shapes, mri, drums, letters, tunes, chorales, ring, grid, spiral, \
-                         moons";
+                         landscapes-held-out, icons, portraits, shapes, mri, ct, drums, letters, tunes, chorales, breast-cancer, iris, \
+                         wine, ring, grid, spiral, moons";
 
     #[test]
     fn names() {

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::columns::Columns;
 use super::error::{DataError, Result};
+use super::volumes::Voxels;
 use super::{Dataset, Extra, Field, Modes, Shape, Want, registry};
 
 /// Some examples of another set, as a set of its own.
@@ -176,6 +178,14 @@ impl Dataset for Part {
 
     fn extras(&self) -> &[Extra] {
         self.whole.extras()
+    }
+
+    fn columns(&self) -> Option<&Columns> {
+        self.whole.columns()
+    }
+
+    fn voxels(&self) -> Option<Voxels> {
+        self.whole.voxels()
     }
 
     fn modes(&self) -> Option<&Modes> {

@@ -1,8 +1,11 @@
 //! The data sets with a name: one row each, from which `gany data list`, `get` and [`open`](super::open()) read.
 
 mod attack_images;
+mod scikit_learn;
 
 use serde::Serialize;
+
+pub(crate) use scikit_learn::columns;
 
 use super::Field;
 use super::builtin::FASHION_MNIST_CLASSES;
@@ -631,9 +634,9 @@ pub const ENTRIES: &[Entry] = &[
         id: "mri",
         title: "one head by magnetic resonance and two maps of its regions; slices of one head are not independent",
         licence: "BSD-3-Clause",
-        has: &[],
-        shape: "181x217x181 volume",
-        splits: &[],
+        has: &[Field::X],
+        shape: "32x32x32 patches of a 181x217x181 volume",
+        splits: &[("train", 2_123), ("test", 2_399)],
         classes: &[],
         route: Route::Debian {
             package: "mricron-data",
@@ -654,6 +657,23 @@ pub const ENTRIES: &[Entry] = &[
                     "23ddedf2867c2bb857762a901b4f57f453139e41ffcdfc54a070fcaa3432d1f9",
                 ),
             ],
+        },
+    },
+    Entry {
+        id: "ct",
+        title: "one head by computed tomography; slices of one head are not independent",
+        licence: "GPL-2",
+        has: &[Field::X],
+        shape: "32x32x32 patches of a 256x256x108 volume",
+        splits: &[("train", 1_336), ("test", 1_570)],
+        classes: &[],
+        route: Route::Debian {
+            package: "invesalius-examples",
+            files: &[file(
+                "usr/share/doc/invesalius-examples/examples/Cranium.inv3",
+                18_719_455,
+                "3b34f11f7c4f557f4c65cd6543c412a2f6ceb0cfecfd9c41184420e02d9b7e2a",
+            )],
         },
     },
     debian(
@@ -735,6 +755,9 @@ pub const ENTRIES: &[Entry] = &[
             sha256: "5898fe984082d925c41b095d2092a4d61804481518a1c79d09bbb280de8cee01",
         }],
     ),
+    scikit_learn::BREAST_CANCER,
+    scikit_learn::IRIS,
+    scikit_learn::WINE,
     toy("ring", "eight Gaussians on a circle", Formula::Ring),
     toy("grid", "twenty-five Gaussians on a grid", Formula::Grid),
     toy("spiral", "two spiral arms", Formula::Spiral),

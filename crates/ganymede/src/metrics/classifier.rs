@@ -610,6 +610,7 @@ fn labelled_pictures(data: &dyn Dataset) -> Result<([usize; 3], Vec<String>, u64
         (Shape::Volume { .. }, _, _) => Err(error("volumes")),
         (Shape::Sound { .. }, _, _) => Err(error("sounds")),
         (Shape::Roll { .. } | Shape::Events { .. }, _, _) => Err(error("tunes")),
+        (Shape::Row { .. }, _, _) => Err(error("rows of a table")),
         (_, None, _) => Err(error("pictures without labels")),
         (_, Some([_]), _) => Err(error("one class")),
         (

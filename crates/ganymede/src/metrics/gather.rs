@@ -188,8 +188,8 @@ impl<'a> Gatherer<'a> {
                 width,
                 channels,
             } => self.push_pictures(examples, [height, width, channels], first),
-            // No measure is taken of volumes, sounds and tunes yet.
-            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } => {}
+            // No measure is taken of volumes, sounds, tunes and tables yet.
+            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Row { .. } => {}
         }
     }
 

@@ -67,6 +67,7 @@ pub enum ConfigError {
         Takes::Rolls => "bars of tunes",
         Takes::Events => "notes of tunes one after the other",
         Takes::Messages => "messages of bits",
+        Takes::Tables => "a table",
     }, match sample {
         Shape::Picture { .. } => "pictures",
         Shape::Point { .. } => "points",
@@ -74,6 +75,7 @@ pub enum ConfigError {
         Shape::Sound { .. } => "sounds",
         Shape::Roll { .. } => "bars of tunes",
         Shape::Events { .. } => "notes of tunes",
+        Shape::Row { .. } => "rows of a table",
     })]
     Unfit {
         /// The system.
@@ -133,6 +135,13 @@ impl ConfigError {
             ConfigError::Unfit {
                 takes: Takes::Messages, ..
             } => "`--data bits:16` draws messages of sixteen bits".into(),
+            ConfigError::Unfit {
+                takes: Takes::Tables, ..
+            } => "`gany data get breast-cancer` fetches a table; then `--data breast-cancer`, or a file that ends in `.csv`".into(),
+            ConfigError::Unfit {
+                sample: Shape::Row { .. },
+                ..
+            } => "the system for tables is `tabular`".into(),
             ConfigError::Unfit {
                 sample: Shape::Volume { .. },
                 ..

@@ -14,6 +14,7 @@ pub mod translation;
 pub use crate::section::Section;
 pub use configure::{ConfigError, Settings, resolve};
 
+use crate::data::columns::Columns;
 use crate::data::{Dataset, Extra, Field, Shape};
 use crate::games::{BatchShape, System};
 use crate::nn::Scope;
@@ -22,7 +23,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// What a system is built for: the data's examples and classes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Given {
     /// One example.
     pub sample: Shape,
@@ -30,6 +31,8 @@ pub struct Given {
     pub classes: Option<usize>,
     /// What every example has beside x and y.
     pub extras: Vec<Extra>,
+    /// What the numbers of an encoded row mean, of tables.
+    pub columns: Option<Columns>,
 }
 
 impl Given {
@@ -39,6 +42,7 @@ impl Given {
             sample,
             classes,
             extras: vec![],
+            columns: None,
         }
     }
 
@@ -48,6 +52,7 @@ impl Given {
             sample: data.shape(),
             classes: data.classes().map(<[String]>::len),
             extras: data.extras().to_vec(),
+            columns: data.columns().cloned(),
         }
     }
 
@@ -112,6 +117,8 @@ pub enum Takes {
     Events,
     /// Messages: points of four coordinates or more, each -1 or 1.
     Messages,
+    /// Rows of tables alone.
+    Tables,
 }
 
 impl Takes {
@@ -127,6 +134,7 @@ impl Takes {
             Shape::Sound { .. } => self == Takes::Sounds,
             Shape::Roll { .. } => self == Takes::Rolls,
             Shape::Events { .. } => self == Takes::Events,
+            Shape::Row { .. } => self == Takes::Tables,
         }
     }
 }
@@ -255,12 +263,12 @@ systems! {
     explicit: autoencoder::Autoencoder, vae::Vae, cvae::Cvae, bayes_classifier::BayesClassifier;
     objective: gan::Gan, lsgan::Lsgan, hinge::Hinge, sngan::Sngan, geometric_gan::GeometricGan, wgan::Wgan, wgan_gp::WganGp,
         f_gan::FGan, ebgan::Ebgan, began::Began, dragan::Dragan, gan_r1r2::GanR1R2, improved_gan::ImprovedGan;
-    architecture: dcgan::Dcgan, gan3d::Gan3d, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
+    architecture: dcgan::Dcgan, gan3d::Gan3d, medical3d::Medical3d, lapgan::LapGan, progressive::Progressive, stylegan::StyleGan;
     conditional: cgan::Cgan, acgan::Acgan, age_cgan::AgeCgan, infogan::Infogan, can::Can;
     inference: bigan::Bigan, ali::Ali, anogan::Anogan;
     translation: pix2pix::Pix2pix, cyclegan::Cyclegan, cogan::Cogan, adda::Adda, defog::Defog;
     restoration: srgan::Srgan, context_encoder::ContextEncoder;
-    sequence: crypto::Crypto, wavegan::Wavegan, gansynth::Gansynth, midinet::Midinet, c_rnn_gan::CRnnGan;
+    sequence: crypto::Crypto, wavegan::Wavegan, gansynth::Gansynth, midinet::Midinet, c_rnn_gan::CRnnGan, tabular::Tabular;
     faces: faceswap::Faceswap, talking_head::TalkingHead, puppetry::Puppetry;
 }
 

@@ -91,7 +91,9 @@ impl Best {
             .as_ref()
             .is_some_and(|network| 4 * network.dimension() > PICTURES);
         let metrics: &[&str] = match data.shape() {
-            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } => return Ok(None),
+            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Row { .. } => {
+                return Ok(None);
+            }
             Shape::Point { .. } => &["w1", "modes"],
             Shape::Picture { .. } if has_many => &["kid", "precision-recall", "swd", "ms-ssim"],
             Shape::Picture { .. } => &["fd", "precision-recall", "swd", "ms-ssim"],

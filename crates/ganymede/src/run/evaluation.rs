@@ -163,7 +163,7 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
             size: Some((height, width)),
             ..trained.want
         },
-        Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Point { .. } => trained.want,
+        Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Point { .. } | Shape::Row { .. } => trained.want,
     };
     let spec = order.against.as_deref().unwrap_or(&trained.data);
     let data = data::open(spec, &want)?;
@@ -315,11 +315,13 @@ fn in_words(shape: Shape) -> String {
             height,
             width,
             channels,
+            ..
         } => format!("{width}x{height}x{depth}, channels: {channels}"),
         Shape::Sound { length, rate_hz, .. } => format!("{length} samples at {rate_hz} Hz"),
         Shape::Roll { steps, pitches, .. } => format!("{steps} steps of {pitches} pitches"),
         Shape::Events { count } => format!("{count} notes"),
         Shape::Point { dimension } => format!("points of {dimension} coordinates"),
+        Shape::Row { floats } => format!("rows of {floats} numbers"),
     }
 }
 

@@ -3,7 +3,9 @@ use super::checkpoint;
 use super::folder::RunFolder;
 use super::grid::Stamp;
 use super::training::{Length, Order, TrainError, restore};
+use crate::data::columns::Columns;
 use crate::data::sounds::RATE_HZ;
+use crate::data::volumes::Voxels;
 use crate::data::{Shape, Want};
 use crate::games::{Function, Play, Space, latent_vectors};
 use crate::metrics::registry::Source;
@@ -17,6 +19,8 @@ pub struct Sampler {
     play: Play,
     shape: Shape,
     class_names: Vec<String>,
+    columns: Option<Columns>,
+    voxels: Option<Voxels>,
     data: String,
     want: Want,
     run_seed: u64,
@@ -91,7 +95,14 @@ impl Sampler {
             .get("data.shape")
             .and_then(|shape| serde_json::from_value(shape.clone()).ok())
             .unwrap_or_default();
+        let columns: Option<Columns> = settings
+            .get("data.columns")
+            .and_then(|columns| serde_json::from_value(columns.clone()).ok());
+        let voxels: Option<Voxels> = settings
+            .get("data.voxels")
+            .and_then(|voxels| serde_json::from_value(voxels.clone()).ok());
         let shape = match shape[..] {
+            [floats] if columns.is_some() => Shape::Row { floats },
             [height, width, channels] => Shape::Picture {
                 height,
                 width,
@@ -102,6 +113,7 @@ impl Sampler {
                 height,
                 width,
                 channels,
+                is_scan: voxels.is_some(),
             },
             [steps, pitches] if settings.contains_key("data.lowest_pitch") => Shape::Roll {
                 steps,
@@ -134,6 +146,7 @@ impl Sampler {
             sample: shape,
             classes,
             extras: serde_json::from_value(extras).unwrap_or_default(),
+            columns: columns.clone(),
         };
         let Built { system, scope, batch } = entry.build(&resolved, &given, order.seed)?;
         let mut play = Play::new(system, scope, given.of_batch(batch), order.seed).in_precision(order.precision);
@@ -154,6 +167,8 @@ impl Sampler {
             play,
             shape,
             class_names: class_names.unwrap_or_default(),
+            columns,
+            voxels,
             data: order.data,
             want: order.want,
             run_seed: order.seed,
@@ -259,6 +274,19 @@ impl Sampler {
     /// The names of the data's classes, by class number; none where the data had no labels.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
+    }
+
+    /// What the numbers of its rows mean, where it makes rows of a table.
+    pub fn columns(&self) -> Option<&Columns> {
+        self.columns.as_ref()
+    }
+
+    /// What the numbers of its volumes stand for: as the data had it, or from -1 to 1 in places a millimetre apart.
+    pub fn voxels(&self) -> Voxels {
+        self.voxels.unwrap_or(Voxels {
+            spacing_mm: [1.0; 3],
+            range: [-1.0, 1.0],
+        })
     }
 
     /// What files made from these samples say of themselves.

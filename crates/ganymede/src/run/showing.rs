@@ -50,7 +50,7 @@ impl Showing {
         if system.z_dim() > 0 {
             let classes = system.classes();
             let count = match (data.shape(), classes) {
-                (Shape::Point { .. }, _) => POINTS,
+                (Shape::Point { .. } | Shape::Row { .. }, _) => POINTS,
                 (_, Some(classes)) => classes * ROWS,
                 (_, None) => COLUMNS * ROWS,
             };
@@ -63,7 +63,7 @@ impl Showing {
         let other = held_out(data, &order.data, &order.want).filter(|other| other.extras() == data.extras());
         let data = other.as_deref().unwrap_or(data);
         let count = match data.shape() {
-            Shape::Point { .. } => POINTS,
+            Shape::Point { .. } | Shape::Row { .. } => POINTS,
             _ => {
                 let tiles = row(play, data).len();
                 ROWS * columns(tiles) / tiles
@@ -225,7 +225,7 @@ fn enlarge(picture: &[f32], [height, width, channels]: Extents, to: Extents, val
 }
 
 impl Shown {
-    /// Draws it, points over those of the data.
+    /// Draws it, points over those of the data, and rows likewise by two of their columns.
     pub(super) fn draw(&self, data: &dyn Dataset, stamp: &Stamp, path: &Path) -> Result<(), TrainError> {
         let values = &self.values;
         let count = values.len() / self.shape.floats();
@@ -244,7 +244,11 @@ impl Shown {
                 let dimension = self.shape.floats();
                 let mut real = vec![0.0; count * dimension];
                 data.batch(stamp.seed, 0, count, &mut real, &mut [])?;
-                scatter_png(&points(&real, dimension), &points(values, dimension), stamp, path)?;
+                let placed = |values: &[f32]| match data.columns() {
+                    Some(columns) => columns.plane(values),
+                    None => points(values, dimension),
+                };
+                scatter_png(&placed(&real), &placed(values), stamp, path)?;
             }
         }
         Ok(())

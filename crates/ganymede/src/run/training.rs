@@ -870,6 +870,12 @@ fn settings_of(entry: &Entry, order: &Order, resolved: models::Settings, data: &
     if !data.extras().is_empty() {
         settings.insert("data.extras".into(), json!(data.extras()));
     }
+    if let Some(voxels) = data.voxels() {
+        settings.insert("data.voxels".into(), json!(voxels));
+    }
+    if let Some(columns) = data.columns() {
+        settings.insert("data.columns".into(), json!(columns));
+    }
     settings.insert(
         "data.want".into(),
         serde_json::to_value(&order.want).expect("a plain value"),

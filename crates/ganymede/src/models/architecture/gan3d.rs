@@ -66,6 +66,7 @@ fn levels(sample: &Shape) -> ([usize; 3], usize, usize) {
         height,
         width,
         channels,
+        ..
     } = *sample
     else {
         panic!("checked: this system needs volumes")
