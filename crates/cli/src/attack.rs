@@ -5,7 +5,7 @@ use crate::output::{COMMAND, DIM, STRONG, aligned, grouped, print, print_json};
 use crate::picture::Grid;
 use crate::train::assignment;
 use ganymede::attacks::{self, Aim, Built, Done, Norm, Outcome, Said, Target, Task};
-use ganymede::run::{Pictures, grid_png, png_of_one};
+use ganymede::run::{Pictures, Source, grid_png, png_of_one};
 use serde_json::json;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -245,6 +245,9 @@ impl fmt::Display for Provenance<'_> {
         write!(f, "adversarial image, attack {attack}, target {target}, seed {seed}")
     }
 }
+
+/// Nothing but the attack changes its pictures: no watermark.
+impl Source for Provenance<'_> {}
 
 /// Numbers of a picture in [0, 1] after they were stored as bytes.
 fn stored(pictures: &[f32]) -> Vec<f32> {

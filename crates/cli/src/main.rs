@@ -19,6 +19,7 @@ mod output;
 mod picture;
 mod pictures;
 mod progress;
+mod provenance;
 mod sample;
 mod signals;
 mod train;
@@ -59,6 +60,7 @@ enum Verb {
     Translate(translate::Args),
     Explore(explore::Args),
     Attack(attack::Args),
+    Provenance(provenance::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
             Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Explore(args)) => explore::run(&args),
             Some(Verb::Attack(args)) => attack::run(&args),
+            Some(Verb::Provenance(args)) => provenance::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

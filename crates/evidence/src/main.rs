@@ -42,6 +42,7 @@ mod pix2pix;
 mod precision;
 mod progressive;
 mod projection;
+mod provenance;
 mod record;
 mod scenes;
 mod srgan;
@@ -120,6 +121,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("survive", survive::evidence),
     ("failures", failures::evidence),
     ("forecast", forecast::evidence),
+    ("provenance", provenance::evidence),
 ];
 
 fn main() -> ExitCode {

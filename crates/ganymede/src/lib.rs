@@ -23,6 +23,7 @@ pub mod nn;
 pub mod objectives;
 pub mod optimisers;
 pub mod penalties;
+pub mod provenance;
 #[cfg(test)]
 mod reference;
 pub mod run;

@@ -10,6 +10,7 @@ mod import;
 mod inversion;
 mod messages;
 mod place;
+mod provenance;
 mod resume;
 mod signals;
 mod survive;

@@ -14,6 +14,8 @@ const MOST: usize = 5400;
 pub struct Moving {
     /// `[count, height, width, channels]`.
     pub values: Vec<f32>,
+    /// Height, width and channels of a frame, in pixels; of the last one.
+    pub shape: [usize; 3],
     /// How many there are.
     pub count: usize,
     /// Frames a second, on average; at least 1.
@@ -36,6 +38,7 @@ pub fn read(path: &Path, want: &Want) -> Result<Moving> {
     check_length(bytes.len() as u64).map_err(broken)?;
     let mut moving = Moving {
         values: vec![],
+        shape: [0; 3],
         count: 0,
         fps: 1,
     };
@@ -53,6 +56,7 @@ pub fn read(path: &Path, want: &Want) -> Result<Moving> {
             moving.values.resize(first + target.bytes(), 0.0);
             let values = &mut moving.values[first..];
             Shaper::with(|shaper| shaper.shape_to_floats(pixels, size, values, target, want));
+            moving.shape = [target.height, target.width, target.channels];
             moving.count += 1;
             Ok(())
         })
