@@ -16,7 +16,7 @@ use super::Pictures;
 use super::learner::{Learner, asked};
 use crate::data::order;
 use crate::nn::{Activation, Layer, Scope, Sequential, conv};
-use gany_engine::{DType, Tensor};
+use gany_engine::DType;
 
 const BATCH: usize = 24;
 const WIDTH: usize = 24;
@@ -51,13 +51,18 @@ pub fn ellipse([height, width]: [usize; 2], seed: u64) -> Vec<f32> {
 /// Where the sizes differ.
 pub fn blended(inside: &[f32], outside: &[f32], mask: &[f32]) -> Vec<f32> {
     let channels = inside.len() / mask.len();
-    assert!(inside.len() == outside.len() && channels * mask.len() == inside.len(), "blending: different sizes");
+    assert!(
+        inside.len() == outside.len() && channels * mask.len() == inside.len(),
+        "blending: different sizes"
+    );
     let weight: f32 = mask.iter().sum::<f32>().max(1e-6);
     let mean = |picture: &[f32], channel: usize| {
         let values = picture.iter().skip(channel).step_by(channels);
         values.zip(mask).map(|(value, m)| value * m).sum::<f32>() / weight
     };
-    let shift: Vec<f32> = (0..channels).map(|channel| mean(outside, channel) - mean(inside, channel)).collect();
+    let shift: Vec<f32> = (0..channels)
+        .map(|channel| mean(outside, channel) - mean(inside, channel))
+        .collect();
     let value = |i: usize| {
         let m = mask[i / channels];
         m * (inside[i] + shift[i % channels]) + (1.0 - m) * outside[i]
@@ -126,9 +131,14 @@ impl Boundary {
 /// A batch and its maps: whole pictures and such that are put together, in turn.
 fn made(real: Pictures, seed: u64, step: u64) -> (Vec<f32>, Vec<f32>) {
     let [height, width, _] = real.shape;
-    let (firsts, others) = (real.batch(seed, step, BATCH), real.batch(order::hash(seed, 1), step, BATCH));
+    let (firsts, others) = (
+        real.batch(seed, step, BATCH),
+        real.batch(order::hash(seed, 1), step, BATCH),
+    );
     let (mut batch, mut maps) = (vec![], vec![]);
-    let pairs = firsts.chunks_exact(real.floats()).zip(others.chunks_exact(real.floats()));
+    let pairs = firsts
+        .chunks_exact(real.floats())
+        .zip(others.chunks_exact(real.floats()));
     for (i, (first, other)) in pairs.enumerate() {
         if i % 2 == 0 {
             batch.extend_from_slice(first);
@@ -152,7 +162,10 @@ mod tests {
         // Inside, 0.4 and 0.8 are brought to the mean of what was there, 0.0 and 0.2: by -0.5.
         let made = blended(&[0.4, 0.8, 9.0], &[0.0, 0.2, -0.3], &[1.0, 1.0, 0.0]);
         let expected = [-0.1, 0.3, -0.3];
-        assert!(made.iter().zip(expected).all(|(is, wanted)| (is - wanted).abs() < 1e-6), "{made:?}");
+        assert!(
+            made.iter().zip(expected).all(|(is, wanted)| (is - wanted).abs() < 1e-6),
+            "{made:?}"
+        );
     }
 
     #[test]
@@ -172,7 +185,10 @@ mod tests {
         };
         let values: Vec<f32> = (0..80 * 576).map(|i| stripes((i / 576) as u64, i % 576)).collect();
         let shape = [24, 24, 1];
-        let of = |range: std::ops::Range<usize>| Pictures { values: &values[range.start * 576..range.end * 576], shape };
+        let of = |range: std::ops::Range<usize>| Pictures {
+            values: &values[range.start * 576..range.end * 576],
+            shape,
+        };
         let detector = Boundary::train(of(0..60), 150, 0, &mut |_, _| {});
         let (fresh, maps) = made(of(60..80), 99, 0);
         let fresh = Pictures { values: &fresh, shape };

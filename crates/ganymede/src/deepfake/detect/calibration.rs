@@ -28,8 +28,13 @@ impl Platt {
         let square = all.iter().map(|score| f64::from(*score).powi(2)).sum::<f64>() / all.len() as f64;
         let scale = square.sqrt().max(1e-9);
         let scaled: Vec<f32> = all.iter().map(|score| (f64::from(*score) / scale) as f32).collect();
-        let sides: Vec<f32> = (0..all.len()).map(|i| if i < real.len() { -1.0 } else { 1.0 }).collect();
-        Platt { scale, plane: Logistic::fit(&scaled, &sides, 1) }
+        let sides: Vec<f32> = (0..all.len())
+            .map(|i| if i < real.len() { -1.0 } else { 1.0 })
+            .collect();
+        Platt {
+            scale,
+            plane: Logistic::fit(&scaled, &sides, 1),
+        }
     }
 
     /// The probability of a fake, where as many are fakes as not.
@@ -51,7 +56,10 @@ pub fn expected_error(real: &[f64], fake: &[f64]) -> f64 {
     }
     let count = (real.len() + fake.len()) as f64;
     assert!(count > 0.0, "calibration: no probabilities");
-    bins.iter().map(|(said, happened, _)| (said - happened).abs()).sum::<f64>() / count
+    bins.iter()
+        .map(|(said, happened, _)| (said - happened).abs())
+        .sum::<f64>()
+        / count
 }
 
 #[cfg(test)]
@@ -74,6 +82,9 @@ mod tests {
         // Overlapping scores: the more, the likelier, and sure only far outside.
         let platt = Platt::fit(&[-2.0, -1.0, 0.0, 1.0], &[-1.0, 0.0, 1.0, 2.0]);
         let [low, middle, high] = [-3.0, 0.0, 3.0].map(|score| platt.probability(score));
-        assert!(low < 0.2 && (middle - 0.5).abs() < 0.02 && high > 0.8, "{low} {middle} {high}");
+        assert!(
+            low < 0.2 && (middle - 0.5).abs() < 0.02 && high > 0.8,
+            "{low} {middle} {high}"
+        );
     }
 }

@@ -28,8 +28,16 @@ pub struct Frequency {
 fn decibels(pictures: Pictures) -> Vec<f64> {
     let [height, width, _] = pictures.shape;
     let spectra = Spectrometer::new(pictures.shape).spectra(pictures.values);
-    let of_picture = |spectrum: &[f64]| spectrum[1..].iter().map(|power| 10.0 * power.max(FLOOR).log10()).collect::<Vec<_>>();
-    spectra.chunks_exact(bands(height, width)).flat_map(of_picture).collect()
+    let of_picture = |spectrum: &[f64]| {
+        spectrum[1..]
+            .iter()
+            .map(|power| 10.0 * power.max(FLOOR).log10())
+            .collect::<Vec<_>>()
+    };
+    spectra
+        .chunks_exact(bands(height, width))
+        .flat_map(of_picture)
+        .collect()
 }
 
 impl Frequency {
@@ -42,14 +50,34 @@ impl Frequency {
         let count = real.count() + fake.count();
         let floats = all.len() / count;
         let mean_of = |f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
-            (0..floats).map(|k| all.iter().skip(k).step_by(floats).map(|x| f(k, *x)).sum::<f64>() / count as f64).collect()
+            (0..floats)
+                .map(|k| all.iter().skip(k).step_by(floats).map(|x| f(k, *x)).sum::<f64>() / count as f64)
+                .collect()
         };
         let mean = mean_of(&|_, x| x);
-        let deviation = mean_of(&|k, x| (x - mean[k]).powi(2)).iter().map(|square| square.sqrt().max(1e-6)).collect();
-        let mut learnt = Frequency { mean, deviation, plane: Logistic { weights: vec![], offset: 0.0 } };
+        let deviation = mean_of(&|k, x| (x - mean[k]).powi(2))
+            .iter()
+            .map(|square| square.sqrt().max(1e-6))
+            .collect();
+        let mut learnt = Frequency {
+            mean,
+            deviation,
+            plane: Logistic {
+                weights: vec![],
+                offset: 0.0,
+            },
+        };
         let sides: Vec<f32> = (0..count).map(|i| if i < real.count() { -1.0 } else { 1.0 }).collect();
         learnt.plane = Logistic::fit(&learnt.standardised(&all), &sides, floats);
         learnt
+    }
+
+    /// Whether it is of pictures of this shape.
+    pub(super) fn fits(&self, [height, width, _]: [usize; 3]) -> bool {
+        let floats = bands(height, width) - 1;
+        [&self.mean, &self.deviation, &self.plane.weights]
+            .iter()
+            .all(|numbers| numbers.len() == floats)
     }
 
     fn standardised(&self, decibels: &[f64]) -> Vec<f32> {
@@ -61,7 +89,9 @@ impl Frequency {
     /// The logarithm of the odds that each picture is a fake, `[n]`.
     pub fn scores(&self, pictures: Pictures) -> Vec<f32> {
         let z = self.standardised(&decibels(pictures));
-        z.chunks_exact(self.mean.len()).map(|z| self.plane.height(z) as f32).collect()
+        z.chunks_exact(self.mean.len())
+            .map(|z| self.plane.height(z) as f32)
+            .collect()
     }
 
     /// The band that speaks loudest for a picture being a fake, in periods along the shorter side, and how many deviations its
@@ -69,7 +99,9 @@ impl Frequency {
     pub fn reason(&self, picture: Pictures) -> (usize, f64) {
         let z = self.standardised(&decibels(picture));
         let said = |k: &usize| self.plane.weights[*k] * f64::from(z[*k]);
-        let loudest = (0..self.mean.len()).max_by(|a, b| said(a).total_cmp(&said(b))).unwrap_or(0);
+        let loudest = (0..self.mean.len())
+            .max_by(|a, b| said(a).total_cmp(&said(b)))
+            .unwrap_or(0);
         (loudest + 1, f64::from(z[loudest]))
     }
 }
@@ -83,7 +115,9 @@ mod tests {
     #[test]
     fn a_wave_that_fakes_lack_gives_them_away() {
         // Noise, from which fakes lack the finest checks: neighbouring pixels are averaged.
-        let noise = |seed: u64, n: usize, i: usize| order::unit(order::hash(order::hash(seed, n as u64), i as u64)) as f32 - 0.5;
+        let noise = |seed: u64, n: usize, i: usize| {
+            order::unit(order::hash(order::hash(seed, n as u64), i as u64)) as f32 - 0.5
+        };
         let pictures = |is_fake: bool, seed: u64| -> Vec<f32> {
             let level = |n: usize, i: usize| match is_fake {
                 true => 0.7 * (noise(seed, n, i) + 0.5 * noise(seed, n, i / 16 * 16 + (i + 1) % 16)),
@@ -92,10 +126,16 @@ mod tests {
             (0..60 * 256).map(|i| level(i / 256, i % 256)).collect()
         };
         let all = [(false, 1), (true, 2), (false, 3), (true, 4)].map(|(is_fake, seed)| pictures(is_fake, seed));
-        let of = |i: usize| Pictures { values: &all[i], shape: [16, 16, 1] };
+        let of = |i: usize| Pictures {
+            values: &all[i],
+            shape: [16, 16, 1],
+        };
         let learnt = Frequency::train(of(0), of(1));
         assert!(auroc(&learnt.scores(of(2)), &learnt.scores(of(3))) > 0.95);
-        let (band, deviations) = learnt.reason(Pictures { values: &all[3][..256], shape: [16, 16, 1] });
+        let (band, deviations) = learnt.reason(Pictures {
+            values: &all[3][..256],
+            shape: [16, 16, 1],
+        });
         assert!(band <= 8 && deviations.is_finite());
     }
 }

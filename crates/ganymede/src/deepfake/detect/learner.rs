@@ -30,21 +30,33 @@ impl Learner {
         let placeholder = |shape: &[usize]| Tensor::placeholder(DType::F32, shape);
         let values: Vec<Tensor> = parameters.iter().map(|p| placeholder(p.shape())).collect();
         let mut buffers: Vec<Buffer> = parameters.iter().map(|p| Buffer::from_f32(&p.get().to_f32())).collect();
-        parameters.iter().zip(&values).for_each(|(parameter, value)| parameter.set(value.clone()));
-        let mut slots: Vec<[Tensor; 2]> = values.iter().map(|v| [placeholder(v.shape()), placeholder(v.shape())]).collect();
+        parameters
+            .iter()
+            .zip(&values)
+            .for_each(|(parameter, value)| parameter.set(value.clone()));
+        let mut slots: Vec<[Tensor; 2]> = values
+            .iter()
+            .map(|v| [placeholder(v.shape()), placeholder(v.shape())])
+            .collect();
         let [t, rate, key] = [&[][..], &[], &[Key::EXTENT]].map(placeholder);
         let given: Vec<Tensor> = shapes.iter().map(|shape| placeholder(shape)).collect();
         let mut inputs = values.clone();
         inputs.extend(slots.iter().flatten().cloned());
         inputs.extend([t.clone(), rate.clone(), key.clone()]);
         inputs.extend(given.iter().cloned());
-        buffers.extend(inputs[parameters.len()..].iter().map(|input| Buffer::zeros(DType::F32, input.numel())));
+        buffers.extend(
+            inputs[parameters.len()..]
+                .iter()
+                .map(|input| Buffer::zeros(DType::F32, input.numel())),
+        );
         let loss = loss(&given, &Key::from_tensor(&key));
         let gradients = grad(&loss, &values.iter().collect::<Vec<_>>());
         let t = t + 1.0;
         let adam = Adam::default();
         let updated = values.iter().zip(&gradients).zip(&mut slots);
-        let mut outputs: Vec<Tensor> = updated.map(|((v, g), slots)| adam.update(v, g, slots, &t, &rate)).collect();
+        let mut outputs: Vec<Tensor> = updated
+            .map(|((v, g), slots)| adam.update(v, g, slots, &t, &rate))
+            .collect();
         outputs.extend(slots.into_iter().flatten());
         outputs.push(t);
         let mut donations: Vec<Option<usize>> = (0..outputs.len()).map(Some).collect();

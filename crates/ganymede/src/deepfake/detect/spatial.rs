@@ -33,7 +33,11 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Training {
-        Training { steps: 600, seed: 0, against: None }
+        Training {
+            steps: 600,
+            seed: 0,
+            against: None,
+        }
     }
 }
 
@@ -78,7 +82,10 @@ impl Spatial {
     /// # Panics
     /// Where they differ in shape, or there are none of one kind.
     pub fn train(real: Pictures, fake: Pictures, training: Training, on_loss: &mut dyn FnMut(u64, f64)) -> Spatial {
-        assert_eq!(real.shape, fake.shape, "spatial detector: real pictures and fakes of different shape");
+        assert_eq!(
+            real.shape, fake.shape,
+            "spatial detector: real pictures and fakes of different shape"
+        );
         let detector = Spatial::new(real.shape, training.seed);
         let shape = [&[BATCH][..], &real.shape].concat();
         let mut learner = Learner::compile(&detector.scope, &[shape.clone(), shape], training.seed, |given, key| {
@@ -114,7 +121,11 @@ impl Spatial {
 
 /// What steps of PGD find in the ball around pictures, as constants.
 fn worst(missed: &dyn Fn(&Tensor) -> Tensor, x: &Tensor, ball: Ball, key: &Key) -> Tensor {
-    let within = |moved: Tensor| (x + (moved - x).clamp(-ball.epsilon, ball.epsilon)).clamp(-1.0, 1.0).detach();
+    let within = |moved: Tensor| {
+        (x + (moved - x).clamp(-ball.epsilon, ball.epsilon))
+            .clamp(-1.0, 1.0)
+            .detach()
+    };
     let mut at = within(x + (key.uniform(0, x.shape()) * 2.0 - 1.0) * ball.epsilon);
     for _ in 0..ball.steps {
         let direction = grad(&missed(&at), &[&at]).remove(0).sign();
@@ -144,12 +155,16 @@ mod tests {
     fn it_learns_what_sets_fakes_apart_and_says_it_as_a_function_too() {
         let [real, fake] = [false, true].map(|is_fake| pictures(is_fake, u64::from(is_fake), 200));
         let [real, fake] = [&real, &fake].map(|values| Pictures { values, shape: SHAPE });
-        let training = Training { steps: 80, ..Training::default() };
+        let training = Training {
+            steps: 80,
+            ..Training::default()
+        };
         let mut losses = vec![];
         let detector = Spatial::train(real, fake, training, &mut |_, loss| losses.push(loss));
         assert!(losses[79] < 0.5 * losses[0], "{losses:?}");
         let fresh = [false, true].map(|is_fake| pictures(is_fake, 7, 70));
-        let [of_real, of_fake] = [&fresh[0], &fresh[1]].map(|values| detector.scores(Pictures { values, shape: SHAPE }));
+        let [of_real, of_fake] =
+            [&fresh[0], &fresh[1]].map(|values| detector.scores(Pictures { values, shape: SHAPE }));
         assert!(auroc(&of_real, &of_fake) > 0.95);
         let said = detector.function()(&Tensor::from_f32(&[70, 12, 12, 1], &fresh[1])).to_f32();
         assert!(said.iter().zip(&of_fake).all(|(a, b)| (a - b).abs() < 1e-4));
