@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// `8/255` or `0.03`.
-fn fraction(text: &str) -> Result<f64, String> {
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     let value = match text.split_once('/') {
         Some((above, below)) => number(above).zip(number(below)).map(|(above, below)| above / below),

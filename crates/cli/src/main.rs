@@ -6,6 +6,7 @@ mod attack;
 mod bench;
 mod classifier;
 mod data;
+mod detect;
 mod doctor;
 mod eval;
 mod events;
@@ -60,6 +61,7 @@ enum Verb {
     Translate(translate::Args),
     Explore(explore::Args),
     Attack(attack::Args),
+    Detect(detect::Args),
     Provenance(provenance::Args),
     Eval(eval::Args),
     Events(events::Args),
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
             Some(Verb::Translate(args)) => translate::run(&args),
             Some(Verb::Explore(args)) => explore::run(&args),
             Some(Verb::Attack(args)) => attack::run(&args),
+            Some(Verb::Detect(args)) => detect::run(&args),
             Some(Verb::Provenance(args)) => provenance::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),

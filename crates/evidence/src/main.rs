@@ -20,6 +20,7 @@ mod cvae;
 mod cyclegan;
 mod dcgan;
 mod defog;
+mod detect;
 mod dissect;
 mod ebgan;
 mod f_gan;
@@ -44,6 +45,7 @@ mod progressive;
 mod projection;
 mod provenance;
 mod record;
+mod red_team;
 mod scenes;
 mod srgan;
 mod studies;
@@ -122,6 +124,8 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("failures", failures::evidence),
     ("forecast", forecast::evidence),
     ("provenance", provenance::evidence),
+    ("detect", detect::evidence),
+    ("red_team", red_team::evidence),
 ];
 
 fn main() -> ExitCode {

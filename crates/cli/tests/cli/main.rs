@@ -2,6 +2,7 @@
 mod adversity;
 mod attack;
 mod bench;
+mod detect;
 mod doctor;
 mod eval;
 mod events;

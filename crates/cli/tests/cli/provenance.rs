@@ -38,6 +38,6 @@ fn samples_say_where_they_come_from() {
     );
     place.refuses(
         "provenance nothing.png",
-        "error: there is no such file: nothing.png\n\nhint: check the path",
+        "error: no such file or folder: nothing.png\n\nhint: check the spelling; `gany data list` shows the data sets that need no path",
     );
 }

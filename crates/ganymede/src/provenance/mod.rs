@@ -146,7 +146,7 @@ mod tests {
         assert!(matches!(examine(&path), Err(DataError::BrokenPicture { .. })));
         assert!(matches!(
             examine(&there.path().join("none")),
-            Err(DataError::Unreadable { .. })
+            Err(DataError::NotFound { .. })
         ));
     }
 }
