@@ -5,7 +5,7 @@ use crate::output::{COMMAND, DIM, STRONG, aligned, grouped, print, print_json};
 use crate::picture::Grid;
 use crate::train::assignment;
 use ganymede::attacks::{self, Aim, Built, Done, Norm, Outcome, Said, Target, Task};
-use ganymede::run::{Pictures, grid_png, png_of_one};
+use ganymede::run::{Pictures, Source, grid_png, png_of_one};
 use serde_json::json;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// `8/255` or `0.03`.
-fn fraction(text: &str) -> Result<f64, String> {
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     let value = match text.split_once('/') {
         Some((above, below)) => number(above).zip(number(below)).map(|(above, below)| above / below),
@@ -245,6 +245,9 @@ impl fmt::Display for Provenance<'_> {
         write!(f, "adversarial image, attack {attack}, target {target}, seed {seed}")
     }
 }
+
+/// Nothing but the attack changes its pictures: no watermark.
+impl Source for Provenance<'_> {}
 
 /// Numbers of a picture in [0, 1] after they were stored as bytes.
 fn stored(pictures: &[f32]) -> Vec<f32> {

@@ -3,6 +3,7 @@ use anstyle::{AnsiColor, Style};
 use ganymede::attacks::AttackError;
 use ganymede::data::DataError;
 use ganymede::deepfake::cutting::FacesError;
+use ganymede::deepfake::detect::DetectError;
 use ganymede::engine::OutOfMemory;
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::explore::ExploreError;
@@ -84,6 +85,15 @@ impl From<TrainError> for Failure {
 
 impl From<ClassifierError> for Failure {
     fn from(error: ClassifierError) -> Failure {
+        Failure {
+            hint: error.hint(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<DetectError> for Failure {
+    fn from(error: DetectError) -> Failure {
         Failure {
             hint: error.hint(),
             message: error.to_string(),

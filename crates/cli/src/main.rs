@@ -6,6 +6,7 @@ mod attack;
 mod bench;
 mod classifier;
 mod data;
+mod detect;
 mod doctor;
 mod eval;
 mod events;
@@ -20,6 +21,7 @@ mod output;
 mod picture;
 mod pictures;
 mod progress;
+mod provenance;
 mod sample;
 mod signals;
 mod swap;
@@ -64,6 +66,8 @@ enum Verb {
     Attack(attack::Args),
     Swap(swap::Args),
     Harden(harden::Args),
+    Detect(detect::Args),
+    Provenance(provenance::Args),
     Eval(eval::Args),
     Events(events::Args),
     Doctor(doctor::Args),
@@ -96,6 +100,8 @@ fn main() -> ExitCode {
             Some(Verb::Attack(args)) => attack::run(&args),
             Some(Verb::Swap(args)) => swap::run(args),
             Some(Verb::Harden(args)) => harden::run(&args),
+            Some(Verb::Detect(args)) => detect::run(&args),
+            Some(Verb::Provenance(args)) => provenance::run(&args),
             Some(Verb::Eval(args)) => eval::run(&args),
             Some(Verb::Events(args)) => events::run(&args),
             Some(Verb::Doctor(args)) => doctor::run(&args),

@@ -1,10 +1,11 @@
 //! `anogan`: each digit in turn is what the GAN has never seen.
 use crate::Result;
-use crate::labelled::{Labelled, auroc};
+use crate::labelled::Labelled;
 use crate::record::{Evidence, picture, round};
 use crate::training::{self, Changes, grid, order, samples_at, settings};
 use ganymede::data;
 use ganymede::games::{Search, latent_vectors};
+use ganymede::metrics::auroc;
 use ganymede::optimisers::OptimiserConfig;
 use serde_json::json;
 

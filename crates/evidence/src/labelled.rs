@@ -117,15 +117,6 @@ pub(crate) fn square_error(a: &[f32], b: &[f32]) -> f64 {
     squares.sum::<f64>() / a.len() as f64
 }
 
-/// The area under the curve of receiver operation: how often an anomaly scores above what is normal, ties by half.
-pub(crate) fn auroc(normal: &[f32], anomalous: &[f32]) -> f64 {
-    let wins = anomalous
-        .iter()
-        .flat_map(|a| normal.iter().map(move |n| a.total_cmp(n)));
-    let of_pair = |order: std::cmp::Ordering| 0.5 * f64::from(1 + order as i8);
-    wins.map(of_pair).sum::<f64>() / (normal.len() * anomalous.len()) as f64
-}
-
 /// The share of features to which a linear probe that others have taught gives their class.
 pub(crate) fn probe(train: (&[f32], &[u32]), test: (&[f32], &[u32]), classes: usize) -> f64 {
     share(&told(train, test.0, classes), test.1.iter().copied())
@@ -181,12 +172,6 @@ mod tests {
         let diagonal: Vec<f32> = (0..36).map(|i| if i % 6 == i / 6 { 1.0 } else { -1.0 }).collect();
         let strokes = Strokes::of(&diagonal);
         assert!((strokes.slant - 1.0).abs() < 1e-12 && strokes.width < 1e-6 && (strokes.ink - 6.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn curves_by_hand() {
-        assert_eq!(auroc(&[1.0, 2.0], &[3.0, 4.0]), 1.0);
-        assert_eq!(auroc(&[1.0, 3.0], &[2.0, 3.0]), (1.0 + 0.0 + 1.0 + 0.5) / 4.0);
     }
 
     #[test]

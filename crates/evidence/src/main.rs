@@ -24,6 +24,7 @@ mod cyclegan;
 mod dcgan;
 mod defences;
 mod defog;
+mod detect;
 mod dissect;
 mod ebgan;
 mod eyeglasses;
@@ -54,8 +55,10 @@ mod poison;
 mod precision;
 mod progressive;
 mod projection;
+mod provenance;
 mod puppetry;
 mod record;
+mod red_team;
 mod scenes;
 mod srgan;
 mod studies;
@@ -160,6 +163,9 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("survive", survive::evidence),
     ("failures", failures::evidence),
     ("forecast", forecast::evidence),
+    ("provenance", provenance::evidence),
+    ("detect", detect::evidence),
+    ("red_team", red_team::evidence),
 ];
 
 fn main() -> ExitCode {

@@ -26,6 +26,7 @@ pub mod onnx;
 pub mod optimisers;
 pub mod penalties;
 pub mod privacy;
+pub mod provenance;
 #[cfg(test)]
 mod reference;
 pub mod run;

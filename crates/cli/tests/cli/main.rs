@@ -2,6 +2,7 @@
 mod adversity;
 mod attack;
 mod bench;
+mod detect;
 mod doctor;
 mod eval;
 mod events;
@@ -11,6 +12,7 @@ mod import;
 mod inversion;
 mod messages;
 mod place;
+mod provenance;
 mod resume;
 mod signals;
 mod survive;

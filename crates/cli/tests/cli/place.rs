@@ -37,6 +37,8 @@ impl Place {
             .current_dir(self.folder.path())
             .env("GANY_CACHE", self.path("cache"))
             .env_remove("GANY_ISA")
+            // Tests hold levels of pictures against each other.
+            .env("GANY_WATERMARK", "off")
             .stdin(Stdio::null());
     }
 

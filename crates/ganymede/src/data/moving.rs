@@ -14,6 +14,8 @@ const MOST: usize = 5400;
 pub struct Moving {
     /// `[count, height, width, channels]`.
     pub values: Vec<f32>,
+    /// Height, width and channels of a frame, in pixels; of the last one.
+    pub shape: [usize; 3],
     /// How many there are.
     pub count: usize,
     /// Frames a second, on average; at least 1.
@@ -28,9 +30,17 @@ type Taker<'a> = dyn FnMut(Size, &[u8]) -> std::result::Result<(), String> + 'a;
 /// # Errors
 /// [`DataError::Unreadable`], [`DataError::NoFrames`], [`DataError::ImpossibleShape`].
 pub fn read(path: &Path, want: &Want) -> Result<Moving> {
-    let mut values = vec![];
-    let (count, fps) = each(path, want, &mut |_, frame| values.extend_from_slice(frame))?;
-    Ok(Moving { values, count, fps })
+    let (mut values, mut shape) = (vec![], [0; 3]);
+    let (count, fps) = each(path, want, &mut |extents, frame| {
+        shape = extents;
+        values.extend_from_slice(frame);
+    })?;
+    Ok(Moving {
+        values,
+        shape,
+        count,
+        fps,
+    })
 }
 
 /// Hands over the frames of a file one by one, with their height, width and channels; how many there were and how many a second, as

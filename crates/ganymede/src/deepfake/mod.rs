@@ -3,6 +3,7 @@ pub mod alignment;
 pub mod blending;
 pub mod colour;
 pub mod cutting;
+pub mod detect;
 pub mod faces;
 pub mod finding;
 pub mod mask;

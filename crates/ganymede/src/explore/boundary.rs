@@ -12,9 +12,7 @@
 //! those that the classifier is surest of.
 use super::{Code, CodeShape, Directions, ExploreError, Explorer, Method, Pick, STATISTICS_SEED};
 use crate::data::Shape;
-use crate::metrics::Classifier;
-use crate::optimisers::OptimiserConfig;
-use gany_engine::{Buffer, DType, Program, Tensor, grad};
+use crate::metrics::{Classifier, Logistic};
 
 /// Samples that the classifier is asked about.
 const SAMPLES: usize = 4000;
@@ -22,10 +20,6 @@ const SAMPLES: usize = 4000;
 const LEAST: usize = 40;
 /// Every fifth sample is kept to measure the plane by.
 const HELD_OUT: usize = 5;
-/// The weight lambda.
-const DECAY: f64 = 1e-3;
-const UPDATES: usize = 400;
-const LEARNING_RATE: f64 = 0.05;
 
 /// The direction from samples that a classifier calls `from`, or anything else where that is not said, to those that it calls
 /// `to`. Its strength is the share of held-out samples on the right side of the plane, of both classes alike.
@@ -100,11 +94,8 @@ fn plane(codes: &[Code], sides: &[Option<bool>], shape: CodeShape) -> (Vec<f64>,
         x.extend_from_slice(values);
         s.push(if side { 1.0 } else { -1.0 });
     }
-    let (normal, offset) = regression(&learnt.0, &learnt.1, shape.floats);
-    let is_right = |(x, s): (&[f32], &f32)| {
-        let height: f64 = x.iter().zip(&normal).map(|(x, n)| f64::from(*x) * n).sum::<f64>() + offset;
-        height * f64::from(*s) > 0.0
-    };
+    let plane = Logistic::fit(&learnt.0, &learnt.1, shape.floats);
+    let is_right = |(x, s): (&[f32], &f32)| plane.height(x) * f64::from(*s) > 0.0;
     // Each class counts the same, however many there are of it.
     let share_of = |side: f32| {
         let of_side = kept
@@ -117,51 +108,10 @@ fn plane(codes: &[Code], sides: &[Option<bool>], shape: CodeShape) -> (Vec<f64>,
         });
         right as f64 / f64::from(all.max(1))
     };
+    let normal = &plane.weights;
     let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     let share = (share_of(1.0) + share_of(-1.0)) / 2.0;
     (normal.iter().map(|n| n / length).collect(), share)
-}
-
-/// The weights and the offset of a logistic regression of `s` from x `[n, floats]`, in which either side weighs the same.
-fn regression(x: &[f32], s: &[f32], floats: usize) -> (Vec<f64>, f64) {
-    let n = s.len();
-    let of_side = |side: f32| s.iter().filter(|s| **s == side).count().max(1) as f32;
-    let weights: Vec<f32> = s.iter().map(|s| 0.5 / of_side(*s)).collect();
-    let optimiser = OptimiserConfig::adam(LEARNING_RATE, [0.9, 0.999]);
-    let rule = optimiser.build();
-    let placeholder = |shape: &[usize]| Tensor::placeholder(DType::F32, shape);
-    let data = [placeholder(&[n, floats]), placeholder(&[n]), placeholder(&[n])];
-    let parameters = [placeholder(&[floats, 1]), placeholder(&[1])];
-    let (updates, rate) = (placeholder(&[]), placeholder(&[]));
-    let height = data[0].matmul(&parameters[0]).reshape(&[n]) + &parameters[1];
-    let loss = ((-(&height * &data[1])).softplus() * &data[2]).sum() + parameters[0].square().sum() * (DECAY / 2.0);
-    let gradients = grad(&loss, &parameters.each_ref());
-    let counted = &updates + 1.0;
-    let (mut slots, mut moved, mut values) = (vec![], vec![], vec![]);
-    for (parameter, gradient) in parameters.iter().zip(&gradients) {
-        let own: Vec<Tensor> = rule.slots().iter().map(|_| placeholder(parameter.shape())).collect();
-        let mut after = own.clone();
-        values.push(rule.update(parameter, gradient, &mut after, &counted, &rate));
-        slots.extend(own);
-        moved.extend(after);
-    }
-    let inputs = [&data[..], &[rate], &parameters, &[updates], &slots].concat();
-    let outputs = [&values[..], &[counted], &moved].concat();
-    let first = data.len() + 1;
-    let donations: Vec<Option<usize>> = (first..inputs.len()).map(Some).collect();
-    let mut program = Program::compile(&inputs, &outputs, &donations);
-    let mut buffers: Vec<Buffer> = [x, s, &weights, &[0.0]].map(Buffer::from_f32).into();
-    buffers.extend(
-        inputs[first..]
-            .iter()
-            .map(|input| Buffer::zeros(DType::F32, input.numel())),
-    );
-    for update in 0..UPDATES {
-        // A rate that falls to nothing, so that it comes to rest.
-        buffers[3].as_f32_mut()[0] = (LEARNING_RATE * (1.0 - update as f64 / UPDATES as f64)) as f32;
-        program.run(&mut buffers);
-    }
-    (buffers[first].to_f64(), buffers[first + 1].to_f64()[0])
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! arithmetic that matters is in f64. [`registry`] lists what can be asked for by name, [`Gathered`](gather::Gathered) holds what one
 //! pass over pictures gives all of them, and a [`Figure`] carries how it was measured.
 pub mod accuracy_score;
+mod auroc;
 pub mod bins;
 pub mod classifier;
 pub mod coverage;
@@ -16,6 +17,7 @@ pub mod gather;
 pub mod inception_score;
 pub mod k_means;
 pub mod kid;
+mod logistic;
 pub mod lpips;
 pub(crate) mod matrix;
 pub mod memorisation;
@@ -31,6 +33,7 @@ pub mod ssim;
 pub mod transport;
 pub mod two_sample;
 
+pub use auroc::auroc;
 pub use classifier::{Classifier, ClassifierError};
 pub use coverage::Coverage;
 pub use estimate::{Estimate, Interval};
@@ -38,5 +41,6 @@ pub use evaluation::{Evaluation, EvaluationError, Evaluator, Plan};
 pub use features::{Answer, FeatureNetwork};
 pub use figure::{Better, Figure, Protocol};
 pub use frechet::frechet_distance;
+pub use logistic::Logistic;
 pub use principal_components::PrincipalComponents;
 pub use transport::wasserstein_1;

@@ -1,13 +1,16 @@
 //! Sample pictures as PNG files that say what they are.
 //!
 //! Every PNG of a run carries two text chunks: `Software` (`Ganymede 0.1.0`) and `Source` (`synthetic image, system dcgan,
-//! run seed 0, step 400`), so that a picture that left its folder can still be told from a photograph.
+//! run seed 0, step 400`), so that a picture that left its folder can still be told from a photograph. What a generator has made
+//! carries an invisible [`watermark`] too, which outlasts the words; the environment variable `GANY_WATERMARK=off` leaves it out,
+//! where levels have to be exact.
 
 use std::fmt;
 use std::path::Path;
 
 use super::atomic;
 use super::error::{Result, RunError};
+use crate::provenance::{self, watermark};
 
 /// Pixels between two pictures of a grid, and around it.
 const GUTTER: usize = 2;
@@ -47,6 +50,23 @@ fn texts(source: &dyn fmt::Display) -> [(&'static str, String); 2] {
     let software = concat!("Ganymede ", env!("CARGO_PKG_VERSION")).to_owned();
     [("Software", software), ("Source", source.to_string())]
 }
+
+/// Where pictures come from, in words for their files.
+pub trait Source: fmt::Display {
+    /// Whether a generator has made them, so that they carry the watermark. Pictures that must not change, such as those of an
+    /// attack, carry the words alone.
+    fn is_generated(&self) -> bool {
+        false
+    }
+}
+
+impl Source for Stamp {
+    fn is_generated(&self) -> bool {
+        true
+    }
+}
+
+impl Source for String {}
 
 /// Pictures one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -122,16 +142,16 @@ fn level(value: f32) -> u8 {
 /// # Errors
 /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`], [`RunError::Png`],
 /// [`RunError::Io`].
-pub fn grid_png(pictures: &Pictures, columns: usize, source: &dyn fmt::Display, path: &Path) -> Result<()> {
-    Canvas::of_grid(pictures, columns)?.write(source, path)
+pub fn grid_png(pictures: &Pictures, columns: usize, source: &dyn Source, path: &Path) -> Result<()> {
+    Canvas::of_grid(pictures, columns)?.marked(source).write(source, path)
 }
 
 /// Writes picture `index` alone and in its own size, without waiting for the disk: a sample can be made again.
 ///
 /// # Errors
 /// As [`grid_png`]; [`RunError::NoPicture`] where there is no such picture.
-pub fn png_of_one(pictures: &Pictures, index: usize, source: &dyn fmt::Display, path: &Path) -> Result<()> {
-    let canvas = Canvas::of_one(pictures, index)?;
+pub fn png_of_one(pictures: &Pictures, index: usize, source: &dyn Source, path: &Path) -> Result<()> {
+    let canvas = Canvas::of_one(pictures, index)?.marked(source);
     let bytes = canvas.encode(source, path)?;
     std::fs::write(path, bytes).map_err(|source| RunError::io("write", path, source))
 }
@@ -282,6 +302,16 @@ impl Canvas {
         }
     }
 
+    /// With the watermark of what a generator has made.
+    pub(super) fn marked(mut self, source: &dyn Source) -> Canvas {
+        let is_wanted = std::env::var_os("GANY_WATERMARK").is_none_or(|word| word != "off");
+        if source.is_generated() && is_wanted {
+            let shape = [self.height, self.width, self.channels];
+            watermark::mark(&mut self.levels, shape, provenance::message(&source.to_string()));
+        }
+        self
+    }
+
     fn new(width: usize, height: usize, channels: usize, grey: u8) -> Self {
         let mut levels = vec![grey; width * height * channels];
         if channels == 4 {
@@ -388,6 +418,11 @@ pub(super) mod tests {
         }
     }
 
+    /// What is not marked, so that levels are exact.
+    fn plain() -> String {
+        "drawn by hand".into()
+    }
+
     fn place() -> (tempfile::TempDir, PathBuf) {
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("step-0000400.png");
@@ -409,7 +444,7 @@ pub(super) mod tests {
         let (_there, path) = place();
         // Three pictures of 32 x 24, black, grey and white: enlarged twice, two in a row, the last place empty.
         let values: Vec<f32> = [-1.0, 0.0, 1.0].into_iter().flat_map(|x| [x; 32 * 24]).collect();
-        grid_png(&pictures(&values, [3, 24, 32, 1]), 2, &stamp(), &path).unwrap();
+        grid_png(&pictures(&values, [3, 24, 32, 1]), 2, &plain(), &path).unwrap();
         let grid = image::open(&path).unwrap();
         assert_eq!(grid.color(), image::ColorType::L8);
         let grid = grid.into_luma8();
@@ -468,7 +503,7 @@ pub(super) mod tests {
         for (channels, colour) in [(3, image::ColorType::Rgb8), (4, image::ColorType::Rgba8)] {
             let pixel = &[1.0, -1.0, 0.0, 0.5][..channels];
             let values: Vec<f32> = pixel.iter().copied().cycle().take(64 * 64 * channels).collect();
-            grid_png(&pictures(&values, [1, 64, 64, channels]), 8, &stamp(), &path).unwrap();
+            grid_png(&pictures(&values, [1, 64, 64, channels]), 8, &plain(), &path).unwrap();
             let grid = image::open(&path).unwrap();
             assert_eq!(grid.color(), colour);
             let grid = grid.into_rgba8();
@@ -484,7 +519,7 @@ pub(super) mod tests {
     #[test]
     fn one_picture_keeps_its_size() {
         let (_there, path) = place();
-        png_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &stamp(), &path).unwrap();
+        png_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &plain(), &path).unwrap();
         assert_eq!(image::open(&path).unwrap().into_luma8().into_raw(), [255, 128]);
         let beyond = png_of_one(&pictures(&[0.0; 4], [2, 1, 2, 1]), 2, &stamp(), &path);
         assert!(matches!(beyond, Err(RunError::NoPicture { .. })));
