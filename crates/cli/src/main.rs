@@ -20,7 +20,9 @@ mod picture;
 mod pictures;
 mod progress;
 mod sample;
+mod serve;
 mod signals;
+mod studio;
 mod train;
 mod translate;
 mod welcome;
@@ -47,6 +49,7 @@ Examples:
   gany explore runs/dcgan-fashion-mnist path       walk from one of its pictures to the next
   gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
   gany attack pgd cat.jpg --class strawberry       make a classifier see a strawberry in it
+  gany studio                                      start and watch runs in the browser
   gany models dcgan                                what a system does, and its settings
 
 `gany VERB --help` teaches a verb.";
@@ -65,6 +68,8 @@ enum Verb {
     Models(models::Args),
     Lab(lab::Args),
     Data(data::Args),
+    Studio(studio::Args),
+    Serve(serve::Args),
     Bench(bench::Args),
 }
 
@@ -95,6 +100,8 @@ fn main() -> ExitCode {
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Lab(args)) => lab::run(&args),
             Some(Verb::Data(args)) => data::run(args),
+            Some(Verb::Studio(args)) => studio::run(args),
+            Some(Verb::Serve(args)) => serve::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),
         }
     });

@@ -50,17 +50,30 @@ impl Animation<'_> {
     /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`]; [`RunError::Moving`] where the encoder
     /// refuses; [`RunError::NoFilms`] where this build has none; [`RunError::Io`].
     pub fn write(&self, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
+        let bytes = self.encoded(format, stamp, path)?;
+        atomic::replace(path, |file| file.write_all(&bytes))
+    }
+
+    /// What [`write`](Animation::write) writes, as bytes.
+    ///
+    /// # Errors
+    /// As [`write`](Animation::write).
+    pub fn bytes(&self, format: Format, stamp: &Stamp) -> Result<Vec<u8>> {
+        self.encoded(format, stamp, Path::new("animation"))
+    }
+
+    /// Errors name the path.
+    fn encoded(&self, format: Format, stamp: &Stamp, path: &Path) -> Result<Vec<u8>> {
         let failed = |reason: String| RunError::Moving {
             reason,
             path: path.to_owned(),
         };
         let frames = self.frames()?;
-        let bytes = match format {
-            Format::Gif => gif(&frames, self.fps, stamp).map_err(|error| failed(error.to_string()))?,
-            Format::Apng => apng(&frames, self.fps, stamp).map_err(|error| failed(error.to_string()))?,
-            Format::Mp4 => film::mp4(&frames, self.fps, stamp, path)?,
-        };
-        atomic::replace(path, |file| file.write_all(&bytes))
+        match format {
+            Format::Gif => gif(&frames, self.fps, stamp).map_err(|error| failed(error.to_string())),
+            Format::Apng => apng(&frames, self.fps, stamp).map_err(|error| failed(error.to_string())),
+            Format::Mp4 => film::mp4(&frames, self.fps, stamp, path),
+        }
     }
 
     fn frames(&self) -> Result<Vec<Canvas>> {
