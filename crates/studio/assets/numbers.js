@@ -45,7 +45,8 @@ export function stateName(state) {
 
 /** `loss.generator` as a heading and a name: Losses, generator. */
 const groups = {
-  loss: 'Losses', accuracy: 'Accuracy of the judge', probability: 'What the judge believes', gradient_norm: 'Gradient norms', penalty: 'Penalties',
+  loss: 'Losses', accuracy: 'Accuracy of the judge', probability: 'What the judge believes', gradient_norm: 'Gradient norms', gradient: 'Gradient norms', penalty: 'Penalties',
+  dead: 'Dead units', update: 'Size of updates', samples: 'Spread of samples', judged: 'Mean verdicts', signal: 'Signal to the generator',
 };
 export function groupOf(name) {
   const [first, ...rest] = name.split('.');

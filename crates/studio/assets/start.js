@@ -112,7 +112,7 @@ function form(systems, data, run, query) {
     const known = data.find((one) => one.id === set.value.split(':')[0]);
     const one = chosen();
     let text = 'A data set, a folder of pictures, or a file.';
-    if (known) text = `${known.title}. ${capital(known.shape)}; ${known.licence}.${known.is_here ? '' : ` Fetch it first: gany data get ${known.id}`}`;
+    if (known) text = `${known.title}. ${capital(known.shape)}; ${known.licence}.${known.is_here ? '' : ` To fetch it: gany data get ${known.id}`}`;
     if (one.needs.includes('y')) text += ' This system needs labels.';
     setHelp.textContent = text;
   }

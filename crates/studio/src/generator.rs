@@ -196,6 +196,16 @@ impl Generator {
         answer.await.map_err(|_| broken())
     }
 
+    /// Does something with the system before anybody else asks, and waits for it; nothing where the thread has ended.
+    pub(crate) fn begin<T: Send + 'static>(&self, work: impl FnOnce(&mut Owned) -> T + Send + 'static) -> Option<T> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Job::Other(Box::new(move |owned| {
+            let _ = reply.send(work(owned));
+        })))
+        .ok()?;
+        answer.recv().ok()
+    }
+
     /// Does something with the system, when it is its turn.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,

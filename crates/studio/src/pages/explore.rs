@@ -108,7 +108,9 @@ fn code(owned: &mut Owned, place: &Place) -> Result<Code, Refusal> {
     let mut code = match found {
         Some(Some(found)) => found,
         Some(None) => {
-            return Err(Refusal::asked("this code is not kept any more").hinted("look for the picture again".to_owned()));
+            return Err(
+                Refusal::asked("this code is not kept any more").hinted("look for the picture again".to_owned())
+            );
         }
         None => {
             let pick = Pick {
