@@ -23,7 +23,9 @@ mod pictures;
 mod progress;
 mod provenance;
 mod sample;
+mod serve;
 mod signals;
+mod studio;
 mod swap;
 mod train;
 mod translate;
@@ -52,6 +54,7 @@ Examples:
   gany eval runs/dcgan-fashion-mnist               how good its pictures are, in figures
   gany attack pgd cat.jpg --class strawberry       make a classifier see a strawberry in it
   gany harden train trades --data mnist            and one that is harder to fool
+  gany studio                                      start and watch runs in the browser
   gany models dcgan                                what a system does, and its settings
 
 `gany VERB --help` teaches a verb.";
@@ -74,6 +77,8 @@ enum Verb {
     Models(models::Args),
     Lab(lab::Args),
     Data(data::Args),
+    Studio(studio::Args),
+    Serve(serve::Args),
     Bench(bench::Args),
 }
 
@@ -108,6 +113,8 @@ fn main() -> ExitCode {
             Some(Verb::Models(args)) => models::run(&args),
             Some(Verb::Lab(args)) => lab::run(&args),
             Some(Verb::Data(args)) => data::run(args),
+            Some(Verb::Studio(args)) => studio::run(args),
+            Some(Verb::Serve(args)) => serve::run(args),
             Some(Verb::Bench(args)) => bench::run(args, started),
         }
     });

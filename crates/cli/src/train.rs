@@ -11,6 +11,7 @@ use ganymede::data::tunes::STEPS;
 use ganymede::data::{DataError, Dataset, Shape, Want};
 use ganymede::engine::kernels::isa::Isa;
 use ganymede::engine::{Precision, pool};
+use ganymede::run::folder::name_for;
 use ganymede::run::training::is_unfinished;
 use ganymede::run::{Ending, EvalEvery, Forecast, Length, Order, Training};
 use serde_json::json;
@@ -92,6 +93,9 @@ pub(crate) struct Args {
     /// Raise no alarms: about 2 % faster, bit for bit the same
     #[arg(long, conflicts_with = "heal")]
     pub(crate) no_doctor: bool,
+    /// Open the studio beside it, to watch it in the browser
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) studio: bool,
     /// Print the run's events as JSON, one a line, and a summary as the last line
     #[arg(long)]
     pub(crate) json: bool,
@@ -174,6 +178,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     .watched(!args.no_doctor)
     .healed(args.heal);
     let is_resumed = args.resume.is_some();
+    let page = args
+        .studio
+        .then(|| crate::studio::beside(training.folder().path()))
+        .transpose()?;
     if !args.json {
         print(&heading(&training, is_resumed));
         let choice = args.precision.filter(|_| !is_resumed).and_then(PrecisionName::choice);
@@ -182,6 +190,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         slow.iter().for_each(|slow| print(&warning(slow)));
         training.notes().iter().for_each(|note| print(&warning(note)));
         print(&foretold(&training.forecast()?));
+        page.iter()
+            .for_each(|page| print(&format!("{DIM}studio:{DIM:#} {page}")));
         print("");
     }
     let grid = match training.data().shape().picture() {
@@ -387,25 +397,7 @@ pub(crate) fn folder_for(system: &str, data: &str) -> PathBuf {
 }
 
 fn default_name(system: &str, data: &str) -> PathBuf {
-    let last = data
-        .trim_end_matches(['/', '\\'])
-        .rsplit(['/', '\\'])
-        .next()
-        .unwrap_or(data);
-    let mut name = String::new();
-    for c in last.to_lowercase().chars() {
-        let kept = if c.is_alphanumeric() || c == '_' || c == '.' {
-            c
-        } else {
-            '-'
-        };
-        if kept != '-' || !name.ends_with('-') {
-            name.push(kept);
-        }
-    }
-    let name = name.trim_matches(['-', '.']);
-    let data = if name.is_empty() { "data" } else { name };
-    Path::new(RUNS).join(format!("{system}-{data}"))
+    Path::new(RUNS).join(name_for(system, data))
 }
 
 /// `runs/SYSTEM-DATA`, `runs/SYSTEM-DATA-2`, `runs/SYSTEM-DATA-3` and so on.
@@ -578,18 +570,4 @@ fn summary(training: &Training, progress: &Progress, ending: Ending) -> serde_js
         "report": folder.report_file(),
         "sample": progress.latest_sample.as_ref().map(|(_, sample)| folder.path().join(sample)),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_are_named_after_system_and_data() {
-        let name = |data| default_name("dcgan", data).to_string_lossy().replace('\\', "/");
-        assert_eq!(name("fashion-mnist"), "runs/dcgan-fashion-mnist");
-        assert_eq!(name("mnist:test"), "runs/dcgan-mnist-test");
-        assert_eq!(name("../My Photos/"), "runs/dcgan-my-photos");
-        assert_eq!(name("."), "runs/dcgan-data");
-    }
 }

@@ -76,9 +76,20 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<([usize; 3], Vec<u8>)> {
 /// # Errors
 /// [`DataError::Unreadable`], [`DataError::BrokenPicture`], [`DataError::ImpossibleShape`].
 pub fn read(path: &Path, want: &Want) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| DataError::reading(path, error))?;
+    shaped(
+        path,
+        &std::fs::read(path).map_err(|error| DataError::reading(path, error))?,
+        want,
+    )
+}
+
+/// What [`read`] makes of a picture file's bytes; `path` is only named in errors.
+///
+/// # Errors
+/// [`DataError::BrokenPicture`], [`DataError::ImpossibleShape`].
+pub fn shaped(path: &Path, bytes: &[u8], want: &Want) -> Result<Vec<f32>> {
     check_length(bytes.len() as u64).map_err(|why| broken(path, why))?;
-    let (size, pixels) = guarded(|| pixels(&bytes, want.size)).map_err(|why| broken(path, why))?;
+    let (size, pixels) = guarded(|| pixels(bytes, want.size)).map_err(|why| broken(path, why))?;
     let target = want.target(size)?;
     let mut values = vec![0.0; target.bytes()];
     Shaper::with(|shaper| shaper.shape_to_floats(&pixels, size, &mut values, target, want));

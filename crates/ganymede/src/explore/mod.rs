@@ -138,6 +138,11 @@ impl Explorer {
         &self.sampler
     }
 
+    /// The run's samples, for whoever asks more of them.
+    pub fn sampler_mut(&mut self) -> &mut Sampler {
+        &mut self.sampler
+    }
+
     /// The space that its codes lie in.
     pub fn space(&self) -> CodeSpace {
         self.space

@@ -50,8 +50,22 @@ impl Animation<'_> {
     /// [`RunError::PictureSize`], [`RunError::PictureChannels`], [`RunError::NoPicture`]; [`RunError::Moving`] where the encoder
     /// refuses; [`RunError::NoFilms`] where this build has none; [`RunError::Io`].
     pub fn write(&self, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
+        let bytes = self.encoded(format, stamp, path)?;
+        atomic::replace(path, |file| file.write_all(&bytes))
+    }
+
+    /// What [`write`](Animation::write) writes, as bytes.
+    ///
+    /// # Errors
+    /// As [`write`](Animation::write).
+    pub fn bytes(&self, format: Format, stamp: &Stamp) -> Result<Vec<u8>> {
+        self.encoded(format, stamp, Path::new("animation"))
+    }
+
+    /// Errors name the path.
+    fn encoded(&self, format: Format, stamp: &Stamp, path: &Path) -> Result<Vec<u8>> {
         let frames: Vec<Canvas> = self.frames()?.into_iter().map(|frame| frame.marked(stamp)).collect();
-        write(&frames, self.fps, format, stamp, path)
+        encoded(&frames, self.fps, format, stamp, path)
     }
 
     fn frames(&self) -> Result<Vec<Canvas>> {
@@ -92,20 +106,21 @@ pub fn write_frames(frames: Vec<image::RgbImage>, fps: u32, format: Format, stam
         levels: frame.into_raw(),
     };
     let frames: Vec<Canvas> = frames.into_iter().map(|frame| canvas(frame).marked(stamp)).collect();
-    write(&frames, fps, format, stamp, path)
+    let bytes = encoded(&frames, fps, format, stamp, path)?;
+    atomic::replace(path, |file| file.write_all(&bytes))
 }
 
-fn write(frames: &[Canvas], fps: u32, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
+/// Errors name the path.
+fn encoded(frames: &[Canvas], fps: u32, format: Format, stamp: &Stamp, path: &Path) -> Result<Vec<u8>> {
     let failed = |reason: String| RunError::Moving {
         reason,
         path: path.to_owned(),
     };
-    let bytes = match format {
-        Format::Gif => gif(frames, fps, stamp).map_err(|error| failed(error.to_string()))?,
-        Format::Apng => apng(frames, fps, stamp).map_err(|error| failed(error.to_string()))?,
-        Format::Mp4 => film::mp4(frames, fps, stamp, path)?,
-    };
-    atomic::replace(path, |file| file.write_all(&bytes))
+    match format {
+        Format::Gif => gif(frames, fps, stamp).map_err(|error| failed(error.to_string())),
+        Format::Apng => apng(frames, fps, stamp).map_err(|error| failed(error.to_string())),
+        Format::Mp4 => film::mp4(frames, fps, stamp, path),
+    }
 }
 
 /// Sides as the formats count them.

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -228,13 +228,13 @@ pub fn parse_events(bytes: &[u8], path: &Path) -> Result<EventLog> {
     Ok(log)
 }
 
-/// Reads the events of a run while it goes on, also where it is killed and resumed meanwhile.
+/// Reads the events of a run while it goes on, also where it is killed and resumed meanwhile. A look costs what is new.
 #[derive(Debug)]
 pub struct Follower {
     path: PathBuf,
-    /// How many events were read, and where they end.
-    seen: usize,
-    end: usize,
+    /// Where the events that were read end, in bytes, and on how many lines they stand.
+    end: u64,
+    lines: usize,
     /// The last line that was read: where another one ends there, the file was rewound.
     last: Vec<u8>,
 }
@@ -244,30 +244,66 @@ impl Follower {
     pub fn new(folder: &RunFolder) -> Self {
         Follower {
             path: folder.events_file(),
-            seen: 0,
             end: 0,
+            lines: 0,
             last: Vec::new(),
         }
     }
 
-    /// What was said since the last look. After a rewinding that begins with the latest [`Event::Resumed`]: what was said
-    /// before of later steps is void.
+    /// What was said since the last look. After a rewinding that begins with the latest [`Event::Resumed`] or [`Event::Healed`]:
+    /// what was said before of later steps is void.
     ///
     /// # Errors
     /// Those of [`read_events`].
     pub fn look(&mut self) -> Result<Vec<Event>> {
+        let bytes = self.unread()?;
+        if let Some(new) = bytes.strip_prefix(&self.last[..]) {
+            let EventLog { events, end, .. } = parse_events(new, &self.path).map_err(|error| self.placed(error))?;
+            self.note(self.end, self.lines + events.len(), &new[..end as usize]);
+            return Ok(events);
+        }
         let bytes = content(&self.path)?;
         let EventLog { mut events, end, .. } = parse_events(&bytes, &self.path)?;
-        let is_rewound = !bytes.get(..self.end).is_some_and(|read| read.ends_with(&self.last));
-        let is_resumed = |event: &Event| matches!(event, Event::Resumed { .. });
-        let known = match is_rewound {
-            true => events.iter().rposition(is_resumed).unwrap_or(events.len()),
-            false => self.seen,
-        };
-        let whole = &bytes[..end as usize];
-        let last = whole.split_inclusive(|byte| *byte == b'\n').next_back();
-        (self.seen, self.end, self.last) = (events.len(), whole.len(), last.unwrap_or_default().to_owned());
+        let goes_on = |event: &Event| matches!(event, Event::Resumed { .. } | Event::Healed { .. });
+        let known = events.iter().rposition(goes_on).unwrap_or(events.len());
+        self.last.clear();
+        self.note(0, events.len(), &bytes[..end as usize]);
         Ok(events.split_off(known))
+    }
+
+    /// What the file has from the last line that was read onwards.
+    fn unread(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.end - self.last.len() as u64))?;
+            file.read_to_end(&mut bytes)
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read
+                .map(|_| bytes)
+                .map_err(|source| RunError::io("read", &self.path, source)),
+        }
+    }
+
+    /// Notes that the whole lines of `read` were read, which begin at byte `from`.
+    fn note(&mut self, from: u64, lines: usize, read: &[u8]) {
+        (self.end, self.lines) = (from + read.len() as u64, lines);
+        if let Some(last) = read.split_inclusive(|byte| *byte == b'\n').next_back() {
+            self.last = last.to_owned();
+        }
+    }
+
+    /// An error with the number of its line in the whole file.
+    fn placed(&self, error: RunError) -> RunError {
+        match error {
+            RunError::Event { line, reason, path } => RunError::Event {
+                line: line + self.lines,
+                reason,
+                path,
+            },
+            other => other,
+        }
     }
 }
 
@@ -600,6 +636,11 @@ mod tests {
         writer.append(&step(2, 0.2, 1.0)).unwrap();
         writer.file.write_all(b"{\"event\":\"st").unwrap();
         assert_eq!(follower.look().unwrap(), [step(1, 0.1, 1.0), step(2, 0.2, 1.0)]);
+        writer.file.write_all(b"ance\n{}\n").unwrap();
+        let Err(RunError::Event { line, .. }) = follower.look() else {
+            panic!("a spoilt line is refused");
+        };
+        assert_eq!(line, 4);
     }
 
     #[test]
@@ -608,7 +649,13 @@ mod tests {
             step: 1,
             at: "t".into(),
         };
-        for steps_after in [0, 1, 5] {
+        let healed = || Event::Healed {
+            step: 1,
+            alarm: "dead-units".into(),
+            raised_at: 3,
+            settings: [].into(),
+        };
+        for (steps_after, goes_on) in [(0, resumed()), (1, resumed()), (5, resumed()), (2, healed())] {
             let (_there, folder) = folder();
             let mut follower = Follower::new(&folder);
             let mut writer = EventWriter::create(&folder).unwrap();
@@ -620,7 +667,7 @@ mod tests {
             if steps_after == 0 {
                 assert_eq!(follower.look().unwrap(), [], "rewound, and not resumed yet");
             }
-            let mut said = vec![resumed()];
+            let mut said = vec![goes_on];
             said.extend((2..2 + steps_after).map(|n| step(n, 0.7, 1.0)));
             said.iter().for_each(|event| writer.append(event).unwrap());
             assert_eq!(follower.look().unwrap(), said);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,25 @@ fn utc(seconds: u64) -> String {
     )
 }
 
+/// The name that a run's folder has by itself, such as `dcgan-fashion-mnist`; `data` may be a path.
+pub fn name_for(system: &str, data: &str) -> String {
+    let last = data.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next();
+    let mut name = String::new();
+    for c in last.unwrap_or(data).to_lowercase().chars() {
+        let kept = if c.is_alphanumeric() || c == '_' || c == '.' {
+            c
+        } else {
+            '-'
+        };
+        if kept != '-' || !name.ends_with('-') {
+            name.push(kept);
+        }
+    }
+    let name = name.trim_matches(['-', '.']);
+    let data = if name.is_empty() { "data" } else { name };
+    format!("{system}-{data}")
+}
+
 /// What changed between two sets of settings, one text per key, in the order of keys: `optimiser.lr: 0.0002 -> 0.0001`.
 pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
@@ -235,6 +254,16 @@ impl RunFolder {
         // A parent that may not be opened is no reason not to train.
         let _ = atomic::sync_parent(&self.path);
         Ok(())
+    }
+
+    /// Who writes the run just now, if anybody does; the process, where it said so.
+    pub fn writer(&self) -> Option<Option<u32>> {
+        let path = self.path.join("lock");
+        let file = File::open(&path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(fs::read_to_string(&path).ok().and_then(|id| id.trim().parse().ok())),
+            _ => None,
+        }
     }
 
     /// Goes back to `step`: drops events, sample grids and numbered checkpoints of later steps, so that training can go
@@ -435,7 +464,7 @@ fn lock(folder: &Path) -> Result<File> {
         .truncate(false)
         .open(&path);
     let mut file = open.map_err(|source| RunError::io("open", &path, source))?;
-    match file.try_lock() {
+    match try_lock_patiently(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let process = fs::read_to_string(&path).ok().and_then(|id| id.trim().parse().ok());
@@ -449,6 +478,17 @@ fn lock(folder: &Path) -> Result<File> {
     let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     noted.map_err(|source| RunError::io("write", &path, source))?;
     Ok(file)
+}
+
+/// Tries again for a tenth of a second: whoever [asks](RunFolder::writer) holds the lock for a moment.
+fn try_lock_patiently(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
@@ -499,6 +539,15 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_named_after_system_and_data() {
+        let name = |data| name_for("dcgan", data);
+        assert_eq!(name("fashion-mnist"), "dcgan-fashion-mnist");
+        assert_eq!(name("mnist:test"), "dcgan-mnist-test");
+        assert_eq!(name("../My Photos/"), "dcgan-my-photos");
+        assert_eq!(name("."), "dcgan-data");
+    }
+
+    #[test]
     fn a_folder_with_files_is_refused_and_an_abandoned_one_taken() {
         let there = tempfile::tempdir().unwrap();
         drop(RunFolder::create(there.path()).unwrap());
@@ -545,8 +594,11 @@ mod tests {
             }
             other => assert!(matches!(other, Err(RunError::Locked { .. })), "{other:?}"),
         }
-        RunFolder::open(there.path()).expect("reading needs no lock");
+        let reader = RunFolder::open(there.path()).expect("reading needs no lock");
+        let process = cfg!(unix).then(std::process::id);
+        assert_eq!(reader.writer(), Some(process));
         drop(first);
+        assert_eq!(reader.writer(), None);
         RunFolder::open_to_write(there.path()).expect("the lock goes with its holder");
     }
 

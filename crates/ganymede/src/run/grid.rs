@@ -156,6 +156,22 @@ pub fn png_of_one(pictures: &Pictures, index: usize, source: &dyn Source, path: 
     std::fs::write(path, bytes).map_err(|source| RunError::io("write", path, source))
 }
 
+/// What [`grid_png`] writes, as bytes.
+///
+/// # Errors
+/// As [`grid_png`].
+pub fn grid_bytes(pictures: &Pictures, columns: usize, source: &dyn Source) -> Result<Vec<u8>> {
+    Canvas::of_grid(pictures, columns)?.marked(source).encode(source, Path::new("grid.png"))
+}
+
+/// What [`png_of_one`] writes, as bytes.
+///
+/// # Errors
+/// As [`png_of_one`].
+pub fn bytes_of_one(pictures: &Pictures, index: usize, source: &dyn Source) -> Result<Vec<u8>> {
+    Canvas::of_one(pictures, index)?.marked(source).encode(source, Path::new("picture.png"))
+}
+
 /// Side of a scatter plot in pixels.
 const PLOT: usize = 640;
 const PAPER: [u8; 3] = [255, 255, 255];
@@ -521,6 +537,8 @@ pub(super) mod tests {
         let (_there, path) = place();
         png_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &plain(), &path).unwrap();
         assert_eq!(image::open(&path).unwrap().into_luma8().into_raw(), [255, 128]);
+        let bytes = bytes_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &stamp()).unwrap();
+        assert_eq!(bytes, std::fs::read(&path).unwrap());
         let beyond = png_of_one(&pictures(&[0.0; 4], [2, 1, 2, 1]), 2, &stamp(), &path);
         assert!(matches!(beyond, Err(RunError::NoPicture { .. })));
     }

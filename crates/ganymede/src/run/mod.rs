@@ -56,7 +56,7 @@ pub use evaluation::{EvalError, EvalOrder, RunFigures, evaluate};
 pub use events::{Event, EventLog, EventWriter, Follower, read_events};
 pub use folder::{DataSource, Machine, Provenance, RunFolder, Settings, WeightsSource, differences};
 pub use forecast::Forecast;
-pub use grid::{Pictures, Source, Stamp, grid_png, png_of_one, scatter_png};
+pub use grid::{Pictures, Source, Stamp, bytes_of_one, grid_bytes, grid_png, png_of_one, scatter_png};
 pub use importing::{ImportError, ImportOrder};
 pub use report::write_report;
 pub use sampling::Sampler;

@@ -25,6 +25,7 @@ pub struct Sampler {
     want: Want,
     run_seed: u64,
     step: u64,
+    at_a_time: usize,
 }
 
 /// A function that turns one picture into another.
@@ -173,7 +174,14 @@ impl Sampler {
             want: order.want,
             run_seed: order.seed,
             step: saved.step,
+            at_a_time: together(shape),
         })
+    }
+
+    /// Makes samples so many at a time from here on: what is short of that is filled up and thrown away, and each number is
+    /// planned once. Whoever waits for a single picture asks for 1.
+    pub fn make_at_a_time(&mut self, count: usize) {
+        self.at_a_time = count.max(1);
     }
 
     /// The system's registered entry.
@@ -230,7 +238,7 @@ impl Sampler {
         let z_dim = self.play.system().z_dim();
         let play = &mut self.play;
         let is_conditional = play.system().classes().is_some();
-        let batch = together(self.shape);
+        let batch = self.at_a_time;
         in_batches(z, z_dim, batch, |whole, first| {
             let class_of = |i| classes.get(first + i).copied().unwrap_or_default() as f32;
             let y: Vec<f32> = (0..batch).map(class_of).collect();
@@ -248,12 +256,12 @@ impl Sampler {
         let function = function.unwrap_or_else(|| panic!("sampler: the system has no function `{name}`"));
         let floats = self.play.shape_in(&function.takes)[1..].iter().product();
         let play = &mut self.play;
-        in_batches(input, floats, together(self.shape), |whole, _| play.apply(name, whole))
+        in_batches(input, floats, self.at_a_time, |whole, _| play.apply(name, whole))
     }
 
     /// How many samples are made at a time.
     pub(crate) fn together(&self) -> usize {
-        together(self.shape)
+        self.at_a_time
     }
 
     /// The shape of one sample.
@@ -301,7 +309,7 @@ impl Sampler {
     /// Samples number `first..first + count` of a seed, `[count, ..]` row-major: sample i of a seed is always the same.
     /// Conditional systems make the asked class, or all classes in turn.
     pub fn samples(&mut self, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
-        draw(&mut self.play, self.shape, seed, first, count, class)
+        draw(&mut self.play, self.at_a_time, seed, first, count, class)
     }
 
     /// The samples of a seed as measures take them.
@@ -333,9 +341,9 @@ pub(crate) fn in_batches(
 }
 
 /// See [`Sampler::samples`].
-fn draw(play: &mut Play, shape: Shape, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
+fn draw(play: &mut Play, batch: usize, seed: u64, first: usize, count: usize, class: Option<usize>) -> Vec<f32> {
     let (z_dim, classes) = (play.system().z_dim(), play.system().classes());
-    let (latents, batch) = (latent_vectors(seed, first, count, z_dim), together(shape));
+    let latents = latent_vectors(seed, first, count, z_dim);
     in_batches(&latents, z_dim, batch, |z, at| {
         let y = classes.map(|classes| {
             let class_of = |i: usize| class.unwrap_or((first + at + i) % classes) as f32;
@@ -356,7 +364,10 @@ impl Source for Drawn<'_> {
     fn samples(&mut self, first: usize, count: usize) -> (Vec<f32>, Vec<u32>) {
         let classes = self.play.system().classes().unwrap_or(1);
         let labels = (first..first + count).map(|i| (i % classes) as u32).collect();
-        (draw(self.play, self.shape, self.seed, first, count, None), labels)
+        (
+            draw(self.play, together(self.shape), self.seed, first, count, None),
+            labels,
+        )
     }
 
     fn of_latents(&mut self, z: &[f32]) -> Vec<f32> {

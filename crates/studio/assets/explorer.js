@@ -1,0 +1,2 @@
+export function explorer() {}
+export function explorers() {}
