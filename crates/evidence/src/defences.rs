@@ -1,7 +1,6 @@
 //! Defences, each against attacks that do not stop at it: digits under PGD of twenty steps within 0.3 in linf, as the papers have
 //! them, with the project's own small classifier.
 use crate::Result;
-use crate::labelled::auroc;
 use crate::record::{Evidence, median, picture, round};
 use crate::training::{self, order};
 use ganymede::attacks::{self, Aim, Target, Task};
@@ -11,6 +10,7 @@ use ganymede::defences::feature_squeezing::FeatureSqueezing;
 use ganymede::defences::randomised_smoothing::RandomisedSmoothing;
 use ganymede::defences::{self, Robustness, first};
 use ganymede::metrics::Classifier;
+use ganymede::metrics::auroc;
 use ganymede::run::{Pictures, grid_png};
 use serde_json::json;
 
@@ -295,7 +295,7 @@ pub(crate) fn defense_gan() -> Result<Evidence> {
     grid_png(
         &all,
         10,
-        &"digits, attacked digits, and what a generator has made of them, seed 0",
+        &"digits, attacked digits, and what a generator has made of them, seed 0".to_owned(),
         &picture("defense_gan")?,
     )?;
     // Whoever knows of the search goes back through it as if it were not there (Athalye et al. 2018); on its way it looks less far.

@@ -1,7 +1,7 @@
 //! What must hold for every registered system: shapes, who is changed by whose move, equal seeds, equal bits.
-use ganymede::data::tunes::{CHORD, STEPS};
 use ganymede::data::columns::{Column, Columns, Kind};
 use ganymede::data::mixture::Mode;
+use ganymede::data::tunes::{CHORD, STEPS};
 use ganymede::data::{Extra, Field, Shape};
 use ganymede::games::{Play, Space, latent_vectors};
 use ganymede::models::{self, Built, ConfigError, Entry, Given};
@@ -39,7 +39,10 @@ const COUNT: usize = 3;
 /// What the system is built for: examples of this shape and everything else that it needs.
 fn given(entry: &Entry, sample: Shape) -> Given {
     let needs = |field| entry.card.needs.contains(&field);
-    let (_, tiles) = STRIPS.into_iter().find(|(id, _)| *id == entry.card.id).unwrap_or(("", 1));
+    let (_, tiles) = STRIPS
+        .into_iter()
+        .find(|(id, _)| *id == entry.card.id)
+        .unwrap_or(("", 1));
     let extra = |field| {
         let mut shape = sample.of_batch(1)[1..].to_vec();
         match (field, sample) {

@@ -189,7 +189,11 @@ impl<'a> Gatherer<'a> {
                 channels,
             } => self.push_pictures(examples, [height, width, channels], first),
             // No measure is taken of volumes, sounds, tunes and tables yet.
-            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Row { .. } => {}
+            Shape::Volume { .. }
+            | Shape::Sound { .. }
+            | Shape::Roll { .. }
+            | Shape::Events { .. }
+            | Shape::Row { .. } => {}
         }
     }
 

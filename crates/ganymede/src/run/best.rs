@@ -91,7 +91,11 @@ impl Best {
             .as_ref()
             .is_some_and(|network| 4 * network.dimension() > PICTURES);
         let metrics: &[&str] = match data.shape() {
-            Shape::Volume { .. } | Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Row { .. } => {
+            Shape::Volume { .. }
+            | Shape::Sound { .. }
+            | Shape::Roll { .. }
+            | Shape::Events { .. }
+            | Shape::Row { .. } => {
                 return Ok(None);
             }
             Shape::Point { .. } => &["w1", "modes"],

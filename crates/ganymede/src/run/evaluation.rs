@@ -163,7 +163,9 @@ pub fn evaluate(run: &Path, order: &EvalOrder, say: &mut dyn FnMut(&str)) -> Res
             size: Some((height, width)),
             ..trained.want
         },
-        Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Point { .. } | Shape::Row { .. } => trained.want,
+        Shape::Sound { .. } | Shape::Roll { .. } | Shape::Events { .. } | Shape::Point { .. } | Shape::Row { .. } => {
+            trained.want
+        }
     };
     let spec = order.against.as_deref().unwrap_or(&trained.data);
     let data = data::open(spec, &want)?;

@@ -161,7 +161,9 @@ pub fn png_of_one(pictures: &Pictures, index: usize, source: &dyn Source, path: 
 /// # Errors
 /// As [`grid_png`].
 pub fn grid_bytes(pictures: &Pictures, columns: usize, source: &dyn Source) -> Result<Vec<u8>> {
-    Canvas::of_grid(pictures, columns)?.marked(source).encode(source, Path::new("grid.png"))
+    Canvas::of_grid(pictures, columns)?
+        .marked(source)
+        .encode(source, Path::new("grid.png"))
 }
 
 /// What [`png_of_one`] writes, as bytes.
@@ -169,7 +171,9 @@ pub fn grid_bytes(pictures: &Pictures, columns: usize, source: &dyn Source) -> R
 /// # Errors
 /// As [`png_of_one`].
 pub fn bytes_of_one(pictures: &Pictures, index: usize, source: &dyn Source) -> Result<Vec<u8>> {
-    Canvas::of_one(pictures, index)?.marked(source).encode(source, Path::new("picture.png"))
+    Canvas::of_one(pictures, index)?
+        .marked(source)
+        .encode(source, Path::new("picture.png"))
 }
 
 /// Side of a scatter plot in pixels.
