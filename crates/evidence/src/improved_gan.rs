@@ -29,7 +29,6 @@ const DIGITS: Changes = &[
     ("noise", "0.6"),
     ("hidden_noise", "0.5"),
     ("average_decay", "0.9995"),
-    ("falling", "[20000, 30000]"),
     ("generator.learning_rate", "3e-3"),
     ("discriminator.learning_rate", "3e-3"),
 ];
