@@ -141,7 +141,8 @@ struct WhichArgs {
 
 impl WhichArgs {
     fn which(&self) -> Which {
-        self.face.map_or(Which::Largest, |number| Which::Numbered(number.into()))
+        self.face
+            .map_or(Which::Largest, |number| Which::Numbered(number.into()))
     }
 }
 
@@ -211,9 +212,14 @@ fn learn(args: TrainArgs) -> Result<ExitCode, Failure> {
         }
         folders.push(folder);
     }
-    let paths: Vec<String> = folders.iter().map(|folder| folder.to_string_lossy().into_owned()).collect();
+    let paths: Vec<String> = folders
+        .iter()
+        .map(|folder| folder.to_string_lossy().into_owned())
+        .collect();
     let side = usize::from(args.size);
-    let out = args.output.unwrap_or_else(|| train::folder_for("faceswap", &short(&args.a, &args.b)));
+    let out = args
+        .output
+        .unwrap_or_else(|| train::folder_for("faceswap", &short(&args.a, &args.b)));
     train::run(train::Args {
         system: Some("faceswap".into()),
         data: Some(format!("unpaired:{},{}", paths[0], paths[1])),
@@ -235,9 +241,16 @@ fn cut(args: &CutArgs) -> Result<ExitCode, Failure> {
     let frames = Frames::open(&args.from)?;
     crate::making::make_empty_folder(&args.to)?;
     let looking = looking(&args.from);
-    let cut = cutting::cut_into(&args.to, &frames, &args.from, &mut faces, args.which.which(), &mut |looked| {
-        show(looking.as_ref(), looked);
-    });
+    let cut = cutting::cut_into(
+        &args.to,
+        &frames,
+        &args.from,
+        &mut faces,
+        args.which.which(),
+        &mut |looked| {
+            show(looking.as_ref(), looked);
+        },
+    );
     looking.iter().for_each(ProgressBar::finish_and_clear);
     print(&format!("{}, cut out into {}", cut?.tally, args.to.display()));
     Ok(ExitCode::SUCCESS)
@@ -246,7 +259,11 @@ fn cut(args: &CutArgs) -> Result<ExitCode, Failure> {
 /// What a run on two persons is called.
 fn short(a: &str, b: &str) -> String {
     let last = |named: &str| {
-        let name = named.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(named);
+        let name = named
+            .trim_end_matches(['/', '\\'])
+            .rsplit(['/', '\\'])
+            .next()
+            .unwrap_or(named);
         name.to_owned()
     };
     format!("{}-{}", last(a), last(b))
@@ -315,7 +332,9 @@ fn apply(args: &ApplyArgs) -> Result<ExitCode, Failure> {
         write_frames(frames, read.fps.unwrap_or(25), format, &stamp, &args.to)?;
     }
     if args.json {
-        print_json(&json!({"output": args.to, "with": translation.name, "step": stamp.step, "tally": tally, "broken": read.broken.len()}));
+        print_json(
+            &json!({"output": args.to, "with": translation.name, "step": stamp.step, "tally": tally, "broken": read.broken.len()}),
+        );
     } else {
         for broken in &read.broken {
             print(&warning(&format!("passed over: {broken}")));
@@ -329,7 +348,12 @@ fn apply(args: &ApplyArgs) -> Result<ExitCode, Failure> {
 fn told(tally: &Tally, to: &Path) -> String {
     let Tally { looked, usable, .. } = tally;
     let what = if *looked == 1 { "picture" } else { "pictures" };
-    let mut text = format!("{} of {} {what} changed, in {}", grouped(*usable), grouped(*looked), to.display());
+    let mut text = format!(
+        "{} of {} {what} changed, in {}",
+        grouped(*usable),
+        grouped(*looked),
+        to.display()
+    );
     if usable < looked {
         text += &format!("\n{DIM}the others stay as they are: {tally}{DIM:#}");
     }
@@ -348,7 +372,10 @@ impl Out {
         if from.are_moving() {
             return Format::of(to).map(Out::Film).ok_or_else(|| {
                 Failure::new(
-                    format!("expected a file that ends in `.gif`, `.apng` or `.mp4`, got {}", to.display()),
+                    format!(
+                        "expected a file that ends in `.gif`, `.apng` or `.mp4`, got {}",
+                        to.display()
+                    ),
                     "what moves stays what moves",
                 )
             });
@@ -397,7 +424,10 @@ fn write_one(picture: &RgbImage, stamp: Option<&ganymede::run::Stamp>, path: &Pa
 fn chosen(sampler: &Sampler, back: bool) -> Result<Translation, Failure> {
     let id = sampler.entry().card.id;
     let name = if back { "swap_back" } else { "swap" };
-    let found = sampler.translations().into_iter().find(|translation| translation.name == name);
+    let found = sampler
+        .translations()
+        .into_iter()
+        .find(|translation| translation.name == name);
     let Some(translation) = found.filter(|_| id == "faceswap") else {
         return Err(Failure::new(
             format!("`{id}` swaps no faces"),

@@ -2,8 +2,8 @@
 //! persons apart. Only figures are written down: the photographs are nobody's to hand on.
 use crate::Result;
 use crate::record::{Evidence, median, root, round};
-use ganymede::data::frames::Frames;
 use ganymede::data;
+use ganymede::data::frames::Frames;
 use ganymede::deepfake::alignment::{Plane, Similarity, resampled};
 use ganymede::deepfake::cutting::SIDE;
 use ganymede::deepfake::faces::{Area, Faces};
@@ -36,7 +36,9 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let (mut other_counts, mut tally) = (0, Tally::default());
     let (mut whole, mut cut) = (vec![], vec![]);
     for (name, picture) in photographs()? {
-        let said = reference.get(&name).ok_or_else(|| format!("the reference knows no {name}"))?;
+        let said = reference
+            .get(&name)
+            .ok_or_else(|| format!("the reference knows no {name}"))?;
         let all = Area::of(&picture);
         let side = f64::from(picture.width().max(picture.height()));
         let mut compare = |what, got: &[f32], expected: &Value, unit: f64| -> Result<()> {
@@ -44,11 +46,20 @@ pub(crate) fn evidence() -> Result<Evidence> {
             if got.len() != expected.len() {
                 return Err(format!("{name}: {} numbers of {what} for {}", got.len(), expected.len()).into());
             }
-            let most = got.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs()) / unit).fold(0.0, f64::max);
+            let most = got
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| f64::from((a - b).abs()) / unit)
+                .fold(0.0, f64::max);
             apart.entry(what).or_default().push(most);
             Ok(())
         };
-        compare("landmarks", &faces.landmarks(&picture, all).concat(), &said["landmarks"], side)?;
+        compare(
+            "landmarks",
+            &faces.landmarks(&picture, all).concat(),
+            &said["landmarks"],
+            side,
+        )?;
         compare("expression", &faces.expression(&picture, all), &said["expression"], 1.0)?;
         let identity = faces.identity(&picture, all);
         compare("identity", &identity, &said["identity"], 1.0)?;
@@ -58,7 +69,12 @@ pub(crate) fn evidence() -> Result<Evidence> {
             for (found, expected) in found.iter().zip(expected) {
                 let area = found.area;
                 let expected: Vec<f32> = serde_json::from_value(expected.clone())?;
-                compare("boxes", &[area.left, area.top, area.width, area.height], &json!(expected[..4]), side)?;
+                compare(
+                    "boxes",
+                    &[area.left, area.top, area.width, area.height],
+                    &json!(expected[..4]),
+                    side,
+                )?;
             }
         } else {
             other_counts += 1;
@@ -126,7 +142,11 @@ fn auc(identities: &[(String, Vec<f32>)]) -> f64 {
 
 /// The Euclidean distance.
 pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(a - b).powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 #[cfg(test)]

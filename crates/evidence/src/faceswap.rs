@@ -19,11 +19,7 @@ const STEPS: u64 = 1_000;
 /// Height and width that are drawn.
 const DRAWN: usize = 48;
 /// Narrower and faster than the paper's, for two processor cores.
-const CHANGES: Changes = &[
-    ("width", "16"),
-    ("batch", "8"),
-    ("generator.learning_rate", "5e-4"),
-];
+const CHANGES: Changes = &[("width", "16"), ("batch", "8"), ("generator.learning_rate", "5e-4")];
 
 /// A photograph with its face.
 struct Shown {
@@ -40,7 +36,10 @@ impl Shown {
         let landmarks = faces.landmarks(&cut, area);
         // The eyes of an aligned face are 0.236 of its side apart.
         let unit = 0.236 * SIDE as f64;
-        let landmarks = landmarks.iter().map(|point| point.map(|x| f64::from(x) / unit)).collect();
+        let landmarks = landmarks
+            .iter()
+            .map(|point| point.map(|x| f64::from(x) / unit))
+            .collect();
         Ok((faces.identity(&cut, area).to_vec(), landmarks))
     }
 }
@@ -70,7 +69,9 @@ pub(crate) fn evidence() -> Result<Evidence> {
         }
         let mut shown = persons.map(|_| vec![]);
         for (person, shown) in persons.iter().zip(&mut shown) {
-            let of_person = photographs.iter().filter(|(name, _)| name.split('/').next() == Some(person));
+            let of_person = photographs
+                .iter()
+                .filter(|(name, _)| name.split('/').next() == Some(person));
             for (_, picture) in of_person {
                 if let Ok(found) = find(&mut faces, picture, Which::Largest) {
                     shown.push(Shown {
@@ -82,7 +83,10 @@ pub(crate) fn evidence() -> Result<Evidence> {
         }
         let mut real = vec![];
         for shown in &shown {
-            let all: Result<Vec<_>> = shown.iter().map(|face| face.upright(&face.picture, &mut faces)).collect();
+            let all: Result<Vec<_>> = shown
+                .iter()
+                .map(|face| face.upright(&face.picture, &mut faces))
+                .collect();
             real.push(all?);
         }
         for (side, function) in ["swap", "swap_back"].into_iter().enumerate() {
@@ -115,7 +119,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
         }
     }
     evidence.figure("pairs", rows);
-    let wins = nearer.iter().zip(&farther).filter(|(target, source)| target < source).count();
+    let wins = nearer
+        .iter()
+        .zip(&farther)
+        .filter(|(target, source)| target < source)
+        .count();
     let (target, source) = (median(&nearer), median(&farther));
     evidence.check(
         "identities are nearer to the target than to the source, medians over both ways of 3 pairs",

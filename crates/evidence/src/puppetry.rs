@@ -34,7 +34,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
     }
     for (name, picture) in photographs()? {
         let person = name.split('/').next().unwrap_or_default();
-        let of = if HELD_OUT.contains(&person) { "held-out" } else { "known" };
+        let of = if HELD_OUT.contains(&person) {
+            "held-out"
+        } else {
+            "known"
+        };
         let path = folder.join(of).join(&name).with_extension("png");
         fs::create_dir_all(path.parent().ok_or("a file lies in a folder")?)?;
         image::DynamicImage::ImageRgb8(picture).into_luma8().save(path)?;
@@ -44,7 +48,13 @@ pub(crate) fn evidence() -> Result<Evidence> {
         channels: Some(1),
         ..Want::default()
     };
-    let mut order = order("puppetry", &format!("others:2:{}/known", folder.display()), CHANGES, 0, STEPS);
+    let mut order = order(
+        "puppetry",
+        &format!("others:2:{}/known", folder.display()),
+        CHANGES,
+        0,
+        STEPS,
+    );
     order.want = want.clone();
     let mut run = training::train("puppetry-0", order)?;
     let mut as_set = settings(&run)?;
@@ -66,14 +76,22 @@ pub(crate) fn evidence() -> Result<Evidence> {
                 continue;
             }
             let strip: Vec<f32> = (0..DRAWN)
-                .flat_map(|y| [driver, source].into_iter().flat_map(move |x| x[y * DRAWN..(y + 1) * DRAWN].to_vec()))
+                .flat_map(|y| {
+                    [driver, source]
+                        .into_iter()
+                        .flat_map(move |x| x[y * DRAWN..(y + 1) * DRAWN].to_vec())
+                })
                 .collect();
             let (identity, landmarks) = said(&mut faces, &run.play().apply("drive", &strip));
             made.push(between(&landmarks, &driver_said.1));
             left.push(between(&source_said.1, &driver_said.1));
             own.push(distance(&identity, &source_said.0));
             let strangers = all.iter().filter(|(stranger, ..)| stranger != person);
-            others.push(median(&strangers.map(|(_, _, said)| distance(&identity, &said.0)).collect::<Vec<_>>()));
+            others.push(median(
+                &strangers
+                    .map(|(_, _, said)| distance(&identity, &said.0))
+                    .collect::<Vec<_>>(),
+            ));
         }
     }
     let [made, left, own, others] = [made, left, own, others].map(|all| (median(&all), all.len()));
@@ -111,6 +129,9 @@ fn said(faces: &mut Faces, values: &[f32]) -> Said {
     let side = 150;
     let picture = image::imageops::resize(&small.picture(), side, side, image::imageops::FilterType::CatmullRom);
     let area = Area::of(&picture);
-    let landmarks = faces.landmarks(&picture, area).into_iter().map(|point| point.map(|x| f64::from(x) / f64::from(side)));
+    let landmarks = faces
+        .landmarks(&picture, area)
+        .into_iter()
+        .map(|point| point.map(|x| f64::from(x) / f64::from(side)));
     (faces.identity(&picture, area).to_vec(), landmarks.collect())
 }

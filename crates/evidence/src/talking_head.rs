@@ -81,13 +81,26 @@ pub(crate) fn evidence() -> Result<Evidence> {
                     return Err(format!("{held_out} has {} faces, too few", own.len()).into());
                 }
                 let shown = part(&cut.folder, &table, &format!("head-{held_out}-{shots}"), &own[..shots])?;
-                let asked = part(&cut.folder, &table, &format!("head-{held_out}-asked"), &own[MOST_SHOTS..])?;
+                let asked = part(
+                    &cut.folder,
+                    &table,
+                    &format!("head-{held_out}-asked"),
+                    &own[MOST_SHOTS..],
+                )?;
                 let steps = if is_tuned { TUNING_STEPS } else { 1 };
                 let persons = persons.to_string();
-                let rate: Changes = if is_tuned { &[] } else { &[("generator.learning_rate", "1e-12")] };
+                let rate: Changes = if is_tuned {
+                    &[]
+                } else {
+                    &[("generator.learning_rate", "1e-12")]
+                };
                 let changes = [TUNING, &[("persons", persons.as_str())], rate].concat();
                 let beside = (shots - 1).max(1);
-                let mut tuned = tune(&from, &format!("head-{held_out}-{shots}-{is_tuned}"), on(&shown, beside, &changes, steps))?;
+                let mut tuned = tune(
+                    &from,
+                    &format!("head-{held_out}-{shots}-{is_tuned}"),
+                    on(&shown, beside, &changes, steps),
+                )?;
                 let (identity, away) = measure(&mut tuned, &mut faces, &shown, &asked, shots)?;
                 identities.push(identity);
                 landmarks.push(away);
@@ -133,7 +146,13 @@ pub(crate) fn evidence() -> Result<Evidence> {
 
 /// Faces with their landmarks, `beside` others of the person beside each.
 fn on(folder: &Path, beside: usize, changes: Changes, steps: u64) -> Order {
-    let mut order = order("talking_head", &format!("heads:{beside}:{}", folder.display()), changes, 0, steps);
+    let mut order = order(
+        "talking_head",
+        &format!("heads:{beside}:{}", folder.display()),
+        changes,
+        0,
+        steps,
+    );
     order.want = Want {
         size: Some((DRAWN, DRAWN)),
         channels: Some(1),
@@ -184,12 +203,21 @@ fn measure(run: &mut Training, faces: &mut Faces, shown: &Path, asked: &Path, sh
         let (real, _) = asked.example(index)?;
         let mut beside = vec![0.0; asked.extras()[0].floats()];
         asked.read_extra(0, index, &mut beside)?;
-        let mut tiles = vec![beside.chunks_exact(2 * DRAWN).flat_map(|row| row[..DRAWN].to_vec()).collect::<Vec<f32>>()];
+        let mut tiles = vec![
+            beside
+                .chunks_exact(2 * DRAWN)
+                .flat_map(|row| row[..DRAWN].to_vec())
+                .collect::<Vec<f32>>(),
+        ];
         for shot in 0..(shots - 1).max(1) as u64 {
             tiles.push(shown.example(shot)?.0);
         }
         let strip: Vec<f32> = (0..DRAWN)
-            .flat_map(|y| tiles.iter().flat_map(move |tile| tile[y * DRAWN..(y + 1) * DRAWN].to_vec()))
+            .flat_map(|y| {
+                tiles
+                    .iter()
+                    .flat_map(move |tile| tile[y * DRAWN..(y + 1) * DRAWN].to_vec())
+            })
             .collect();
         let drawn = run.play().apply("talk", &strip);
         let mut said = |values: &[f32]| {
@@ -198,11 +226,15 @@ fn measure(run: &mut Training, faces: &mut Faces, shown: &Path, asked: &Path, sh
                 values: values.to_vec(),
             };
             let side = SIDE as u32;
-            let picture = image::imageops::resize(&small.picture(), side, side, image::imageops::FilterType::CatmullRom);
+            let picture =
+                image::imageops::resize(&small.picture(), side, side, image::imageops::FilterType::CatmullRom);
             let area = Area::of(&picture);
             let unit = 0.236 * SIDE as f64;
-            let landmarks: Vec<[f64; 2]> =
-                faces.landmarks(&picture, area).iter().map(|point| point.map(|x| f64::from(x) / unit)).collect();
+            let landmarks: Vec<[f64; 2]> = faces
+                .landmarks(&picture, area)
+                .iter()
+                .map(|point| point.map(|x| f64::from(x) / unit))
+                .collect();
             (faces.identity(&picture, area).to_vec(), landmarks)
         };
         let (drawn, real) = (said(&drawn), said(&real));

@@ -28,7 +28,10 @@ const COUNT: usize = 3;
 /// What the system is built for: examples of this shape and everything else that it needs.
 fn given(entry: &Entry, sample: Shape) -> Given {
     let needs = |field| entry.card.needs.contains(&field);
-    let (_, tiles) = STRIPS.into_iter().find(|(id, _)| *id == entry.card.id).unwrap_or(("", 1));
+    let (_, tiles) = STRIPS
+        .into_iter()
+        .find(|(id, _)| *id == entry.card.id)
+        .unwrap_or(("", 1));
     let extra = |field| {
         let mut shape = sample.of_batch(1)[1..].to_vec();
         if tiles > 1 {

@@ -33,7 +33,11 @@ fn what_cannot_be_done_is_said() {
     );
     place.refuses(
         "swap apply run nowhere out --i-have-consent",
-        &place.gany("train dcgan --data nowhere --steps 1").err.trim_end().to_owned(),
+        &place
+            .gany("train dcgan --data nowhere --steps 1")
+            .err
+            .trim_end()
+            .to_owned(),
     );
     place.write("film.gif", b"GIF89a");
     place.refuses(
@@ -42,7 +46,13 @@ fn what_cannot_be_done_is_said() {
     );
     let unfetched = place.gany("swap apply run a/000.png out.png --i-have-consent");
     assert_eq!(unfetched.code, 2);
-    assert!(unfetched.err.contains("hint: fetch them once with `gany data get face-api`"), "{}", unfetched.err);
+    assert!(
+        unfetched
+            .err
+            .contains("hint: fetch them once with `gany data get face-api`"),
+        "{}",
+        unfetched.err
+    );
     place.does("train dcgan --size 16 --set width=4 --batch 4 --steps 1 --out dcgan");
     place.refuses(
         "swap apply dcgan a out --i-have-consent",
@@ -54,22 +64,31 @@ fn what_cannot_be_done_is_said() {
 fn cache() -> Option<String> {
     let home = std::env::var("HOME").ok()?;
     let cache = format!("{home}/.cache/ganymede");
-    std::path::Path::new(&cache).join("data/face-api").is_dir().then_some(cache)
+    std::path::Path::new(&cache)
+        .join("data/face-api")
+        .is_dir()
+        .then_some(cache)
 }
 
 /// A drawn face, nothing, and the face again: the frame between them stays and is counted.
 #[test]
 fn frames_without_a_face_stay_and_are_counted() {
-    let Some(cache) = cache() else { return println!("skipped: no face-api") };
+    let Some(cache) = cache() else {
+        return println!("skipped: no face-api");
+    };
     let with_faces = ("GANY_CACHE", cache.as_str());
     let place = place();
-    let face = image::load_from_memory(include_bytes!("../fixtures/drawn-face.png")).unwrap().into_rgba8();
+    let face = image::load_from_memory(include_bytes!("../fixtures/drawn-face.png"))
+        .unwrap()
+        .into_rgba8();
     let nothing = image::RgbaImage::from_pixel(150, 150, image::Rgba([90, 120, 150, 255]));
     let mut film = vec![];
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut film);
     for frame in [&face, &nothing, &face] {
         let delay = image::Delay::from_numer_denom_ms(100, 1);
-        encoder.encode_frame(image::Frame::from_parts(frame.clone(), 0, 0, delay)).unwrap();
+        encoder
+            .encode_frame(image::Frame::from_parts(frame.clone(), 0, 0, delay))
+            .unwrap();
     }
     drop(encoder);
     place.write("film.gif", film);
@@ -86,14 +105,19 @@ fn frames_without_a_face_stay_and_are_counted() {
     assert_ne!(frames[0].buffer(), &face);
     // A film of 256 colours has not quite its own.
     let corner = |picture: &image::RgbaImage| picture.get_pixel(2, 2).0;
-    let apart = corner(frames[0].buffer()).into_iter().zip(corner(&face)).map(|(a, b)| a.abs_diff(b));
+    let apart = corner(frames[0].buffer())
+        .into_iter()
+        .zip(corner(&face))
+        .map(|(a, b)| a.abs_diff(b));
     assert!(apart.max() < Some(16));
 
     place.write("pictures/nothing.png", png(&nothing));
     let none = place.gany_with(with_faces, "swap apply run pictures out --i-have-consent");
     assert_eq!(none.code, 2);
     assert!(
-        none.err.starts_with("error: no face that can be changed in pictures: 0 of 1 picture has a face that can be used; 1 has none"),
+        none.err.starts_with(
+            "error: no face that can be changed in pictures: 0 of 1 picture has a face that can be used; 1 has none"
+        ),
         "{}",
         none.err
     );
@@ -103,12 +127,19 @@ fn frames_without_a_face_stay_and_are_counted() {
     assert_eq!((&said["with"], &said["tally"]["usable"]), (&"swap".into(), &1.into()));
     let stamp = b"synthetic image, system faceswap, run seed 0, step 1";
     assert!(place.read("made.png").windows(stamp.len()).any(|part| part == stamp));
-    let third = place.gany_with(with_faces, "swap apply run face.png third.png --i-have-consent --face 3");
+    let third = place.gany_with(
+        with_faces,
+        "swap apply run face.png third.png --i-have-consent --face 3",
+    );
     assert!(third.err.contains("1 has none"), "{}", third.err);
     assert!(!place.path("third.png").exists());
 
     let few = place.gany_with(with_faces, "swap train face.png face.png --i-have-consent");
-    assert!(few.err.contains("expected 5 faces or more, got 1 in face.png"), "{}", few.err);
+    assert!(
+        few.err.contains("expected 5 faces or more, got 1 in face.png"),
+        "{}",
+        few.err
+    );
 }
 
 fn png(picture: &image::RgbaImage) -> Vec<u8> {

@@ -179,8 +179,12 @@ mod tests {
     fn a_folder_of_several_sizes_hands_over_all_but_what_is_broken() {
         let there = tempfile::tempdir().unwrap();
         let at = |name: &str| there.path().join(name);
-        RgbImage::from_pixel(3, 2, image::Rgb([10, 20, 30])).save(at("a.png")).unwrap();
-        image::GrayImage::from_pixel(5, 4, image::Luma([7])).save(at("c.png")).unwrap();
+        RgbImage::from_pixel(3, 2, image::Rgb([10, 20, 30]))
+            .save(at("a.png"))
+            .unwrap();
+        image::GrayImage::from_pixel(5, 4, image::Luma([7]))
+            .save(at("c.png"))
+            .unwrap();
         std::fs::write(at("b.jpg"), b"no picture").unwrap();
         let frames = Frames::open(there.path().to_str().unwrap()).unwrap();
         assert_eq!((frames.len(), frames.are_moving()), (Some(3), false));
@@ -201,13 +205,21 @@ mod tests {
         for colour in [[255, 0, 0, 255], [0, 0, 255, 255]] {
             let picture = image::RgbaImage::from_pixel(4, 2, image::Rgba(colour));
             let delay = image::Delay::from_numer_denom_ms(100, 1);
-            encoder.encode_frame(image::Frame::from_parts(picture, 0, 0, delay)).unwrap();
+            encoder
+                .encode_frame(image::Frame::from_parts(picture, 0, 0, delay))
+                .unwrap();
         }
         drop(encoder);
         std::fs::write(&path, bytes).unwrap();
         let frames = Frames::open(path.to_str().unwrap()).unwrap();
         let (seen, read) = names(&frames);
-        assert_eq!(seen, [("000001.png".to_owned(), [255, 0, 0]), ("000002.png".to_owned(), [0, 0, 255])]);
+        assert_eq!(
+            seen,
+            [
+                ("000001.png".to_owned(), [255, 0, 0]),
+                ("000002.png".to_owned(), [0, 0, 255])
+            ]
+        );
         assert_eq!((frames.are_moving(), read.fps), (true, Some(10)));
         let set = Frames::open("first:2:fashion-mnist-10k").unwrap();
         assert_eq!((set.len(), names(&set).0.len()), (Some(2), 2));

@@ -67,7 +67,9 @@ pub fn each(path: &Path, want: &Want, take: &mut dyn FnMut([usize; 3], &[f32])) 
     if count == 0 {
         return Err(broken("not a single frame".into()));
     }
-    let fps = (count as f64 / seconds.max(f64::MIN_POSITIVE)).round().clamp(1.0, 100.0) as u32;
+    let fps = (count as f64 / seconds.max(f64::MIN_POSITIVE))
+        .round()
+        .clamp(1.0, 100.0) as u32;
     Ok((count, fps))
 }
 

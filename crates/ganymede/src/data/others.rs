@@ -54,9 +54,11 @@ impl Others {
             expected,
             got: got.to_owned(),
         };
-        let (Some([height, width, channels]), Some(classes), Some(len)) =
-            (whole.shape().picture(), whole.classes().map(<[String]>::len), whole.len())
-        else {
+        let (Some([height, width, channels]), Some(classes), Some(len)) = (
+            whole.shape().picture(),
+            whole.classes().map(<[String]>::len),
+            whole.len(),
+        ) else {
             return Err(unfit("labelled pictures with an end", "others"));
         };
         if !(1..=MOST).contains(&count) {
@@ -67,7 +69,10 @@ impl Others {
             .iter()
             .position(|extra| extra.field == Field::Points && extra.shape == [LANDMARKS, 2]);
         if is_drawn && (points.is_none() || ![1, 3].contains(&channels)) {
-            return Err(unfit("faces, grey or in colour, whose 68 landmarks a table marks", "none marked"));
+            return Err(unfit(
+                "faces, grey or in colour, whose 68 landmarks a table marks",
+                "none marked",
+            ));
         }
         let mut of_class = vec![vec![]; classes];
         let (mut labels, mut x) = (vec![], vec![0.0; whole.shape().floats()]);
@@ -113,7 +118,11 @@ impl Others {
             first = 1;
         }
         let label = *self.labels.get(index as usize).ok_or_else(|| self.no_example(index))?;
-        let others: Vec<u64> = self.classes[label as usize].iter().copied().filter(|other| *other != index).collect();
+        let others: Vec<u64> = self.classes[label as usize]
+            .iter()
+            .copied()
+            .filter(|other| *other != index)
+            .collect();
         for number in 0..self.count {
             // Without repetition as long as there are enough; alone it is its own other.
             let other = match others.len() as u64 {
@@ -140,7 +149,12 @@ const MOST: usize = 32;
 
 /// The lines of a face on black, `[height, width, channels]`; landmarks `[68, 2]` in [-1, 1] across the picture.
 pub fn drawing(landmarks: &[f32], [height, width, channels]: [usize; 3]) -> Vec<f32> {
-    let place = |i: usize| [(landmarks[2 * i] + 1.0) / 2.0 * width as f32, (landmarks[2 * i + 1] + 1.0) / 2.0 * height as f32];
+    let place = |i: usize| {
+        [
+            (landmarks[2 * i] + 1.0) / 2.0 * width as f32,
+            (landmarks[2 * i + 1] + 1.0) / 2.0 * height as f32,
+        ]
+    };
     let half = (HALF_LINE * height.min(width) as f32).max(0.5);
     let mut pixels = vec![-1.0_f32; height * width];
     for (range, is_closed, level) in LINES {
@@ -253,11 +267,15 @@ mod tests {
         assert_eq!(data.extras()[0].shape, [28, 56, 1]);
         let class: Vec<u64> = (0..30).filter(|i| whole.example(*i).unwrap().1 == 4).collect();
         let half = |strip: &[f32], side: usize| -> Vec<f32> {
-            strip.chunks_exact(56).flat_map(|row| row[28 * side..28 * side + 28].to_vec()).collect()
+            strip
+                .chunks_exact(56)
+                .flat_map(|row| row[28 * side..28 * side + 28].to_vec())
+                .collect()
         };
         let mut strip = vec![0.0; 28 * 56];
         data.read_extra(0, class[0], &mut strip).unwrap();
-        let mut beside = [half(&strip, 0), half(&strip, 1)].map(|x| class.iter().position(|i| whole.example(*i).unwrap().0 == x));
+        let mut beside =
+            [half(&strip, 0), half(&strip, 1)].map(|x| class.iter().position(|i| whole.example(*i).unwrap().0 == x));
         beside.sort();
         assert_eq!(beside, [Some(1), Some(2)]);
         // A batch draws by seed and number, for the examples of the batch.
@@ -269,7 +287,10 @@ mod tests {
             assert!((0..30).any(is_other) && half(strip, 0) != x[i * 784..][..784]);
         }
         let error = |spec: &str| open(spec, &Want::default()).unwrap_err().to_string();
-        assert_eq!(error("others:2:ring"), "cannot make `others:2:ring`: expected labelled pictures with an end, got others");
+        assert_eq!(
+            error("others:2:ring"),
+            "cannot make `others:2:ring`: expected labelled pictures with an end, got others"
+        );
         assert!(error("others:0:fashion-mnist-10k").ends_with("expected 1 to 32 others, got 0"));
         assert!(error("heads:1:fashion-mnist-10k").ends_with("whose 68 landmarks a table marks, got none marked"));
     }
@@ -282,7 +303,13 @@ mod tests {
             (landmarks[2 * i], landmarks[2 * i + 1]) = (-1.0 + i as f32 / 8.0, -0.25);
         }
         let drawn = drawing(&landmarks, [4, 4, 1]);
-        assert_eq!(drawn[4..8].iter().map(|x| (x * 10.0).round() / 10.0).collect::<Vec<_>>(), [0.2; 4]);
+        assert_eq!(
+            drawn[4..8]
+                .iter()
+                .map(|x| (x * 10.0).round() / 10.0)
+                .collect::<Vec<_>>(),
+            [0.2; 4]
+        );
         assert_eq!((drawn[0], drawn[12]), (-1.0, -1.0));
         assert_eq!(drawing(&landmarks, [4, 4, 3]).len(), 48);
         drawing(&[f32::NAN; 2 * LANDMARKS], [4, 4, 1]);

@@ -131,7 +131,10 @@ pub fn resampled(source: &Plane, to_source: &Similarity, [height, width]: [usize
     for (i, pixel) in to.values.chunks_exact_mut(source.channels()).enumerate() {
         for part in 0..parts * parts {
             let within = |part: usize| (part as f64 + 0.5) / parts as f64;
-            let place = [(i % width) as f64 + within(part % parts), (i / width) as f64 + within(part / parts)];
+            let place = [
+                (i % width) as f64 + within(part % parts),
+                (i / width) as f64 + within(part / parts),
+            ];
             source.add(to_source.place(place), share, pixel);
         }
     }
@@ -180,7 +183,11 @@ impl Plane {
     /// With so many channels: one is the luma of three (ITU-R BT.601), three are one thrice.
     pub fn in_channels(self, channels: usize) -> Plane {
         let values = match (self.channels(), channels) {
-            (3, 1) => self.values.chunks_exact(3).map(|p| 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]).collect(),
+            (3, 1) => self
+                .values
+                .chunks_exact(3)
+                .map(|p| 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2])
+                .collect(),
             (1, 3) => self.values.iter().flat_map(|x| [*x; 3]).collect(),
             _ => return self,
         };
@@ -201,7 +208,10 @@ impl Plane {
         let along = |place: f64, extent: usize| {
             let place = (place - 0.5).clamp(0.0, (extent - 1) as f64);
             let low = (place as usize).min(extent.saturating_sub(2));
-            [(low, 1.0 - (place - low as f64)), ((low + 1).min(extent - 1), place - low as f64)]
+            [
+                (low, 1.0 - (place - low as f64)),
+                ((low + 1).min(extent - 1), place - low as f64),
+            ]
         };
         for (row, down) in along(y, height) {
             for (column, right) in along(x, width) {
@@ -243,7 +253,10 @@ pub(crate) mod tests {
         }
         for point in from {
             let back = expected.inverse().place(expected.place(point));
-            assert!((back[0] - point[0]).abs() + (back[1] - point[1]).abs() < 1e-12, "{back:?}");
+            assert!(
+                (back[0] - point[0]).abs() + (back[1] - point[1]).abs() < 1e-12,
+                "{back:?}"
+            );
         }
         assert_eq!(Similarity::between(&[[1.0, 1.0]; 3], &to), None);
         assert_eq!(Similarity::between(&[[f64::NAN, 1.0], [0.0, 0.0]], &to[..2]), None);
@@ -252,7 +265,11 @@ pub(crate) mod tests {
     /// Two points that moved apart by a factor of 3 and a third that says 1: least squares, by hand a = (2 * 3 + 0) / 2.
     #[test]
     fn what_no_similarity_fits_is_fitted_by_least_squares() {
-        let found = Similarity::between(&[[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]], &[[-3.0, 0.0], [3.0, 0.0], [0.0, 3.0]]).unwrap();
+        let found = Similarity::between(
+            &[[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]],
+            &[[-3.0, 0.0], [3.0, 0.0], [0.0, 3.0]],
+        )
+        .unwrap();
         assert_eq!((found.a, found.b, found.right, found.down), (3.0, 0.0, 0.0, 1.0));
     }
 
@@ -263,7 +280,12 @@ pub(crate) mod tests {
         let upright = Similarity::upright(&face, 64).unwrap();
         assert!((upright.scale() - 2.0).abs() < 1e-5);
         let placed = upright.landmarks(&face);
-        assert!(placed.iter().zip(aligned(64.0)).all(|(a, b)| (a[0] - b[0]).abs() + (a[1] - b[1]).abs() < 1e-3));
+        assert!(
+            placed
+                .iter()
+                .zip(aligned(64.0))
+                .all(|(a, b)| (a[0] - b[0]).abs() + (a[1] - b[1]).abs() < 1e-3)
+        );
         assert!(turn(&face).abs() < 1e-6);
         let mut turned = face;
         // The eyes are 0.236 * 32 apart.
@@ -292,9 +314,15 @@ pub(crate) mod tests {
         };
         assert_eq!(resampled(&source, &shrunk, [1, 1]).values, [6.0]);
         let coloured = source.clone().in_channels(3);
-        assert_eq!((coloured.shape, coloured.values[3..6].to_vec()), ([2, 2, 3], vec![4.0; 3]));
+        assert_eq!(
+            (coloured.shape, coloured.values[3..6].to_vec()),
+            ([2, 2, 3], vec![4.0; 3])
+        );
         let grey = coloured.in_channels(1).values;
-        assert!(grey.iter().zip(&source.values).all(|(a, b)| (a - b).abs() < 1e-5), "{grey:?}");
+        assert!(
+            grey.iter().zip(&source.values).all(|(a, b)| (a - b).abs() < 1e-5),
+            "{grey:?}"
+        );
     }
 
     #[test]

@@ -22,18 +22,26 @@ pub fn seamless(picture: &Plane, face: &Plane, mask: &Plane) -> Plane {
     let [height, width, channels] = picture.shape;
     let inside: Vec<usize> = (0..height * width).filter(|pixel| mask.values[*pixel] > 0.0).collect();
     let mut numbers = vec![OUTSIDE; height * width];
-    inside.iter().zip(0..).for_each(|(pixel, number)| numbers[*pixel] = number);
+    inside
+        .iter()
+        .zip(0..)
+        .for_each(|(pixel, number)| numbers[*pixel] = number);
     let neighbours: Vec<[Option<usize>; 4]> = inside.iter().map(|pixel| around(*pixel, height, width)).collect();
     let equations = Equations {
         neighbours: neighbours
             .iter()
             .map(|around| around.map(|pixel| pixel.map_or(OUTSIDE, |pixel| numbers[pixel])))
             .collect(),
-        counts: neighbours.iter().map(|around| around.iter().flatten().count() as f64).collect(),
+        counts: neighbours
+            .iter()
+            .map(|around| around.iter().flatten().count() as f64)
+            .collect(),
     };
     let mut blended = picture.clone();
     for channel in 0..channels {
-        let away = |pixel: usize| f64::from(picture.values[pixel * channels + channel] - face.values[pixel * channels + channel]);
+        let away = |pixel: usize| {
+            f64::from(picture.values[pixel * channels + channel] - face.values[pixel * channels + channel])
+        };
         let from_outside = |around: &[Option<usize>; 4]| {
             let outside = around.iter().flatten().filter(|pixel| numbers[**pixel] == OUTSIDE);
             outside.map(|pixel| away(*pixel)).sum::<f64>()
@@ -52,9 +60,14 @@ pub fn seamless(picture: &Plane, face: &Plane, mask: &Plane) -> Plane {
 pub fn feathered(picture: &Plane, face: &Plane, mask: &Plane) -> Plane {
     let mut blended = picture.clone();
     let channels = picture.channels();
-    let pixels = blended.values.chunks_exact_mut(channels).zip(face.values.chunks_exact(channels));
+    let pixels = blended
+        .values
+        .chunks_exact_mut(channels)
+        .zip(face.values.chunks_exact(channels));
     for ((to, face), share) in pixels.zip(&mask.values) {
-        to.iter_mut().zip(face).for_each(|(to, face)| *to += share * (face - *to));
+        to.iter_mut()
+            .zip(face)
+            .for_each(|(to, face)| *to += share * (face - *to));
     }
     blended
 }
@@ -106,7 +119,10 @@ impl Equations {
             if !square.is_finite() {
                 break;
             }
-            direction.iter_mut().zip(&rest).for_each(|(d, r)| *d = r + square / before * *d);
+            direction
+                .iter_mut()
+                .zip(&rest)
+                .for_each(|(d, r)| *d = r + square / before * *d);
         }
         h
     }
@@ -126,11 +142,18 @@ mod tests {
 
     fn middle(shape: [usize; 2]) -> Plane {
         let is_inside = |at: usize, extent: usize| (2..extent - 2).contains(&at);
-        grey(shape, |y, x| f32::from(u8::from(is_inside(y, shape[0]) && is_inside(x, shape[1]))))
+        grey(shape, |y, x| {
+            f32::from(u8::from(is_inside(y, shape[0]) && is_inside(x, shape[1])))
+        })
     }
 
     fn near(got: &Plane, expected: &Plane) {
-        let most = got.values.iter().zip(&expected.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let most = got
+            .values
+            .iter()
+            .zip(&expected.values)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
         assert!(most < 5e-3, "{most}");
     }
 

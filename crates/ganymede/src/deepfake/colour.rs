@@ -26,7 +26,11 @@ pub fn matched(picture: &Plane, like: &Plane, mask: &Plane) -> Plane {
     let middle = power(&square(&square(&root, &y), &root), channels, 0.5);
     let map = square(&square(&inverse_root, &middle), &inverse_root);
     let mut matched = picture.clone();
-    for (to, from) in matched.values.chunks_exact_mut(channels).zip(picture.values.chunks_exact(channels)) {
+    for (to, from) in matched
+        .values
+        .chunks_exact_mut(channels)
+        .zip(picture.values.chunks_exact(channels))
+    {
         for (row, to) in to.iter_mut().enumerate() {
             let along = (0..channels).map(|c| map[row * channels + c] * (f64::from(from[c]) - mean_x[c]));
             *to = (mean_y[row] + along.sum::<f64>()) as f32;
@@ -38,15 +42,28 @@ pub fn matched(picture: &Plane, like: &Plane, mask: &Plane) -> Plane {
 /// Mean `[channels]` and covariance `[channels, channels]`, a little variance added; nothing where they are no numbers.
 fn moments(picture: &Plane, mask: &Plane) -> Option<(Vec<f64>, Vec<f64>)> {
     let channels = picture.channels();
-    let pixels = || picture.values.chunks_exact(channels).zip(&mask.values).map(|(p, w)| (p, f64::from(*w)));
+    let pixels = || {
+        picture
+            .values
+            .chunks_exact(channels)
+            .zip(&mask.values)
+            .map(|(p, w)| (p, f64::from(*w)))
+    };
     let total: f64 = pixels().map(|(_, weight)| weight).sum();
     let mean: Vec<f64> = (0..channels)
-        .map(|c| pixels().map(|(pixel, weight)| weight * f64::from(pixel[c])).sum::<f64>() / total)
+        .map(|c| {
+            pixels()
+                .map(|(pixel, weight)| weight * f64::from(pixel[c]))
+                .sum::<f64>()
+                / total
+        })
         .collect();
     let covariance = (0..channels * channels).map(|i| {
         let (a, b) = (i / channels, i % channels);
         let away = |pixel: &[f32], c: usize| f64::from(pixel[c]) - mean[c];
-        let sum: f64 = pixels().map(|(pixel, weight)| weight * away(pixel, a) * away(pixel, b)).sum();
+        let sum: f64 = pixels()
+            .map(|(pixel, weight)| weight * away(pixel, a) * away(pixel, b))
+            .sum();
         sum / total + if a == b { DEVIATION * DEVIATION } else { 0.0 }
     });
     let covariance: Vec<f64> = covariance.collect();
@@ -78,7 +95,12 @@ mod tests {
     }
 
     fn near(got: &Plane, expected: &[f32], within: f32) {
-        let most = got.values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let most = got
+            .values
+            .iter()
+            .zip(expected)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
         assert!(most < within, "{:?} for {expected:?}", got.values);
     }
 
@@ -110,6 +132,9 @@ mod tests {
         // (2 * 0.3^2 + 2 * 0.1^2) / 4 = 0.05 and (-2 * 0.09 + 2 * 0.01) / 4 = -0.04, and the little variance.
         let expected = [0.05, -0.04, -0.04, 0.05];
         assert!(mean.iter().all(|m| m.abs() < 1e-6));
-        assert!(covariance.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{covariance:?}");
+        assert!(
+            covariance.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3),
+            "{covariance:?}"
+        );
     }
 }

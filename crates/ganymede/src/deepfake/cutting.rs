@@ -142,10 +142,14 @@ pub fn cut_into(
         };
         let cut = resampled(&Plane::of(&picture), &upright.inverse(), [SIDE, SIDE]).picture();
         let file = format!("{:06}.png", tally.usable);
-        let is_grey = picture.pixels().all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2]);
+        let is_grey = picture
+            .pixels()
+            .all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2]);
         all_grey &= is_grey;
         let saved = match is_grey {
-            true => image::DynamicImage::ImageRgb8(cut).into_luma8().save(folder.join(&file)),
+            true => image::DynamicImage::ImageRgb8(cut)
+                .into_luma8()
+                .save(folder.join(&file)),
             false => cut.save(folder.join(&file)),
         };
         if let Err(error) = saved {
@@ -168,7 +172,8 @@ pub fn cut_into(
         is_grey: all_grey,
     };
     let text = serde_json::to_vec(&kept).expect("numbers are plain");
-    let written = std::fs::write(folder.join("labels.csv"), table(&rows)).and_then(|()| std::fs::write(folder.join(KEPT), text));
+    let written =
+        std::fs::write(folder.join("labels.csv"), table(&rows)).and_then(|()| std::fs::write(folder.join(KEPT), text));
     written.map_err(|error| unwritable(folder, error))?;
     Ok(Cut {
         folder: folder.to_owned(),
@@ -195,7 +200,12 @@ fn table(rows: &[(String, Option<String>, Landmarks)]) -> String {
     for (file, person, landmarks) in rows {
         let mut cells = vec![file.clone()];
         // Quotes hold a comma in a name together.
-        cells.extend(person.iter().filter(|_| has_persons).map(|name| format!("\"{}\"", name.replace('"', "\"\""))));
+        cells.extend(
+            person
+                .iter()
+                .filter(|_| has_persons)
+                .map(|name| format!("\"{}\"", name.replace('"', "\"\""))),
+        );
         cells.extend(landmarks.iter().flatten().map(|place| format!("{place:.2}")));
         text += &(cells.join(",") + "\n");
     }
@@ -219,7 +229,9 @@ mod tests {
             .map(|(i, person)| (format!("{i}.png"), Some((*person).to_owned()), landmarks))
             .collect();
         for (file, ..) in &rows {
-            image::GrayImage::new(SIDE as u32, SIDE as u32).save(there.path().join(file)).unwrap();
+            image::GrayImage::new(SIDE as u32, SIDE as u32)
+                .save(there.path().join(file))
+                .unwrap();
         }
         std::fs::write(there.path().join("labels.csv"), table(&rows)).unwrap();
         let data = open(there.path().to_str().unwrap(), &Want::default()).unwrap();
@@ -228,7 +240,11 @@ mod tests {
         let mut points = vec![0.0; 2 * LANDMARKS];
         data.read_extra(0, 1, &mut points).unwrap();
         // The nose of an aligned face is in the middle, at 0.535 of the height.
-        assert!((points[60] - 0.0).abs() < 1e-3 && (points[61] - 0.07).abs() < 1e-3, "{:?}", &points[60..62]);
+        assert!(
+            (points[60] - 0.0).abs() < 1e-3 && (points[61] - 0.07).abs() < 1e-3,
+            "{:?}",
+            &points[60..62]
+        );
         let nameless = [("1.png".to_owned(), None, landmarks)];
         assert!(table(&nameless).starts_with("file,point0_x,point0_y,"));
     }
@@ -244,14 +260,25 @@ mod tests {
         let named = there.path().join("grey");
         std::fs::create_dir(&named).unwrap();
         for i in 0..3 {
-            image::GrayImage::new(40, 30).save(named.join(format!("{i}.png"))).unwrap();
+            image::GrayImage::new(40, 30)
+                .save(named.join(format!("{i}.png")))
+                .unwrap();
         }
         let named = named.to_str().unwrap();
         let frames = Frames::open(named).unwrap();
-        let cut = cut_into(&there.path().join("cut"), &frames, named, &mut faces, Which::Largest, &mut |_| {});
+        let cut = cut_into(
+            &there.path().join("cut"),
+            &frames,
+            named,
+            &mut faces,
+            Which::Largest,
+            &mut |_| {},
+        );
         assert_eq!(
             cut.unwrap_err().to_string(),
-            format!("expected 5 faces or more, got 0 in {named}: 0 of 3 pictures have a face that can be used; 3 have none")
+            format!(
+                "expected 5 faces or more, got 0 in {named}: 0 of 3 pictures have a face that can be used; 3 have none"
+            )
         );
     }
 }

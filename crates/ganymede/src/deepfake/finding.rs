@@ -78,13 +78,21 @@ impl fmt::Display for Tally {
         if self.several > 0 {
             write!(f, " ({} {} others beside it)", self.several, have(self.several))?;
         }
-        let flaws = [(self.without, "none"), (self.tiny, "a tiny one"), (self.turned, "one that is turned aside")];
+        let flaws = [
+            (self.without, "none"),
+            (self.tiny, "a tiny one"),
+            (self.turned, "one that is turned aside"),
+        ];
         let said: Vec<String> = flaws
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {} {what}", have(*count)))
             .collect();
-        if said.is_empty() { Ok(()) } else { write!(f, "; {}", said.join(", ")) }
+        if said.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; {}", said.join(", "))
+        }
     }
 }
 
@@ -137,7 +145,9 @@ fn bordered(picture: &RgbImage, border: u32) -> RgbImage {
 fn chosen(areas: &[Area], which: Which) -> Option<Area> {
     let mut areas = areas.to_vec();
     match which {
-        Which::Largest => areas.into_iter().max_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height))),
+        Which::Largest => areas
+            .into_iter()
+            .max_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height))),
         Which::Numbered(number) => {
             areas.sort_by(|a, b| a.left.total_cmp(&b.left));
             areas.get(number.checked_sub(1)?).copied()
@@ -206,7 +216,13 @@ mod tests {
             landmarks: aligned(9.0),
             others: 1,
         };
-        for of in [Ok(found), Ok(Found { others: 0, ..found }), Err(Flaw::NoFace), Err(Flaw::NoFace), Err(Flaw::Turned)] {
+        for of in [
+            Ok(found),
+            Ok(Found { others: 0, ..found }),
+            Err(Flaw::NoFace),
+            Err(Flaw::NoFace),
+            Err(Flaw::Turned),
+        ] {
             tally.note(&of);
         }
         assert_eq!(

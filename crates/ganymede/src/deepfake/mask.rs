@@ -24,7 +24,11 @@ pub fn around(landmarks: &Landmarks) -> Vec<[f32; 2]> {
 /// The corners of the convex hull of points, in the order in which x turns to y (Andrew 1979, "Another efficient algorithm for convex
 /// hulls in two dimensions"); fewer than three where all lie on a line.
 pub fn hull(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
-    let mut points: Vec<[f32; 2]> = points.iter().copied().filter(|p| p.iter().all(|x| x.is_finite())).collect();
+    let mut points: Vec<[f32; 2]> = points
+        .iter()
+        .copied()
+        .filter(|p| p.iter().all(|x| x.is_finite()))
+        .collect();
     points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     points.dedup();
     let chain = |points: &mut dyn Iterator<Item = [f32; 2]>| {
@@ -69,9 +73,8 @@ pub fn drawn(points: &[[f32; 2]], [height, width]: [usize; 2], inset: f32, softn
     for y in within(1, height) {
         for x in within(0, width) {
             let place = [x as f32 + 0.5, y as f32 + 0.5];
-            let distance = |(from, to): &([f32; 2], [f32; 2])| {
-                cross(*from, *to, place) / (to[0] - from[0]).hypot(to[1] - from[1])
-            };
+            let distance =
+                |(from, to): &([f32; 2], [f32; 2])| cross(*from, *to, place) / (to[0] - from[0]).hypot(to[1] - from[1]);
             let inside = edges.iter().map(distance).fold(f32::INFINITY, f32::min);
             mask.values[y * width + x] = ((inside - inset) / softness.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
         }

@@ -97,7 +97,10 @@ mod tests {
             .collect();
         assert!(trembling[40..].iter().all(|x| x.abs() < 0.06), "{:?}", &trembling[40..]);
         let mut steady = Steady::new(25.0);
-        let last = (0..50).map(|i| steady.next(&moved(3.0 * i as f32))[0][0]).last().unwrap();
+        let last = (0..50)
+            .map(|i| steady.next(&moved(3.0 * i as f32))[0][0])
+            .last()
+            .unwrap();
         assert!(moved(147.0)[0][0] - last < 3.0, "a frame behind at most");
     }
 

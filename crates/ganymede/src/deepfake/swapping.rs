@@ -59,7 +59,13 @@ impl Swapper<'_> {
             Some(steady) => steady.next(&face.landmarks),
             None => face.landmarks,
         };
-        let changed = changed(picture, &landmarks, [self.side, self.channels], self.blending, &mut self.draw);
+        let changed = changed(
+            picture,
+            &landmarks,
+            [self.side, self.channels],
+            self.blending,
+            &mut self.draw,
+        );
         (changed, found)
     }
 }
@@ -100,7 +106,9 @@ pub fn changed(
     };
     let blended = blending::feathered(&part, &face, &soft);
     let mut changed = picture.clone();
-    changed.copy_from(&blended.picture(), left, top).expect("the part lies in the picture");
+    changed
+        .copy_from(&blended.picture(), left, top)
+        .expect("the part lies in the picture");
     changed
 }
 
@@ -114,7 +122,14 @@ fn window(outline: &[[f32; 2]], picture: &RgbImage) -> Option<[u32; 4]> {
         (low as u32).min(extent)..(high as u32).min(extent)
     });
     let is_there = !columns.is_empty() && !rows.is_empty();
-    is_there.then(|| [columns.start, rows.start, columns.end - columns.start, rows.end - rows.start])
+    is_there.then(|| {
+        [
+            columns.start,
+            rows.start,
+            columns.end - columns.start,
+            rows.end - rows.start,
+        ]
+    })
 }
 
 #[cfg(test)]
@@ -125,7 +140,10 @@ mod tests {
     /// A face whose outline is the square around the middle of a picture of 80 x 80 pixels.
     fn landmarks() -> Landmarks {
         let mut landmarks = aligned(64.0).map(|[x, y]| [x + 8.0, y + 8.0]);
-        for (corner, place) in landmarks.iter_mut().zip([[20.0, 20.0], [60.0, 20.0], [60.0, 60.0], [20.0, 60.0]]) {
+        for (corner, place) in landmarks
+            .iter_mut()
+            .zip([[20.0, 20.0], [60.0, 20.0], [60.0, 60.0], [20.0, 60.0]])
+        {
             *corner = place;
         }
         landmarks
@@ -152,7 +170,11 @@ mod tests {
         let made = changed(&picture(), &landmarks(), [64, 3], Blending::Feathered, darker);
         let most = made.iter().zip(picture().iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(most <= Some(8), "{most:?}");
-        let noise = &mut |x: &[f32]| (0..x.len()).map(|i| ((i * 7919) % 13) as f32 / 13.0).collect::<Vec<f32>>();
+        let noise = &mut |x: &[f32]| {
+            (0..x.len())
+                .map(|i| ((i * 7919) % 13) as f32 / 13.0)
+                .collect::<Vec<f32>>()
+        };
         let made = changed(&picture(), &landmarks(), [64, 3], Blending::Seamless, noise);
         let differs = |x, y| made.get_pixel(x, y) != picture().get_pixel(x, y);
         assert!(differs(40, 40) && !differs(15, 40) && !differs(40, 70) && !differs(0, 0));
@@ -167,6 +189,8 @@ mod tests {
             assert_eq!(same, picture());
         }
         // A network that has come to nothing makes no panic.
-        changed(&picture(), &landmarks(), [64, 1], Blending::Seamless, &mut |x| vec![f32::NAN; x.len()]);
+        changed(&picture(), &landmarks(), [64, 1], Blending::Seamless, &mut |x| {
+            vec![f32::NAN; x.len()]
+        });
     }
 }

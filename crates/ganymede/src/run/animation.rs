@@ -90,7 +90,13 @@ pub fn write_frames(frames: Vec<image::RgbImage>, fps: u32, format: Format, stam
         channels: 3,
         levels: frame.into_raw(),
     };
-    write(&frames.into_iter().map(canvas).collect::<Vec<_>>(), fps, format, stamp, path)
+    write(
+        &frames.into_iter().map(canvas).collect::<Vec<_>>(),
+        fps,
+        format,
+        stamp,
+        path,
+    )
 }
 
 fn write(frames: &[Canvas], fps: u32, format: Format, stamp: &Stamp, path: &Path) -> Result<()> {
@@ -227,7 +233,10 @@ mod tests {
         write_frames(frames.to_vec(), 10, Format::Apng, &stamp(), &path).unwrap();
         let decoder = PngDecoder::new(Cursor::new(std::fs::read(path).unwrap())).unwrap();
         let back = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
-        let first = back.iter().map(|frame| frame.buffer().get_pixel(5, 3).0).collect::<Vec<_>>();
+        let first = back
+            .iter()
+            .map(|frame| frame.buffer().get_pixel(5, 3).0)
+            .collect::<Vec<_>>();
         assert_eq!(first, [[9, 8, 7, 255], [1, 2, 3, 255]]);
         assert_eq!(back[0].buffer().dimensions(), (6, 4));
     }

@@ -113,7 +113,9 @@ fn inverse(a: &Tensor) -> Tensor {
 
 /// What matrices `[n, k, 2, 2]` make of places `[.., h * w, 2]`, from a point `[n, k, 2]` to another.
 fn moved(maps: &Tensor, places: &Tensor, from: &Tensor, to: &Tensor) -> Tensor {
-    let &[n, k, ..] = maps.shape() else { unreachable!("maps of points") };
+    let &[n, k, ..] = maps.shape() else {
+        unreachable!("maps of points")
+    };
     let point = |x: &Tensor| x.reshape(&[n, k, 1, 2]);
     let away = places - point(from);
     let along = maps.reshape(&[n, k, 1, 2, 2]) * away.reshape(&[n, k, away.extent(2), 1, 2]);
@@ -144,7 +146,9 @@ impl Puppetry {
         let (n, k) = (x.extent(0), self.config.points);
         let [height, width, _] = self.extents;
         let said = self.detector.forward(x).reshape(&[n, height * width, 5 * k]);
-        let shares = (said.slice(2, 0, k) / TEMPERATURE).softmax(1).reshape(&[n, height * width, k, 1]);
+        let shares = (said.slice(2, 0, k) / TEMPERATURE)
+            .softmax(1)
+            .reshape(&[n, height * width, k, 1]);
         let places = places(x.dtype(), [height, width]).reshape(&[1, height * width, 1, 2]);
         let maps = said.slice(2, k, 5 * k).reshape(&[n, height * width, k, 4]);
         let unit = Tensor::from_elements(x.dtype(), &[1, 1, 2, 2], &[1.0, 0.0, 0.0, 1.0]);
@@ -171,7 +175,9 @@ impl Puppetry {
         let spot = |parts: &Parts| {
             let (n, k) = (parts.points.extent(0), parts.points.extent(1));
             let away = &places - parts.points.reshape(&[n, k, 1, 2]);
-            (away.square().sum_axes(&[3]) * (-0.5 / SPOT)).exp().reshape(&[n, k, height, width])
+            (away.square().sum_axes(&[3]) * (-0.5 / SPOT))
+                .exp()
+                .reshape(&[n, k, height, width])
         };
         (spot(driver) - spot(source)).permute(&[0, 2, 3, 1])
     }
@@ -181,14 +187,20 @@ impl Puppetry {
         let [height, width, channels] = self.extents;
         let (n, ways) = (source.extent(0), self.config.points + 1);
         let motions = self.motions(source_parts, driver);
-        let copies = source.reshape(&[n, 1, height, width, channels]).broadcast_to(&[n, ways, height, width, channels]);
+        let copies = source
+            .reshape(&[n, 1, height, width, channels])
+            .broadcast_to(&[n, ways, height, width, channels]);
         let each = warped(
             &copies.reshape(&[n * ways, height, width, channels]),
             &motions.reshape(&[n * ways, height, width, 2]),
         );
-        let each = each.reshape(&[n, ways, height, width, channels]).permute(&[0, 2, 3, 1, 4]);
+        let each = each
+            .reshape(&[n, ways, height, width, channels])
+            .permute(&[0, 2, 3, 1, 4]);
         let each = each.reshape(&[n, height, width, ways * channels]);
-        let said = self.motion.forward(&concat(&[each, self.spots(source_parts, driver)], 3));
+        let said = self
+            .motion
+            .forward(&concat(&[each, self.spots(source_parts, driver)], 3));
         let shares = said.slice(3, 0, ways).softmax(3).reshape(&[n, height, width, ways, 1]);
         let seen = said.slice(3, ways, ways + 1).sigmoid();
         let motions = motions.reshape(&[n, ways, height, width, 2]).permute(&[0, 2, 3, 1, 4]);
@@ -205,7 +217,8 @@ impl Puppetry {
         });
         let error = (&driver - &x_fake).abs().mean();
         s.report("error", &error);
-        let mut loss = error * self.config.reconstruction + self.equivariance(s, &driver, &parts) * self.config.equivariance;
+        let mut loss =
+            error * self.config.reconstruction + self.equivariance(s, &driver, &parts) * self.config.equivariance;
         if self.config.adversarial != 0.0 {
             loss = loss + least_squares::generator(&self.discriminator.forward(&x_fake)) * self.config.adversarial;
         }
@@ -224,7 +237,12 @@ impl Puppetry {
         let pulled = self.parts(&warped(x, &at.reshape(&[n, height, width, 2])));
         let pull = pull.broadcast_to(&[n, k, 2, 2]);
         let nothing = parts.points.zeros_like();
-        let there = moved(&pull, &pulled.points.reshape(&[n, k, 1, 2]), &nothing, &shift.broadcast_to(&[n, k, 2]));
+        let there = moved(
+            &pull,
+            &pulled.points.reshape(&[n, k, 1, 2]),
+            &nothing,
+            &shift.broadcast_to(&[n, k, 2]),
+        );
         let points = (&parts.points - there.reshape(&[n, k, 2])).abs().mean();
         let maps = product(&inverse(&parts.maps), &product(&pull, &pulled.maps));
         let both = points + (unit - maps).abs().mean();
@@ -387,10 +405,18 @@ mod tests {
 
     #[test]
     fn matrices_by_hand() {
-        let (a, b) = (numbers(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, 4.0]), numbers(&[1, 1, 2, 2], &[0.0, 1.0, 1.0, 1.0]));
+        let (a, b) = (
+            numbers(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, 4.0]),
+            numbers(&[1, 1, 2, 2], &[0.0, 1.0, 1.0, 1.0]),
+        );
         assert_eq!(product(&a, &b).to_f64(), [2.0, 3.0, 4.0, 7.0]);
         let unit = product(&a, &inverse(&a)).to_f64();
-        assert!(unit.iter().zip([1.0, 0.0, 0.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{unit:?}");
+        assert!(
+            unit.iter()
+                .zip([1.0, 0.0, 0.0, 1.0])
+                .all(|(a, b)| (a - b).abs() < 1e-12),
+            "{unit:?}"
+        );
     }
 
     /// A part that is twice as large in the driver, and elsewhere: half a step in the source for each in the driver.
@@ -401,7 +427,9 @@ mod tests {
             points: numbers(&[1, 1, 2], &point),
             maps: numbers(&[1, 1, 2, 2], &[scale, 0.0, 0.0, scale]),
         };
-        let motions = system.motions(&parts([0.5, 0.0], 1.0), &parts([-0.5, 0.25], 2.0)).to_f64();
+        let motions = system
+            .motions(&parts([0.5, 0.0], 1.0), &parts([-0.5, 0.25], 2.0))
+            .to_f64();
         let (still, by_part) = motions.split_at(2 * 48);
         // The first pixel of 6 x 8: its middle is a half of a third, and of a quarter, inside.
         assert!((still[0] + 5.0 / 6.0).abs() < 1e-12 && (still[1] + 7.0 / 8.0).abs() < 1e-12);
@@ -414,7 +442,8 @@ mod tests {
     fn pictures_are_warped_by_places() {
         let x = numbers(&[1, 2, 4, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let at = places(DType::F64, [2, 4]).reshape(&[1, 2, 4, 2]);
-        let near = |got: &Tensor, expected: &[f64]| got.to_f64().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
+        let near =
+            |got: &Tensor, expected: &[f64]| got.to_f64().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
         assert!(near(&warped(&x, &at), &x.to_f64()));
         let beside = at + numbers(&[1, 1, 1, 2], &[0.5, 0.0]);
         assert!(near(&warped(&x, &beside), &[2.0, 3.0, 4.0, 4.0, 6.0, 7.0, 8.0, 8.0]));
@@ -429,7 +458,11 @@ mod tests {
         assert!(parts.points.to_f64().iter().all(|x| x.abs() < 1.0));
         let motions = system.motions(&parts, &parts).to_f64();
         let still = places(DType::F64, [8, 6]).to_f64();
-        assert!(motions.chunks_exact(96).all(|by_part| by_part.iter().zip(&still).all(|(a, b)| (a - b).abs() < 1e-9)));
+        assert!(
+            motions
+                .chunks_exact(96)
+                .all(|by_part| by_part.iter().zip(&still).all(|(a, b)| (a - b).abs() < 1e-9))
+        );
         assert!(system.spots(&parts, &parts).to_f64().iter().all(|x| x.abs() < 1e-12));
     }
 }

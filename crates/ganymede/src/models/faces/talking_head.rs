@@ -18,8 +18,8 @@ use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::translation::networks::{cropped, padded, pair};
 use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{
-    Activation, AdaIn, Conv, Declare, Dense, Embedding, Init, Layer, Parameter, Scope, Sequential, conv, dense, embedding,
-    instance_norm, spectral,
+    Activation, AdaIn, Conv, Declare, Dense, Embedding, Init, Layer, Parameter, Scope, Sequential, conv, dense,
+    embedding, instance_norm, spectral,
 };
 use crate::objectives::hinge;
 use crate::optimisers::OptimiserConfig;
@@ -132,7 +132,10 @@ impl Generator {
             blocks: (0..config.blocks)
                 .map(|block| [0, 1].map(|half| styled(format!("block{block}.{half}"), 4 * width, 4 * width)))
                 .collect(),
-            up: [styled("up0".into(), 4 * width, 2 * width), styled("up1".into(), 2 * width, width)],
+            up: [
+                styled("up0".into(), 4 * width, 2 * width),
+                styled("up1".into(), 2 * width, width),
+            ],
             last: conv(width, channels, [5, 5]).padding(2).declare(&scope.at("last")),
         }
     }
@@ -172,7 +175,9 @@ impl Discriminator {
         Discriminator {
             layers,
             last: dense(4 * width, config.embedding).declare(&scope.at("last")),
-            persons: embedding(persons, config.embedding).init(small).declare(&scope.at("persons")),
+            persons: embedding(persons, config.embedding)
+                .init(small)
+                .declare(&scope.at("persons")),
             anybody: scope.parameter("anybody", &[config.embedding], small),
             bias: scope.parameter("bias", &[1], Init::Zeros),
         }
@@ -193,14 +198,20 @@ impl TalkingHead {
         let [height, width, channels] = self.extents;
         let (n, tiles) = (strip.extent(0), strip.extent(2) / width);
         let others = strip.slice(2, width, tiles * width);
-        let others = others.reshape(&[n, height, tiles - 1, width, channels]).permute(&[0, 2, 1, 3, 4]);
-        (strip.slice(2, 0, width), others.reshape(&[n * (tiles - 1), height, width, channels]))
+        let others = others
+            .reshape(&[n, height, tiles - 1, width, channels])
+            .permute(&[0, 2, 1, 3, 4]);
+        (
+            strip.slice(2, 0, width),
+            others.reshape(&[n * (tiles - 1), height, width, channels]),
+        )
     }
 
     /// Who it is, `[n, embedding]`: the mean over the pictures of each.
     fn embedded(&self, others: &Tensor, n: usize) -> Tensor {
         let each = self.embedder.forward(others);
-        each.reshape(&[n, others.extent(0) / n, self.config.embedding]).mean_axes(&[1])
+        each.reshape(&[n, others.extent(0) / n, self.config.embedding])
+            .mean_axes(&[1])
     }
 
     /// The drawing, who it is and what is drawn of both.
@@ -231,7 +242,10 @@ impl TalkingHead {
         let person = self.person(s, &e);
         let (_, real) = self.discriminator.forward(s.x(), &drawing, &person);
         let (logits, fake) = self.discriminator.forward(&x_fake, &drawing, &person);
-        let apart = real.iter().zip(&fake).map(|(real, fake)| (real.detach() - fake).abs().mean());
+        let apart = real
+            .iter()
+            .zip(&fake)
+            .map(|(real, fake)| (real.detach() - fake).abs().mean());
         let apart = apart.reduce(|a, b| a + b).expect("layers");
         loss = loss + apart * self.config.features + hinge::generator(&logits) * self.config.adversarial;
         if self.config.few_shot {
@@ -278,7 +292,8 @@ impl System for TalkingHead {
 
     fn apply(&self, _: &str, strip: &Tensor) -> Tensor {
         let (drawing, others) = self.parts(strip);
-        self.generator.forward(&drawing, &self.embedded(&others, strip.extent(0)))
+        self.generator
+            .forward(&drawing, &self.embedded(&others, strip.extent(0)))
     }
 }
 
@@ -381,8 +396,14 @@ mod tests {
     fn what_is_drawn_follows_from_the_drawing_and_all_pictures() {
         let (system, _) = built();
         let (drawing, others) = system.parts(&strip(|y, x| (100 * y + x) as f64));
-        assert_eq!((drawing.shape(), others.shape()), (&[1, 9, 10, 1][..], &[2, 9, 10, 1][..]));
-        assert_eq!((drawing.to_f64()[12], others.to_f64()[12], others.to_f64()[90 + 12]), (102.0, 112.0, 122.0));
+        assert_eq!(
+            (drawing.shape(), others.shape()),
+            (&[1, 9, 10, 1][..], &[2, 9, 10, 1][..])
+        );
+        assert_eq!(
+            (drawing.to_f64()[12], others.to_f64()[12], others.to_f64()[90 + 12]),
+            (102.0, 112.0, 122.0)
+        );
         let value = |y: usize, x: usize| (y * 37 + x * 11) as f64 % 7.0 / 7.0;
         let drawn = |order: [usize; 3]| {
             let strip = strip(|y, x| value(y, order[x / 10] * 10 + x % 10));
@@ -404,9 +425,13 @@ mod tests {
             let person = Tensor::from_f64(&[1, 4], &person);
             system.discriminator.forward(&x, &x, &person).0.to_f64()[0]
         };
-        scope.at("discriminator").parameters().iter().find(|p| p.name().ends_with("bias") && p.shape() == [1]).unwrap().set(
-            Tensor::from_f64(&[1], &[5.0]),
-        );
+        scope
+            .at("discriminator")
+            .parameters()
+            .iter()
+            .find(|p| p.name().ends_with("bias") && p.shape() == [1])
+            .unwrap()
+            .set(Tensor::from_f64(&[1], &[5.0]));
         let anybody: Vec<f64> = system.discriminator.anybody.get().to_f64();
         assert!((judge([0, 1, 2, 3].map(|i| -anybody[i])) - 5.0).abs() < 1e-9);
         let (one, two) = (judge([1.0, 0.0, 0.0, 0.0]), judge([2.0, 0.0, 0.0, 0.0]));
