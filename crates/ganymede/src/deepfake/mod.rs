@@ -6,5 +6,6 @@ pub mod cutting;
 pub mod faces;
 pub mod finding;
 pub mod mask;
+pub mod plane;
 pub mod steadying;
 pub mod swapping;
