@@ -7,10 +7,10 @@ use crate::progress::{bar, warning};
 use crate::train;
 use clap::Subcommand;
 use ganymede::data::frames::Frames;
-use ganymede::deepfake::alignment::Plane;
 use ganymede::deepfake::cutting::{self, Cut, FacesError};
 use ganymede::deepfake::faces::Faces;
 use ganymede::deepfake::finding::{Tally, Which};
+use ganymede::deepfake::plane::Plane;
 use ganymede::deepfake::steadying::Steady;
 use ganymede::deepfake::swapping::{Blending, Swapper};
 use ganymede::run::animation::{Format, write_frames};
@@ -357,6 +357,12 @@ fn told(tally: &Tally, to: &Path) -> String {
     if usable < looked {
         text += &format!("\n{DIM}the others stay as they are: {tally}{DIM:#}");
     }
+    if tally.several > 0 {
+        let several = grouped(tally.several);
+        text += &format!(
+            "\n{DIM}{several} with several faces: one was changed, the largest unless `--face N` says which{DIM:#}"
+        );
+    }
     text
 }
 
@@ -476,6 +482,17 @@ mod tests {
         assert_eq!(
             text,
             "1,100 of 1,200 pictures changed, in out.gif\nthe others stay as they are: 1100 of 1200 pictures have a face that can be used; 100 have none"
+        );
+        let several = Tally {
+            looked: 2,
+            usable: 2,
+            several: 1,
+            ..Tally::default()
+        };
+        let text = anstream::adapter::strip_str(&told(&several, Path::new("out"))).to_string();
+        assert_eq!(
+            text,
+            "2 of 2 pictures changed, in out\n1 with several faces: one was changed, the largest unless `--face N` says which"
         );
         assert_eq!(short("../me/", "class:s2:orl-faces"), "me-class:s2:orl-faces");
     }

@@ -6,8 +6,8 @@ use crate::faceswap::between;
 use crate::record::{Evidence, median, root, round};
 use crate::training::{self, Changes, order, settings};
 use ganymede::data::{self, Want};
-use ganymede::deepfake::alignment::Plane;
 use ganymede::deepfake::faces::{Area, Faces};
+use ganymede::deepfake::plane::Plane;
 use std::fs;
 
 /// Persons that training never sees.

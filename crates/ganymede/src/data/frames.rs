@@ -23,7 +23,7 @@ pub struct Frames {
 #[derive(Debug)]
 enum Kind {
     One(PathBuf),
-    Folder(Listing),
+    Folder(Box<Listing>),
     Moving(PathBuf),
     Set(Arc<dyn Dataset>),
 }
@@ -45,7 +45,7 @@ impl Frames {
     pub fn open(spec: &str) -> Result<Frames> {
         let path = Path::new(spec);
         let kind = if path.is_dir() {
-            Kind::Folder(folder::list(path, None, decode::is_picture)?)
+            Kind::Folder(Box::new(folder::list(path, None, decode::is_picture)?))
         } else if path.is_file() {
             let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
             match MOVING.contains(&ending.to_lowercase().as_str()) {

@@ -10,7 +10,7 @@
 //! So what is added is as smooth as it can be, like a skin over the seam. The matrix is symmetric and positive, and a face has some ten
 //! thousand pixels: conjugate gradients solve it in a few hundred passes over the mask, of any outline, without the grids of other
 //! sizes that a multigrid would need for it.
-use super::alignment::Plane;
+use super::plane::Plane;
 
 /// The largest difference of the equations, in parts of the way from -1 to 1, that is left: a tenth of a level of 255.
 const TOLERANCE: f64 = 1e-3;

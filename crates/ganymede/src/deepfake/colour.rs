@@ -8,7 +8,7 @@
 //! ```
 //!
 //! X and Y are the covariances. A small variance is added to both, so that what has no colour of its own does not get any.
-use super::alignment::Plane;
+use super::plane::Plane;
 use crate::metrics::matrix::{eigen, product};
 
 /// The deviation that is added, in parts of the way from -1 to 1: about two of 255 levels.

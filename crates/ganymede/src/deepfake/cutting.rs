@@ -1,7 +1,8 @@
 //! Faces cut out of pictures and films, upright and of one size, in a folder to train on.
-use super::alignment::{Landmarks, Plane, Similarity, resampled};
+use super::alignment::{Landmarks, Similarity, resampled};
 use super::faces::{Faces, LANDMARKS};
 use super::finding::{Found, Tally, Which, find};
+use super::plane::Plane;
 use crate::data::frames::Frames;
 use crate::data::{DataError, get};
 use crate::metrics::features::FeaturesError;

@@ -2,7 +2,8 @@
 //!
 //! Inside a convex polygon the distance to its border is the smallest of the distances to its edges, d. So one formula draws in and
 //! softens: `mask = clamp((d - inset) / softness, 0, 1)`.
-use super::alignment::{Landmarks, Plane};
+use super::alignment::Landmarks;
+use super::plane::Plane;
 
 /// The brows, which the hull is raised above, left and right.
 const BROWS: [(std::ops::Range<usize>, std::ops::Range<usize>); 2] = [(17..22, 36..42), (22..27, 42..48)];

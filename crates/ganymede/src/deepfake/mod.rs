@@ -7,5 +7,6 @@ pub mod detect;
 pub mod faces;
 pub mod finding;
 pub mod mask;
+pub mod plane;
 pub mod steadying;
 pub mod swapping;

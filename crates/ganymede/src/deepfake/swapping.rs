@@ -1,7 +1,8 @@
 //! The face of a picture drawn anew and put back: found, brought upright, drawn by a network, given the colours that were there, brought
 //! back to its place, and blended in inside of its outline.
-use super::alignment::{Landmarks, Plane, Similarity, resampled};
+use super::alignment::{Landmarks, Similarity, resampled};
 use super::finding::{Flaw, Found, Tally, Which, find};
+use super::plane::Plane;
 use super::steadying::Steady;
 use super::{blending, colour, mask};
 use crate::named::named_enum;

@@ -13,7 +13,7 @@
 //!
 //! The last two terms say that points move along when a picture is pulled by any affine map A. Simplifications: absolute differences stand for
 //! the paper's of VGG-19's features at four scales; A is affine, without thin-plate splines; all networks but the painter are pix2pix's.
-use crate::augment::sample;
+use super::motion::{inverse, moved, places, product, warped};
 use crate::data::Field;
 use crate::games::{Function, Game, Player, Space, Step, System};
 use crate::models::translation::networks::{UNet, cropped, padded, pair, patch_discriminator, unet};
@@ -21,7 +21,7 @@ use crate::models::{Card, Describe, Given, Section, Takes};
 use crate::nn::{Activation, Layer, Norm, Scope, Sequential, conv, instance_norm, residual};
 use crate::objectives::least_squares;
 use crate::optimisers::OptimiserConfig;
-use gany_engine::{DType, Tensor, concat};
+use gany_engine::{Tensor, concat};
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Puppetry`].
@@ -92,53 +92,6 @@ struct Parts {
     points: Tensor,
     /// `[n, points, 2, 2]`
     maps: Tensor,
-}
-
-/// Products of 2 x 2 matrices `[.., 2, 2]`.
-fn product(a: &Tensor, b: &Tensor) -> Tensor {
-    let [mut rows, mut columns] = [a.shape().to_vec(), b.shape().to_vec()];
-    rows.push(1);
-    columns.insert(columns.len() - 2, 1);
-    let axis = rows.len() - 2;
-    (a.reshape(&rows) * b.reshape(&columns)).sum_axes(&[axis])
-}
-
-/// Inverses of 2 x 2 matrices `[n, k, 2, 2]`.
-fn inverse(a: &Tensor) -> Tensor {
-    let entry = |i: usize, j: usize| a.slice(2, i, i + 1).slice(3, j, j + 1);
-    let determinant = entry(0, 0) * entry(1, 1) - entry(0, 1) * entry(1, 0);
-    let row = |left: Tensor, right: Tensor| concat(&[left, right], 3);
-    concat(&[row(entry(1, 1), -entry(0, 1)), row(-entry(1, 0), entry(0, 0))], 2) / determinant
-}
-
-/// What matrices `[n, k, 2, 2]` make of places `[.., h * w, 2]`, from a point `[n, k, 2]` to another.
-fn moved(maps: &Tensor, places: &Tensor, from: &Tensor, to: &Tensor) -> Tensor {
-    let &[n, k, ..] = maps.shape() else {
-        unreachable!("maps of points")
-    };
-    let point = |x: &Tensor| x.reshape(&[n, k, 1, 2]);
-    let away = places - point(from);
-    let along = maps.reshape(&[n, k, 1, 2, 2]) * away.reshape(&[n, k, away.extent(2), 1, 2]);
-    along.sum_axes(&[4]) + point(to)
-}
-
-/// The middles of all pixels `[1, 1, h * w, 2]`.
-fn places(dtype: DType, [height, width]: [usize; 2]) -> Tensor {
-    let middle = |at: usize, extent: usize| (2 * at + 1) as f64 / extent as f64 - 1.0;
-    let all: Vec<f64> = (0..height * width)
-        .flat_map(|i| [middle(i % width, width), middle(i / width, height)])
-        .collect();
-    Tensor::from_elements(dtype, &[1, 1, height * width, 2], &all)
-}
-
-/// Pictures `[n, h, w, c]` at the places `[n, h, w, 2]`.
-fn warped(x: &Tensor, at: &Tensor) -> Tensor {
-    let [n, h, w] = [x.extent(0), x.extent(1), x.extent(2)];
-    let along = |axis: usize, extent: usize| {
-        let place = at.slice(3, axis, axis + 1).reshape(&[n, h, w]);
-        ((place + 1.0) * extent as f64 - 1.0) * 0.5
-    };
-    sample(x, &along(1, h), &along(0, w))
 }
 
 impl Puppetry {
@@ -375,6 +328,7 @@ impl Describe for Puppetry {
 mod tests {
     use super::*;
     use crate::data::{Extra, Shape};
+    use gany_engine::DType;
 
     fn built(points: usize) -> Puppetry {
         let sample = Shape::Picture {
@@ -403,22 +357,6 @@ mod tests {
         Tensor::from_f64(shape, values)
     }
 
-    #[test]
-    fn matrices_by_hand() {
-        let (a, b) = (
-            numbers(&[1, 1, 2, 2], &[1.0, 2.0, 3.0, 4.0]),
-            numbers(&[1, 1, 2, 2], &[0.0, 1.0, 1.0, 1.0]),
-        );
-        assert_eq!(product(&a, &b).to_f64(), [2.0, 3.0, 4.0, 7.0]);
-        let unit = product(&a, &inverse(&a)).to_f64();
-        assert!(
-            unit.iter()
-                .zip([1.0, 0.0, 0.0, 1.0])
-                .all(|(a, b)| (a - b).abs() < 1e-12),
-            "{unit:?}"
-        );
-    }
-
     /// A part that is twice as large in the driver, and elsewhere: half a step in the source for each in the driver.
     #[test]
     fn a_part_moves_from_point_to_point_by_its_maps() {
@@ -435,18 +373,6 @@ mod tests {
         assert!((still[0] + 5.0 / 6.0).abs() < 1e-12 && (still[1] + 7.0 / 8.0).abs() < 1e-12);
         let expected = [0.5 + (-5.0 / 6.0 + 0.5) / 2.0, (-7.0 / 8.0 - 0.25) / 2.0];
         assert!((by_part[0] - expected[0]).abs() < 1e-12 && (by_part[1] - expected[1]).abs() < 1e-12);
-    }
-
-    /// Where every pixel is sent to itself the picture stays; sent one pixel to the right it is that one's left neighbour.
-    #[test]
-    fn pictures_are_warped_by_places() {
-        let x = numbers(&[1, 2, 4, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
-        let at = places(DType::F64, [2, 4]).reshape(&[1, 2, 4, 2]);
-        let near =
-            |got: &Tensor, expected: &[f64]| got.to_f64().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
-        assert!(near(&warped(&x, &at), &x.to_f64()));
-        let beside = at + numbers(&[1, 1, 1, 2], &[0.5, 0.0]);
-        assert!(near(&warped(&x, &beside), &[2.0, 3.0, 4.0, 4.0, 6.0, 7.0, 8.0, 8.0]));
     }
 
     /// Points lie in the picture, and the same picture as source and driver moves nothing.

@@ -360,6 +360,7 @@ impl Describe for TalkingHead {
 mod tests {
     use super::*;
     use crate::data::{Extra, Shape};
+    use crate::nn::evaluating;
     use gany_engine::DType;
 
     fn built() -> (TalkingHead, Scope) {
@@ -416,14 +417,14 @@ mod tests {
         assert!(!near(&first, &drawn([0, 1, 1])) && !near(&first, &drawn([1, 1, 2])));
     }
 
-    /// V . (W + w_0) + b, where V is what the last layer says.
+    /// V . (W + w_0) + b, where V is what the last layer says; spectral normalisation is not to move on between calls.
     #[test]
     fn the_discriminator_projects_onto_the_person() {
         let (system, scope) = built();
         let x = Tensor::from_f64(&[1, 9, 10, 1], &[0.3; 90]);
         let judge = |person: [f64; 4]| {
             let person = Tensor::from_f64(&[1, 4], &person);
-            system.discriminator.forward(&x, &x, &person).0.to_f64()[0]
+            evaluating(|| system.discriminator.forward(&x, &x, &person).0.to_f64()[0])
         };
         scope
             .at("discriminator")
