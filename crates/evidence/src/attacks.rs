@@ -13,15 +13,15 @@ use std::time::Instant;
 const SEED: u64 = 0;
 
 /// What is attacked, with its pictures; labels are its own word for them.
-struct Ground {
-    target: Target,
-    pictures: Vec<f32>,
+pub(crate) struct Ground {
+    pub(crate) target: Target,
+    pub(crate) pictures: Vec<f32>,
     labels: Vec<usize>,
 }
 
 impl Ground {
     /// Pictures of `attack-images` whose names begin so.
-    fn of(target: Target, prefix: &str) -> Result<Ground> {
+    pub(crate) fn of(target: Target, prefix: &str) -> Result<Ground> {
         data::get("attack-images", &mut |line| println!("      {line}"))?;
         let folder = cache_folder()?.join("data/attack-images");
         let mut paths = vec![];
@@ -43,7 +43,7 @@ impl Ground {
         })
     }
 
-    fn imagenet() -> Result<Ground> {
+    pub(crate) fn imagenet() -> Result<Ground> {
         data::get("effnet-lite0", &mut |line| println!("      {line}"))?;
         Ground::of(Target::open("effnet-lite0")?, "imagenet_")
     }
@@ -53,7 +53,7 @@ impl Ground {
         Ground::of(Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?), "mnist_")
     }
 
-    fn task(&self) -> Task {
+    pub(crate) fn task(&self) -> Task {
         Task {
             pictures: self.pictures.clone(),
             classes: self.labels.clone(),
@@ -63,7 +63,7 @@ impl Ground {
     }
 }
 
-type Changes = &'static [(&'static str, &'static str)];
+pub(crate) type Changes = &'static [(&'static str, &'static str)];
 
 /// A reference's case, the settings that make ours the same, and the norm in which medians are compared.
 struct Case {
@@ -99,7 +99,7 @@ fn reference() -> Result<Value> {
 }
 
 /// Runs an attack with a case's settings; what came of each picture, the pictures, and how long it took.
-fn run(id: &str, changes: Changes, ground: &Ground, task: &Task) -> Result<(Vec<Outcome>, Vec<f32>, f64)> {
+pub(crate) fn run(id: &str, changes: Changes, ground: &Ground, task: &Task) -> Result<(Vec<Outcome>, Vec<f32>, f64)> {
     let changes: Vec<_> = changes
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -120,7 +120,7 @@ fn norm_of(outcome: &Outcome, norm: Norm) -> f64 {
 }
 
 /// The median of a norm over the pictures that changed their class.
-fn median_of(outcomes: &[Outcome], norm: Norm) -> f64 {
+pub(crate) fn median_of(outcomes: &[Outcome], norm: Norm) -> f64 {
     let fooled = outcomes.iter().filter(|outcome| outcome.is_fooled);
     median(&fooled.map(|outcome| norm_of(outcome, norm)).collect::<Vec<_>>())
 }
@@ -210,7 +210,7 @@ fn line(evidence: &Evidence, case: &Case) -> Result<String> {
 }
 
 /// Four pictures in a row each: as they were, the change made large, as they are.
-fn draw(id: &str, ground: &Ground, pictures: &[f32]) -> Result<()> {
+pub(crate) fn draw(id: &str, ground: &Ground, pictures: &[f32]) -> Result<()> {
     let floats = ground.target.floats();
     let [height, width, channels] = ground.target.shape();
     let rows = ground.pictures.chunks_exact(floats).zip(pictures.chunks_exact(floats));

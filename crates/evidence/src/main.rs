@@ -38,6 +38,7 @@ mod labelled;
 mod lapgan;
 mod made;
 mod metrics;
+mod onnx_target;
 mod pix2pix;
 mod precision;
 mod progressive;
@@ -113,6 +114,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("cw", attacks::cw),
     ("jsma", attacks::jsma),
     ("square", attacks::square),
+    ("onnx_target", onnx_target::evidence),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),
