@@ -171,9 +171,9 @@ fn pooled<'a>(call: &'a Call) -> Outcome<(&'a Value, Vec<Window>)> {
     let x = call.input_of_rank(3)?;
     let taps = call.wholes_set("kernel_shape")?.ok_or("`kernel_shape` is missing")?;
     let taps = taps.iter().map(|&taps| extent(taps)).collect::<Outcome<Vec<_>>>()?;
-    if taps.len() != x.rank() - 2 || taps.iter().any(|&taps| taps > MOST) {
+    if taps.len() != x.rank() - 2 || taps.iter().any(|&taps| taps > MOST_TAPS) {
         return Err(format!(
-            "expected a window of at most {MOST} pixels over extents {:?}, got {taps:?}",
+            "expected a window of at most {MOST_TAPS} pixels over extents {:?}, got {taps:?}",
             x.shape()
         ));
     }
