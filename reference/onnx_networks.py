@@ -386,8 +386,6 @@ def operator_case(name, model, shape):
 
 def lite0(weights, out):
     """The network as features.py writes it out, as a module that can be exported; it takes [n, 3, 224, 224], (x - 127) / 128."""
-    import features
-
     class Lite0(nn.Module):
         def __init__(self, tensors):
             super().__init__()
@@ -397,7 +395,7 @@ def lite0(weights, out):
 
         def forward(self, x):
             w = {name: getattr(self, f"t{i}") for i, name in enumerate(self.names)}
-            return efficientnet_lite0(features.STAGES, w, x)
+            return efficientnet_lite0(w, x)
 
     tensors = torch.load(weights, map_location="cpu", weights_only=False)
     tensors = {name: tensor.float() for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
@@ -408,7 +406,11 @@ def lite0(weights, out):
     )
 
 
-def efficientnet_lite0(stages, w, x):
+# Repeats, taps, stride, expansion and channels of each stage: those of features.py.
+STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+
+
+def efficientnet_lite0(w, x):
     def norm(x, name):
         rest = (w[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
         return nn.functional.batch_norm(x, *rest, eps=1e-3)
@@ -421,7 +423,7 @@ def efficientnet_lite0(stages, w, x):
     relu6 = nn.functional.relu6
     x = relu6(norm(same(x, w["_conv_stem.weight"], 2), "_bn0"))
     block = 0
-    for repeats, _, stride, expansion, _ in stages:
+    for repeats, _, stride, expansion, _ in STAGES:
         for repeat in range(repeats):
             at, h = f"_blocks.{block}", x
             if expansion > 1:

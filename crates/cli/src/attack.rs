@@ -3,8 +3,9 @@ use crate::failure::Failure;
 use crate::making::{is_png, make_folder, show};
 use crate::output::{COMMAND, DIM, STRONG, aligned, grouped, print, print_json};
 use crate::picture::Grid;
+use crate::pictures::size;
 use crate::train::assignment;
-use ganymede::attacks::{self, Aim, Built, Done, Norm, Outcome, Said, Target, Task};
+use ganymede::attacks::{self, Aim, Brought, Built, Done, Norm, Normalisation, Outcome, Said, Target, Task};
 use ganymede::run::{Pictures, Source, grid_png, png_of_one};
 use serde_json::json;
 use std::fmt;
@@ -23,9 +24,19 @@ pub(crate) struct Args {
     /// Pictures
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
-    /// The classifier: `effnet-lite0` (ImageNet), a labelled data set whose classifier was trained, or a file of one
+    /// The classifier: `effnet-lite0` (ImageNet), a labelled data set whose classifier was trained, or a file of one, ONNX too
     #[arg(long, default_value = "effnet-lite0", value_name = "NAME|FILE")]
     target: String,
+    /// In which numbers an ONNX file wants its pictures: imagenet (torchvision's), tf (-1 to 1), lite (EfficientNet-Lite's), none (0 to 1),
+    /// bytes (0 to 255), or MEAN/DEVIATION such as 0.1307/0.3081
+    #[arg(long, value_name = "HOW")]
+    normalise: Option<Normalisation>,
+    /// What the classes of an ONNX file are called, a line each [default: ImageNet's names of a thousand, else numbers]
+    #[arg(long, value_name = "FILE")]
+    classes: Option<PathBuf>,
+    /// The size of pictures, width and height, where an ONNX file leaves it open
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    shape: Option<(usize, usize)>,
     /// What the classifier shall see: a name or a number [default: anything else than it sees now]
     #[arg(long, value_name = "NAME|NUMBER", allow_negative_numbers = true)]
     class: Option<String>,
@@ -67,6 +78,7 @@ Examples:
   gany attack fgsm berry.jpg --eps 2/255                  anything but a strawberry, in one step
   gany attack deepfool *.jpg --norm l2                    how near the next class is
   gany attack jsma seven.png --target mnist --class 3     as few pixels as possible
+  gany attack pgd cat.jpg --target model.onnx --normalise imagenet   a classifier of your own
 
 Attacks:
 {}",
@@ -82,7 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     is_png(&output)?;
     let entry = attacks::find(&args.attack)?;
     let built = build(entry, args)?;
-    let target = Target::open(&args.target)?;
+    let brought = Brought {
+        normalisation: args.normalise.clone(),
+        classes: args.classes.clone(),
+        size: args.shape.map(|(height, width)| [height, width]),
+    };
+    let target = Target::open_as(&args.target, &brought)?;
     let wanted = |name: &Option<String>| name.as_ref().map(|name| target.class(name)).transpose();
     let (class, label) = (wanted(&args.class)?, wanted(&args.label)?);
     check_radius(&built, &target)?;

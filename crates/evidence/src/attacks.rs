@@ -21,7 +21,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Pictures of `attack-images` whose names begin so.
-    fn of(target: Target, prefix: &str) -> Result<Ground> {
+    pub(crate) fn of(target: Target, prefix: &str) -> Result<Ground> {
         data::get("attack-images", &mut |line| println!("      {line}"))?;
         let folder = cache_folder()?.join("data/attack-images");
         let mut paths = vec![];

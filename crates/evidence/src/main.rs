@@ -50,6 +50,7 @@ mod medical3d;
 mod melody;
 mod metrics;
 mod midinet;
+mod onnx_target;
 mod pix2pix;
 mod poison;
 mod precision;
@@ -156,6 +157,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("randomised_smoothing", defences::randomised_smoothing),
     ("defense_gan", defences::defense_gan),
     ("feature_squeezing", defences::feature_squeezing),
+    ("onnx_target", onnx_target::evidence),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),

@@ -150,3 +150,48 @@ fn what_is_nothing_to_fool_is_said() {
         ),
     );
 }
+
+#[test]
+fn a_network_that_is_brought_is_attacked() {
+    let place = Place::new();
+    let network = concat!(env!("CARGO_MANIFEST_DIR"), "/../../reference/onnx/mobilenet_v2.onnx");
+    std::fs::copy(network, place.path("mine.onnx")).unwrap();
+    let picture = image::RgbImage::from_fn(60, 48, |x, y| image::Rgb([(x * 4) as u8, (y * 5) as u8, (x * y) as u8]));
+    picture.save(place.path("a.png")).unwrap();
+    let names: Vec<String> = (0..10).map(|class| format!("thing {class}")).collect();
+    std::fs::write(place.path("names.txt"), names.join("\n")).unwrap();
+    let line = "attack pgd a.png --target mine.onnx";
+    let said = place.does(&format!(
+        "{line} --normalise imagenet --classes names.txt --eps 8/255 --json -o b.png"
+    ));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["target"], "mine.onnx");
+    let picture = &said["pictures"][0];
+    assert_eq!(picture["is_fooled"], true, "{picture}");
+    assert!(
+        picture["before"]["name"].as_str().unwrap().starts_with("thing "),
+        "{picture}"
+    );
+    place.refuses(
+        line,
+        "error: `mine.onnx` does not say in which numbers it wants its pictures\n\n\
+         hint: say how it was trained: `--normalise imagenet` (torchvision's), `tf` (-1 to 1), `lite` (EfficientNet-Lite's), `none` (0 to 1), \
+         `bytes` (0 to 255), or mean/deviation such as `0.1307/0.3081`; what it sees in a picture of a known class tells whether that is right",
+    );
+    place.refuses(
+        "attack pgd a.png --target yours.onnx --normalise none",
+        "error: cannot read a network (entity not found): yours.onnx\n\n\
+         hint: check the spelling, and that you may read it (`ls -l`)",
+    );
+    place.refuses(
+        &format!("{line} --normalise none --shape 40x32"),
+        "error: expected pictures of 48x48 pixels (width and height), since input `input` is [n, 3, 48, 48], got 40x32: mine.onnx\n\n\
+         hint: leave out `--shape`: the file says what the network takes",
+    );
+    std::fs::write(place.path("mine.onnx"), &std::fs::read(network).unwrap()[..40_000]).unwrap();
+    place.refuses(
+        &format!("{line} --normalise none"),
+        "error: damaged ONNX file: a field that is longer than what holds it: mine.onnx\n\n\
+         hint: the file may be cut short; get it again",
+    );
+}

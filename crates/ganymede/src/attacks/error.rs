@@ -3,7 +3,9 @@ use crate::data::DataError;
 use crate::metrics::ClassifierError;
 use crate::metrics::features::FeaturesError;
 use crate::models::ConfigError;
+use crate::onnx::OnnxError;
 use crate::weights::WeightsError;
+use std::path::PathBuf;
 
 /// What can keep an attack from being begun.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,41 @@ pub enum AttackError {
         /// All of them, each with its number.
         all: Vec<String>,
     },
+    /// An ONNX file does not say in which numbers it wants its pictures.
+    #[error("`{target}` does not say in which numbers it wants its pictures")]
+    NoNormalisation {
+        /// The target.
+        target: String,
+    },
+    /// Pictures of another number of channels than is normalised.
+    #[error("expected a mean and a deviation for each of {channels} channels of `{target}`, got {got}")]
+    Normalisation {
+        /// The target.
+        target: String,
+        /// Its channels.
+        channels: usize,
+        /// How many numbers there are.
+        got: usize,
+    },
+    /// A file of classes does not fit the target.
+    #[error("expected {expected} names of classes, a line each, got {got}: {}", path.display())]
+    ClassNames {
+        /// The file.
+        path: PathBuf,
+        /// How many classes the target has.
+        expected: usize,
+        /// What the file has.
+        got: String,
+    },
+    /// Something was said of the target that its file says itself.
+    #[error("`{target}` is no ONNX file, so nothing has to be said of it")]
+    NotBrought {
+        /// The target.
+        target: String,
+    },
+    /// The network that a user has brought.
+    #[error(transparent)]
+    Onnx(Box<OnnxError>),
     /// The settings, or what is attacked with them.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -82,6 +119,12 @@ impl From<ClassifierError> for AttackError {
 impl From<DataError> for AttackError {
     fn from(error: DataError) -> AttackError {
         AttackError::Data(Box::new(error))
+    }
+}
+
+impl From<OnnxError> for AttackError {
+    fn from(error: OnnxError) -> AttackError {
+        AttackError::Onnx(Box::new(error))
     }
 }
 
@@ -122,6 +165,20 @@ impl AttackError {
                 classes - 1
             )),
             AttackError::AmbiguousClass { all, .. } => Some(format!("give the number of one of {}", quoted(all))),
+            AttackError::NoNormalisation { .. } => Some(
+                "say how it was trained: `--normalise imagenet` (torchvision's), `tf` (-1 to 1), `lite` (EfficientNet-Lite's), `none` (0 to 1), \
+                 `bytes` (0 to 255), or mean/deviation such as `0.1307/0.3081`; what it sees in a picture of a known class tells whether that \
+                 is right"
+                    .into(),
+            ),
+            AttackError::Normalisation { .. } => {
+                Some("give one number for all channels, or one for each: `--normalise 0.5/0.25`, `0.4,0.5,0.6/0.2,0.2,0.2`".into())
+            }
+            AttackError::ClassNames { .. } => Some("leave out `--classes`, and classes go by their numbers".into()),
+            AttackError::NotBrought { .. } => {
+                Some("leave out `--normalise`, `--classes` and `--shape`: they are for ONNX files".into())
+            }
+            AttackError::Onnx(error) => Some(error.hint()),
             AttackError::Config(error) => error.hint(),
             AttackError::Features(error) => error.hint(),
             AttackError::Classifier(error) => error.hint(),

@@ -21,6 +21,7 @@
 //! assert!((done.pictures[0] - 0.45).abs() < 1e-6 && (done.pictures[1] - 0.55).abs() < 1e-6);
 //! # Ok::<(), attacks::AttackError>(())
 //! ```
+mod brought;
 mod descent;
 mod draws;
 mod error;
@@ -31,6 +32,7 @@ mod loss;
 pub mod norm;
 pub mod target;
 
+pub use brought::{Brought, Normalisation};
 pub use descent::Descent;
 pub use error::AttackError;
 pub use norm::Norm;

@@ -3,8 +3,10 @@
 //! | name | what | where from |
 //! |---|---|---|
 //! | `effnet-lite0` | EfficientNet-Lite0, ImageNet's 1,000 classes, 224 x 224 pixels | `gany data get effnet-lite0` |
-//! | a data set, or a file | the project's own classifier of its labels, at its size | `gany train classifier --data NAME` |
-use super::AttackError;
+//! | an ONNX file | whatever classifier it holds, at its size | a user, who says what the file does not ([`Brought`]) |
+//! | a data set, or another file | the project's own classifier of its labels, at its size | `gany train classifier --data NAME` |
+use super::brought::is_onnx;
+use super::{AttackError, Brought};
 use crate::data::{self, Fit, Want, decode};
 use crate::metrics::Classifier;
 use crate::metrics::classifier::{cache_file, splits};
@@ -63,10 +65,25 @@ impl Target {
     /// # Errors
     /// [`AttackError`] where there is none of this name, or it is not on this computer yet.
     pub fn open(name: &str) -> Result<Target, AttackError> {
+        Target::open_as(name, &Brought::default())
+    }
+
+    /// As [`open`](Target::open), with what is said of an ONNX file.
+    ///
+    /// # Errors
+    /// As there, and those of [`of_onnx`](Target::of_onnx); [`AttackError::NotBrought`] where something is said of another target.
+    pub fn open_as(name: &str, brought: &Brought) -> Result<Target, AttackError> {
+        if is_onnx(name) {
+            return Target::of_onnx(Path::new(name), brought);
+        }
+        if *brought != Brought::default() {
+            return Err(AttackError::NotBrought {
+                target: name.to_owned(),
+            });
+        }
         if name == EFFNET {
             let function = efficientnet_lite0::function(&Weights::read(&fetched(EFFNET)?)?)?;
-            let classes = IMAGENET.lines().map(str::to_owned).collect();
-            return Ok(Target::with_features(name, [224, 224, 3], classes, move |x| {
+            return Ok(Target::with_features(name, [224, 224, 3], imagenet_classes(), move |x| {
                 function(&(x * 255.0))
             }));
         }
@@ -217,6 +234,11 @@ impl Target {
             classes: self.classes.len(),
         }
     }
+}
+
+/// The names of ImageNet's classes, by number.
+pub(super) fn imagenet_classes() -> Vec<String> {
+    IMAGENET.lines().map(str::to_owned).collect()
 }
 
 /// The one network with a name.

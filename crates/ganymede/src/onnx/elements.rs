@@ -1,7 +1,7 @@
 //! Tensors that an ONNX file stores: their elements in one of several fields, or in another file beside it.
 use super::error::{Problem, Result};
 use super::messages::Stored;
-use super::value::Value;
+use super::value::{Value, room};
 use gany_engine::Tensor;
 use half::{bf16, f16};
 use std::fs::File;
@@ -83,14 +83,10 @@ pub(super) fn read(stored: &Stored, file: &[u8], folder: &Path) -> Result<Value>
         .iter()
         .map(|&extent| usize::try_from(extent).ok())
         .collect();
-    let count = extents.as_ref().and_then(|extents| {
-        extents
-            .iter()
-            .try_fold(1_usize, |product, &extent| product.checked_mul(extent))
-    });
-    let (Some(shape), Some(count)) = (extents, count) else {
+    let Some(shape) = extents.filter(|extents| room(extents).is_ok()) else {
         return Err(damaged(format!("has impossible extents {:?}", stored.extents)));
     };
+    let count: usize = shape.iter().product();
     let short = |got: usize| damaged(format!("of extents {shape:?} has {got} elements"));
     let from_bytes = |bytes: &[u8]| -> Result<Value> {
         let size = match kind {
@@ -221,8 +217,8 @@ mod tests {
             "damaged ONNX file: tensor `w` has impossible extents [9223372036854775807, 4]"
         );
         assert_eq!(
-            message(&stored(7, &[1 << 40]), &[], nowhere),
-            "damaged ONNX file: tensor `w` of extents [1099511627776] has 0 elements"
+            message(&stored(7, &[1 << 30]), &[], nowhere),
+            "damaged ONNX file: tensor `w` of extents [1073741824] has 0 elements"
         );
     }
 

@@ -81,7 +81,7 @@ pub enum Problem {
         got: String,
     },
     /// A size was asked for that the network does not take.
-    #[error("expected pictures of {expected} pixels, as input `{name}` is {got}, got {asked}")]
+    #[error("expected pictures of {expected} pixels (width and height), since input `{name}` is {got}, got {asked}")]
     Size {
         /// The input.
         name: String,

@@ -65,8 +65,8 @@ impl Graph {
                 self.known.extend(outputs);
                 continue;
             }
-            if let Some(weight) = inputs().nth(1).cloned()
-                && let Some(value) = self.known.get_mut(&weight)
+            if let Some(weight) = node.inputs.get(1)
+                && let Some(value) = self.known.get_mut(weight)
                 && let Some(order) = operators::weight_order(&node, value.rank())
             {
                 *value = value.settled(&order);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Most nodes, or stored tensors, of a graph.
-const MOST: usize = 50_000;
+const MOST: usize = 20_000;
 
 /// A graph and the version of the operators that it is written in.
 #[derive(Debug)]

@@ -256,8 +256,8 @@ impl Pictures {
             return Err(Problem::Size {
                 name,
                 got: said,
-                expected: format!("{} x {}", shown(known(0)), shown(known(1))),
-                asked: format!("{} x {}", shown(asked(0)), shown(asked(1))),
+                expected: format!("{}x{}", shown(known(1)), shown(known(0))),
+                asked: format!("{}x{}", shown(asked(1)), shown(asked(0))),
             });
         }
         let (Some(h), Some(w)) = (known(0).or(asked(0)), known(1).or(asked(1))) else {

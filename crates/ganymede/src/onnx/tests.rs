@@ -196,7 +196,7 @@ fn what_a_file_leaves_open_or_takes_is_asked_for() {
     assert_eq!(
         wrong(&flat(&[0, 3, 4, 5]), Some([5, 5])),
         [
-            "expected pictures of 4 x 5 pixels, as input `x` is [?, 3, 4, 5], got 5 x 5",
+            "expected pictures of 5x4 pixels (width and height), since input `x` is [?, 3, 4, 5], got 5x5",
             "leave out `--shape`: the file says what the network takes"
         ]
     );

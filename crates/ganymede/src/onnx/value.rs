@@ -150,8 +150,14 @@ impl Value {
     }
 }
 
+/// Most axes of any value.
+const MOST_AXES: usize = 16;
+
 /// Whether a value of these extents is not too large to be thought of.
 pub(super) fn room(shape: &[usize]) -> Outcome<()> {
+    if shape.len() > MOST_AXES {
+        return Err(format!("expected at most {MOST_AXES} axes, got {}", shape.len()));
+    }
     let elements = shape
         .iter()
         .try_fold(1_usize, |product, &extent| product.checked_mul(extent));

@@ -37,7 +37,7 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, LABEL_FLIP, nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, ONNX_TARGET, LABEL_FLIP, nash::STUDY, FAILURES, dice::STUDY];
 
 const PROJECTION: Study = Study {
     id: "projection",
@@ -75,6 +75,20 @@ const LABEL_FLIP: Study = Study {
     idea: "Gives a share of the training examples wrong labels, and shows how much of that a classifier forgives.",
     equations: &["(x, y) becomes (x, y') with probability p,  y' != y, each as likely"],
     command: "gany train classifier --data flipped:0.4:mnist",
+    lesson: None,
+};
+
+const ONNX_TARGET: Study = Study {
+    id: "onnx_target",
+    section: Section::Attacks,
+    title: "A classifier of your own, as ONNX",
+    source: "ONNX, Open Neural Network Exchange, https://onnx.ai",
+    idea: "Reads a classifier that was trained elsewhere into the engine, where it has gradients and can be attacked as any other.",
+    equations: &[
+        "logits = f((x - mean) / deviation),  f: the graph of the file, which does not say mean and deviation",
+        "grad_x L(logits, y): each operator is written with the engine's, whose gradients are known",
+    ],
+    command: "gany attack pgd PICTURE --target model.onnx --normalise imagenet -o fooled.png",
     lesson: None,
 };
 

@@ -286,7 +286,9 @@ fn resize(call: &Call) -> Outcome<Value> {
             .map(|(scale, &extent)| (extent as f64 * scale) as usize)
             .collect()
     };
-    if wanted.len() != 4 || wanted[..2] != shape[..2] || wanted.contains(&0) {
+    const MOST: usize = 4096;
+    let is_sane = wanted.iter().chain(&shape).all(|extent| (1..=MOST).contains(extent));
+    if wanted.len() != 4 || wanted[..2] != shape[..2] || !is_sane {
         return Err(format!(
             "expected extents of pictures {shape:?} to change, got {wanted:?}"
         ));

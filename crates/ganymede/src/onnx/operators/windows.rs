@@ -6,8 +6,11 @@ use gany_engine::{ConvOptions, PadMode, Tensor, concat};
 
 pub(super) const OPERATORS: Table = &[("Conv", convolution), ("MaxPool", largest), ("AveragePool", average)];
 
-/// Most pixels on a side of a window that pools, and by which a window may move or reach over the border.
+/// Most pixels by which a window may move or reach over the border.
 const MOST: usize = 4096;
+
+/// Most pixels on a side of a window that pools.
+const MOST_TAPS: usize = 128;
 
 /// A window along one axis.
 #[derive(Clone, Copy, Debug)]
@@ -168,9 +171,9 @@ fn pooled<'a>(call: &'a Call) -> Outcome<(&'a Value, Vec<Window>)> {
     let x = call.input_of_rank(3)?;
     let taps = call.wholes_set("kernel_shape")?.ok_or("`kernel_shape` is missing")?;
     let taps = taps.iter().map(|&taps| extent(taps)).collect::<Outcome<Vec<_>>>()?;
-    if taps.len() != x.rank() - 2 || taps.iter().any(|&taps| taps > MOST) {
+    if taps.len() != x.rank() - 2 || taps.iter().any(|&taps| taps > MOST_TAPS) {
         return Err(format!(
-            "expected a window of at most {MOST} pixels over extents {:?}, got {taps:?}",
+            "expected a window of at most {MOST_TAPS} pixels over extents {:?}, got {taps:?}",
             x.shape()
         ));
     }
@@ -205,12 +208,11 @@ pub(super) fn bordered(x: &Tensor, axis: usize, widths: [usize; 2], number: f64)
 fn largest(call: &Call) -> Outcome<Value> {
     let (x, windows) = pooled(call)?;
     let lowest = f64::from(f32::MIN);
-    let result = windows
-        .iter()
-        .enumerate()
-        .fold(x.tensor().clone(), |result, (axis, window)| {
-            along(&result, x.place(axis + 2), window, lowest, |a, b| a.maximum(&b))
-        });
+    // Of equal pixels the first in the order of reading has the gradient, as in PyTorch: so along rows before along columns.
+    let axes = windows.iter().enumerate().rev();
+    let result = axes.fold(x.tensor().clone(), |result, (axis, window)| {
+        along(&result, x.place(axis + 2), window, lowest, |a, b| a.maximum(&b))
+    });
     Ok(x.with(result))
 }
 
