@@ -323,10 +323,9 @@ pub(crate) fn defense_gan() -> Result<Evidence> {
         "defense_gan",
         json!({"settings": purification, "generator": training::settings(&run)?, "target": target.name(), "pictures": PURIFIED, "knowing": {"epsilon": 0.3, "step": STEP, "steps": KNOWING_STEPS}}),
     );
-    let [[clean, pure], [fgsm, pure_fgsm], [pgd, pure_pgd]] = figures[..] else {
+    let [[_, pure], [fgsm, pure_fgsm], [pgd, pure_pgd]] = figures[..] else {
         return Err("three kinds of pictures".into());
     };
-    let _ = clean;
     let recovered = |without: f64, with: f64| (with - without) / (1.0 - without);
     evidence.check(
         "accuracy on purified digits",

@@ -118,7 +118,7 @@ fn triggered(classifier: &Classifier, shown: Option<&str>) -> Result<f64> {
 }
 
 /// Digits in [0, 1] as a grid.
-fn show(name: &str, digits: &[f32], columns: u32) -> Result<()> {
+fn show(name: &str, digits: &[f32], columns: usize) -> Result<()> {
     let values: Vec<f32> = digits.iter().map(|x| 2.0 * x - 1.0).collect();
     let all = Pictures {
         values: &values,
@@ -129,7 +129,7 @@ fn show(name: &str, digits: &[f32], columns: u32) -> Result<()> {
     };
     Ok(grid_png(
         &all,
-        columns as _,
+        columns,
         &format!("poisoned images, {name}, seed 0"),
         &picture(name)?,
     )?)

@@ -5,7 +5,7 @@ use crate::attacks::{Ground, draw, run};
 use crate::record::{Evidence, median, picture, round};
 use ganymede::attacks::advgan::Advgan;
 use ganymede::attacks::patch::{Patch, Sticker};
-use ganymede::attacks::uap::Uap;
+use ganymede::attacks::uap::{Uap, Universal};
 use ganymede::attacks::{Aim, Attack, Target, Task};
 use ganymede::data::{self, Want};
 use ganymede::defences::first;
@@ -43,7 +43,7 @@ fn judged(target: &Target, spec: &str, count: usize) -> Result<(Vec<f32>, Vec<us
 }
 
 /// Pictures as a grid, from numbers in [0, 1].
-fn show(name: &str, target: &Target, pictures: &[f32], columns: u32) -> Result<()> {
+fn show(name: &str, target: &Target, pictures: &[f32], columns: usize) -> Result<()> {
     let values: Vec<f32> = pictures.iter().map(|x| 2.0 * x - 1.0).collect();
     let [height, width, channels] = target.shape();
     let all = Pictures {
@@ -54,7 +54,7 @@ fn show(name: &str, target: &Target, pictures: &[f32], columns: u32) -> Result<(
         channels,
     };
     let source = format!("adversarial images, attack {name}, target {}, seed 0", target.name());
-    Ok(grid_png(&all, columns as _, &source, &picture(name)?)?)
+    Ok(grid_png(&all, columns, &source, &picture(name)?)?)
 }
 
 const MADE_FROM: usize = 200;
@@ -81,17 +81,13 @@ pub(crate) fn uap() -> Result<Evidence> {
         own.push(fooled(&target, &found.on(&pictures), &classes));
         held_out.push(fooled(&target, &found.on(&other), &other_classes));
         // The same number of every pixel, of random signs.
-        let mut random = uap.find(
-            &target,
-            &Task {
-                pictures: pictures[..784].to_vec(),
-                classes: classes[..1].to_vec(),
-                aim: Aim::Away,
-                seed,
-            },
-        );
         let uniform = Key::new(DType::F32, seed, 1).uniform(0, &[784]).to_f32();
-        random.change = uniform.into_iter().map(|x| if x < 0.5 { -0.3 } else { 0.3 }).collect();
+        let change = uniform.into_iter().map(|x| if x < 0.5 { -0.3 } else { 0.3 }).collect();
+        let random = Universal {
+            change,
+            gradients: 0,
+            queries: 0,
+        };
         noise.push(fooled(&target, &random.on(&other), &other_classes));
         if seed == 0 {
             let change: Vec<f32> = found.change.iter().map(|v| 0.5 + v / 0.6).collect();

@@ -21,8 +21,8 @@ use std::process::ExitCode;
 pub(crate) struct Args {
     /// Which way of training, such as `trades`
     defence: String,
-    /// A labelled data set
-    #[arg(long, value_name = "NAME|PATH", default_value = "fashion-mnist")]
+    /// A labelled data set; the settings' own radii are for digits
+    #[arg(long, value_name = "NAME|PATH", default_value = "mnist")]
     data: String,
     /// Change a setting; `gany models DEFENCE` lists them
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]

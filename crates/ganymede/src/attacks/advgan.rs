@@ -313,6 +313,14 @@ impl Advgan {
         }
     }
 
+    /// Reads what the training will read, so that a broken file is found before it begins.
+    fn check_examples(&self, data: &dyn Dataset, seed: u64) -> data::Result<()> {
+        let Some(len) = data.len() else { return Ok(()) };
+        let mut x = vec![0.0; data.shape().floats()];
+        let read = (self.steps as u64).saturating_mul(self.batch as u64).min(len);
+        (0..read).try_for_each(|k| data.read(order::nth(seed, len, k), &mut x).map(drop))
+    }
+
     /// The set to learn from, where the settings name one.
     fn data(&self, target: &Target) -> Option<data::Result<Arc<dyn Dataset>>> {
         let [height, width, channels] = target.shape();
@@ -357,7 +365,9 @@ impl Attack for Advgan {
         match self.data(target) {
             None => Ok(()),
             Some(Err(error)) => Err(error.to_string()),
-            Some(Ok(data)) if data.classes().map(<[String]>::len) == Some(target.classes().len()) => Ok(()),
+            Some(Ok(data)) if data.classes().map(<[String]>::len) == Some(target.classes().len()) => self
+                .check_examples(&*data, task.seed)
+                .map_err(|error| error.to_string()),
             Some(Ok(_)) => Err(format!(
                 "expected data with the target's {} classes, got others: {}",
                 target.classes().len(),
@@ -375,11 +385,20 @@ mod tests {
 
     /// Pictures of 8 x 8 pixels are of class 1 where their left half is brighter than the right one.
     fn halves() -> Target {
-        Target::new("halves", [8, 8, 1], ["right", "left"].map(str::to_owned).to_vec(), |x| {
-            let half = |first| x.slice(2, first, first + 4).mean_axes(&[1, 2, 3]).reshape(&[x.extent(0), 1]);
-            let logit = (half(0) - half(4)) * 40.0;
-            gany_engine::concat(&[logit.zeros_like(), logit], 1)
-        })
+        Target::new(
+            "halves",
+            [8, 8, 1],
+            ["right", "left"].map(str::to_owned).to_vec(),
+            |x| {
+                let half = |first| {
+                    x.slice(2, first, first + 4)
+                        .mean_axes(&[1, 2, 3])
+                        .reshape(&[x.extent(0), 1])
+                };
+                let logit = (half(0) - half(4)) * 40.0;
+                gany_engine::concat(&[logit.zeros_like(), logit], 1)
+            },
+        )
     }
 
     /// A noisy picture whose left half is darker by a twentieth.
@@ -391,16 +410,35 @@ mod tests {
 
     #[test]
     fn a_generator_fools_what_it_has_not_seen() {
-        let advgan = Advgan { epsilon: 0.1, steps: 300, batch: 8, ..Advgan::default() };
+        let advgan = Advgan {
+            epsilon: 0.1,
+            steps: 300,
+            batch: 8,
+            ..Advgan::default()
+        };
         let pictures = (0..16).flat_map(dark_on_the_left).collect();
-        let task = Task { pictures, classes: vec![0; 16], aim: Aim::Away, seed: 0 };
+        let task = Task {
+            pictures,
+            classes: vec![0; 16],
+            aim: Aim::Away,
+            seed: 0,
+        };
         let mut forger = advgan.train(&halves(), &task);
         for number in 0..24 {
             let picture = dark_on_the_left(number);
             let forged = forger.forged(&picture);
             let mut judge = halves().judge(1);
-            assert_eq!([&picture, &forged].map(|picture| judge.says(picture)[0].class), [0, 1], "picture {number}");
-            assert!(forged.iter().zip(&picture).all(|(is, was)| (is - was).abs() <= 0.1 + 1e-6));
+            assert_eq!(
+                [&picture, &forged].map(|picture| judge.says(picture)[0].class),
+                [0, 1],
+                "picture {number}"
+            );
+            assert!(
+                forged
+                    .iter()
+                    .zip(&picture)
+                    .all(|(is, was)| (is - was).abs() <= 0.1 + 1e-6)
+            );
         }
     }
 
@@ -425,5 +463,53 @@ mod tests {
             "expected data with the target's 2 classes, got others: fashion-mnist-10k"
         );
         assert!(check(named("mnits"), task()).starts_with("unknown data set `mnits`"));
+    }
+
+    /// Five pictures, of which the fourth cannot be read.
+    #[derive(Debug)]
+    struct Broken;
+
+    impl Dataset for Broken {
+        fn name(&self) -> &str {
+            "broken"
+        }
+
+        fn digest(&self) -> &str {
+            "0123"
+        }
+
+        fn len(&self) -> Option<u64> {
+            Some(5)
+        }
+
+        fn shape(&self) -> data::Shape {
+            data::Shape::Picture {
+                height: 2,
+                width: 3,
+                channels: 1,
+            }
+        }
+
+        fn read(&self, index: u64, _: &mut [f32]) -> data::Result<u32> {
+            match index {
+                3 => Err(data::DataError::NotFound { path: "3.png".into() }),
+                _ => Ok(0),
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_found_before_the_training() {
+        let check = |steps| {
+            Advgan {
+                steps,
+                batch: 1,
+                ..Advgan::default()
+            }
+            .check_examples(&Broken, 0)
+        };
+        assert_eq!(check(100).unwrap_err().to_string(), "no such file or folder: 3.png");
+        let place = (0..5).position(|k| order::nth(0, 5, k) == 3).unwrap();
+        assert!(check(place).is_ok() && check(place + 1).is_err());
     }
 }

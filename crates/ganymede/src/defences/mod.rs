@@ -10,11 +10,11 @@
 //! use ganymede::data::{Want, open};
 //! use ganymede::defences;
 //!
-//! let data = open("first:5000:fashion-mnist-10k", &Want::default())?;
+//! let data = open("fashion-mnist:train", &Want::default())?;
 //! let trades = defences::find("trades")?.build(&[("epsilon".into(), "0.1".into())])?;
 //! let classifier = trades.train(&*data, 0, 6, &mut |_| {})?;
 //! let pgd = attacks::find("pgd")?.build(&[("epsilon".into(), "0.1".into())])?;
-//! let held_out = open("fashion-mnist-10k", &Want::default())?;
+//! let held_out = open("fashion-mnist:test", &Want::default())?;
 //! let left = defences::robustness(&Target::of_classifier(&classifier), &pgd, &*held_out, 200, 0)?;
 //! println!("{} of {} are right under attack", left.robust, left.count);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

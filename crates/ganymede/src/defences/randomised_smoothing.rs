@@ -131,7 +131,7 @@ impl Training for RandomisedSmoothing {
     }
 
     fn check(&self) -> Result<(), String> {
-        if !(self.sigma > 0.0) {
+        if !(self.sigma.is_finite() && self.sigma > 0.0) {
             return Err(format!("expected a sigma above 0, got {}", self.sigma));
         }
         if self.selection == 0 || self.samples == 0 {
