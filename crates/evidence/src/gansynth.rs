@@ -1,5 +1,6 @@
 //! `gansynth`: whether its tones have the pitch that is asked for, and whether phases hold together as they do not in `wavegan`'s.
 use crate::Result;
+use crate::made::Numbers;
 use crate::record::{Evidence, median, picture, root, round};
 use crate::training::{self, Changes, grid, order, samples, settings};
 use ganymede::data::{self, Want};
@@ -47,9 +48,8 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let known = accuracy(&real, &labels);
     evidence.figure("pitch_accuracy.real", round(known));
     evidence.figure("phase_coherence.real", round(coherence(&real)));
-    let noise: Vec<f32> = (0..COUNT * LENGTH)
-        .map(|i| ((i as f32 * 12.9898).sin() * 43_758.547).fract())
-        .collect();
+    let mut numbers = Numbers(1);
+    let noise: Vec<f32> = (0..COUNT * LENGTH).map(|_| 2.0 * numbers.draw() - 1.0).collect();
     evidence.figure("phase_coherence.noise", round(coherence(&noise)));
     let (mut right, mut held, mut waves) = (vec![], vec![], vec![]);
     for seed in SEEDS {
@@ -209,9 +209,8 @@ mod tests {
     fn steady_tones_hold_together_and_noise_does_not() {
         let steady: Vec<f32> = (0..LENGTH).map(|t| (0.4 * t as f32).sin()).collect();
         assert!(coherence(&steady) > 0.99, "{}", coherence(&steady));
-        let noise: Vec<f32> = (0..LENGTH)
-            .map(|i| ((i as f32 * 12.9898).sin() * 43_758.547).fract())
-            .collect();
+        let mut numbers = Numbers(1);
+        let noise: Vec<f32> = (0..LENGTH).map(|_| 2.0 * numbers.draw() - 1.0).collect();
         assert!(coherence(&noise) < 0.5, "{}", coherence(&noise));
     }
 }
