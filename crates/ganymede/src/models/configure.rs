@@ -117,6 +117,12 @@ impl ConfigError {
                 "put the pictures of each class into a sub-folder of its own, or take a labelled set: `gany data list`"
                     .into()
             }
+            ConfigError::Lacks {
+                field: Field::Chords, ..
+            }
+            | ConfigError::Unfit {
+                takes: Takes::Rolls, ..
+            } => "`gany data get tunes` fetches folk tunes; then `--data tunes`, or a folder of MIDI, ABC or MusicXML files".into(),
             ConfigError::Lacks { .. } => {
                 "`--data paired:A,B`, `side-by-side:A` or `unpaired:A,B` make pairs of what you have: `gany data --help`".into()
             }
@@ -126,9 +132,6 @@ impl ConfigError {
             ConfigError::Unfit {
                 takes: Takes::Sounds, ..
             } => "`gany data get drums` fetches sounds; then `--data drums`, or a folder of WAV, FLAC or Ogg files".into(),
-            ConfigError::Unfit {
-                takes: Takes::Rolls, ..
-            } => "`gany data get tunes` fetches folk tunes; then `--data tunes`, or a folder of MIDI, ABC or MusicXML files".into(),
             ConfigError::Unfit {
                 takes: Takes::Events, ..
             } => "write `events:` before the tunes: `--data events:tunes`; `gany data get tunes` fetches some".into(),
