@@ -303,7 +303,11 @@ fn fitted<'c>(
     }
     if let Some(numbers) = numbers.filter(|_| texts.len() > FEW_VALUES) {
         let seen = |row: usize| numbers[row].filter(|_| is_trained(row));
-        if let Some(wild) = numbers.iter().flatten().find(|number| !(number.abs() <= MAX_NUMBER)) {
+        if let Some(wild) = numbers
+            .iter()
+            .flatten()
+            .find(|number| number.is_nan() || number.abs() > MAX_NUMBER)
+        {
             return Err(bad(path, place(), "numbers from -1e30 to 1e30", wild.to_string()));
         }
         let trained: Vec<f64> = (0..count).filter_map(seen).collect();

@@ -23,11 +23,13 @@ pub enum ExploreError {
         /// The system.
         system: &'static str,
     },
-    /// The run was trained on points.
-    #[error("only pictures can be explored, and this run of `{system}` makes points")]
+    /// The run was trained on what is not drawn one by one.
+    #[error("only pictures can be explored, and this run of `{system}` makes {makes}")]
     NoPictures {
         /// The system.
         system: &'static str,
+        /// What it makes instead.
+        makes: &'static str,
     },
     /// The system has no styles.
     #[error("`{system}` has no styles: its generator is told one latent vector, not something for every layer")]

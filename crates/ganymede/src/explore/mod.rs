@@ -116,8 +116,12 @@ impl Explorer {
         if !sampler.makes_samples() {
             return Err(ExploreError::NoLatents { system });
         }
-        if let Shape::Point { .. } = sampler.shape() {
-            return Err(ExploreError::NoPictures { system });
+        if sampler.shape().picture().is_none() {
+            let makes = match sampler.shape() {
+                Shape::Row { .. } => "rows of a table",
+                _ => "points",
+            };
+            return Err(ExploreError::NoPictures { system, makes });
         }
         let styled = styled(&sampler.play().system().functions());
         let natural = if styled.is_some() { CodeSpace::W } else { CodeSpace::Z };

@@ -301,11 +301,14 @@ impl Tabular {
         s.once("x_fake", || self.rows(raw, &s.uniform(raw.shape())))
     }
 
-    /// Rows with their condition as the critic judges them, `[n / packed, ..]`.
+    /// Rows with their condition as the critic judges them, `[n / packed, ..]`; of a batch that a probe brings, whole packs, and one
+    /// at least.
     fn packed(&self, rows: &Tensor, condition: Option<&Tensor>) -> Tensor {
         let rows = condition.map_or(rows.clone(), |condition| concat(&[rows.clone(), condition.clone()], 1));
-        let (n, floats) = (rows.extent(0), rows.extent(1));
-        rows.reshape(&[n / self.config.packed, self.config.packed * floats])
+        let (packed, floats) = (self.config.packed, rows.extent(1));
+        let rows = concat(&vec![rows.clone(); packed.div_ceil(rows.extent(0))], 0);
+        let packs = rows.extent(0) / packed;
+        rows.slice(0, 0, packs * packed).reshape(&[packs, packed * floats])
     }
 
     fn weights(&self) -> Vec<Tensor> {
@@ -608,6 +611,15 @@ mod tests {
         assert!((60..140).contains(&rare), "{rare} of 400, a quarter of them by nature");
         let fits = decoded.iter().filter(|row| (row[0] > 0.0) == (row[1] == 1.0)).count();
         assert!(fits > 360, "{fits} of 400 have the mode of their category");
+    }
+
+    #[test]
+    fn packs_are_whole() {
+        let (system, _) = built(|_| {});
+        for (rows, packs) in [(7, 3), (2, 1), (1, 1)] {
+            let packed = system.packed(&Tensor::full(DType::F32, &[rows, 5], 1.0), None);
+            assert_eq!(packed.shape(), [packs, 10]);
+        }
     }
 
     #[test]
