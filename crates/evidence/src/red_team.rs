@@ -13,8 +13,8 @@ use serde_json::json;
 const SEEDS: [u64; 3] = [0, 1, 2];
 /// What the attacker may change of numbers in [0, 1], and the defender reckons with.
 const EPSILON: f64 = 4.0 / 255.0;
-const TAUGHT: usize = 3000;
-const TESTED: usize = 400;
+const TAUGHT: usize = 2000;
+const TESTED: usize = 300;
 
 fn of(values: &[f32]) -> Pictures<'_> {
     Pictures { values, shape: SHAPE }
@@ -58,7 +58,7 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let made = fakes(
         &mut evidence,
         "red-team",
-        ("dcgan", 600, &[("width", "16")]),
+        ("dcgan", 400, &[("width", "16")]),
         TAUGHT + TESTED,
     )?;
     let (taught, tested) = made.split_at(TAUGHT * SHAPE.iter().product::<usize>());
@@ -81,12 +81,12 @@ pub(crate) fn evidence() -> Result<Evidence> {
                 }
             })
         };
-        let first = train(500, None);
+        let first = train(300, None);
         let hardened = train(
-            800,
+            400,
             Some(Ball {
                 epsilon: 2.0 * EPSILON,
-                steps: 5,
+                steps: 3,
             }),
         );
         let attacked = evaded(&first, tested, seed)?;

@@ -18,8 +18,8 @@ use crate::data::order;
 use crate::nn::{Activation, Layer, Scope, Sequential, conv};
 use gany_engine::DType;
 
-const BATCH: usize = 24;
-const WIDTH: usize = 24;
+const BATCH: usize = 16;
+const WIDTH: usize = 16;
 /// How steep masks fall, over their radius: drawn between these.
 const SOFTNESS: [f64; 2] = [0.04, 0.15];
 /// The share of a map, its brightest places, that the score is the mean of.
