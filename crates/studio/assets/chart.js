@@ -58,22 +58,34 @@ class Chart {
       if (this.plot && this.plotted.clientWidth > 0) this.plot.setSize({ width: this.plotted.clientWidth, height: HEIGHT });
     });
     this.watch.observe(this.plotted);
+    // What nobody sees is not drawn: a run that trains fast has news several times a second.
+    this.isSeen = true;
+    this.seeing = new IntersectionObserver(([entry]) => {
+      this.isSeen = entry.isIntersecting;
+      if (this.isSeen && this.isStale) this.draw();
+    }, { rootMargin: '200px' });
+    this.seeing.observe(this.plotted);
+  }
+
+  draw() {
+    this.isStale = false;
+    if (this.plot && this.built === this.made) this.plot.setData(this.data);
+    else this.build();
   }
 
   /** Shows curves: `x`, and of each name `{ mean, min, max }`. */
-  update(x, series, { isZoomed = false, axis = 'steps' } = {}) {
+  update(x, series, { isZoomed = false } = {}) {
     const names = Object.keys(series);
     const hasBands = names.map((name) => Boolean(series[name].min));
-    const isOther = JSON.stringify([names, hasBands, axis]) !== this.made;
-    this.made = JSON.stringify([names, hasBands, axis]);
-    [this.names, this.hasBands, this.axis, this.isZoomed] = [names, hasBands, axis, isZoomed];
+    this.made = JSON.stringify([names, hasBands]);
+    [this.names, this.hasBands] = [names, hasBands];
     this.data = [x, ...names.flatMap((name) => {
       const { mean, min, max } = series[name];
       return min ? [mean, max, min] : [mean];
     })];
     this.reset.hidden = !isZoomed;
-    if (isOther || !this.plot) this.build();
-    else this.plot.setData(this.data);
+    if (this.isSeen) this.draw();
+    else this.isStale = true;
     this.describe(series);
   }
 
@@ -92,6 +104,7 @@ class Chart {
   build() {
     if (!this.data) return;
     this.plot?.destroy();
+    this.built = this.made;
     const ink = colour('--soft');
     const grid = { stroke: colour('--line'), width: 1 };
     const series = [{}];
@@ -164,6 +177,7 @@ class Chart {
 
   close() {
     this.watch.disconnect();
+    this.seeing.disconnect();
     this.plot?.destroy();
   }
 }
