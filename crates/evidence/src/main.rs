@@ -34,6 +34,7 @@ mod improved_gan;
 mod inference;
 mod infogan;
 mod judge;
+mod lab;
 mod labelled;
 mod lapgan;
 mod made;
@@ -113,6 +114,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("cw", attacks::cw),
     ("jsma", attacks::jsma),
     ("square", attacks::square),
+    ("lab", lab::evidence),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),

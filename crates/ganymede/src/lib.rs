@@ -1,7 +1,7 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
-//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`attacks`]; [`run`]; [`explore`]. [`studies`] needs none of
+//! [`optimisers`], [`data`] and [`metrics`]; [`games`]; [`models`]; [`doctor`]; [`lab`]; [`attacks`]; [`run`]; [`explore`]. [`studies`] needs none of
 //! them but the [`section`]s of the zoo.
 
 /// How a system is added; the page's code is run as a test.
@@ -15,6 +15,7 @@ pub mod deepfake;
 pub mod doctor;
 pub mod explore;
 pub mod games;
+pub mod lab;
 pub mod layouts;
 pub mod metrics;
 pub mod models;

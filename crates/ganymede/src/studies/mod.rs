@@ -37,7 +37,7 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, LAB, nash::STUDY, FAILURES, dice::STUDY];
 
 const PROJECTION: Study = Study {
     id: "projection",
@@ -64,6 +64,20 @@ const DISSECT: Study = Study {
         "ablation  a_u := 0;  insertion  a_u := k_uc at a place",
     ],
     command: "gany explore runs/dcgan-fashion-mnist dissect -o units.png",
+    lesson: None,
+};
+
+const LAB: Study = Study {
+    id: "lab",
+    section: Section::Understanding,
+    title: "GAN Lab",
+    source: "Kahng et al. 2019, GAN Lab: Understanding Complex Deep Generative Models using Interactive Visual Experimentation, arXiv:1809.01587",
+    idea: "Points of the plane are learnt before one's eyes, by every objective: step by step, or in the six stages of a step.",
+    equations: &[
+        "noise z -> samples G(z) -> judgements D -> L_D -> new D -> L_G and new G",
+        "arrows: -n dL_G / dG(z_i);  sheet: G of lines between which equal shares of the noise lie",
+    ],
+    command: "gany studio",
     lesson: None,
 };
 
