@@ -1,6 +1,6 @@
 //! `gany studio`: runs in the browser.
 use crate::failure::Failure;
-use crate::output::{DIM, STRONG, print, print_json};
+use crate::output::{DIM, STRONG, print};
 use ::studio::{Address, Door, Studio, StudioError};
 use ganymede::run::RunFolder;
 use serde_json::{Value, json};
@@ -95,7 +95,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
 /// Says where something is served.
 pub(crate) fn announce(what: &str, address: &Address, is_json: bool) {
     if is_json {
-        return print_json(&json!({ "address": address.to_string() }));
+        // On one line, so that whoever started it can read it as soon as it is there.
+        return print(&json!({ "address": address.to_string() }).to_string());
     }
     print(&format!(
         "{STRONG}{what}{STRONG:#}  {address}\n{DIM}Ctrl-C ends it.{DIM:#}"

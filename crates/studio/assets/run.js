@@ -118,7 +118,7 @@ export function run(place, { parts: [name], title }) {
   }
 
   function tile(name, value, more, extra) {
-    return h('div', { class: 'card tile' }, h('dt', {}, name), h('dd', {}, value), h('dd', { class: 'more' }, more), extra);
+    return h('div', { class: 'card tile' }, h('dt', {}, name), h('dd', {}, value), h('dd', { class: 'more' }, more, extra));
   }
 
   function showCurves() {

@@ -46,6 +46,7 @@ pub(super) async fn about(State(shared): State<Shared>, Path(name): Path<String>
             Ok(Json(json!({
                 "step": step,
                 "system": sampler.entry().card.id,
+                "title": sampler.entry().card.title,
                 "picture": sampler.shape().picture(),
                 "classes": sampler.classes().map(|count| names(sampler.class_names(), count)),
                 "space": explorer.space().to_string(),
