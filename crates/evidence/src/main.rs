@@ -43,6 +43,7 @@ mod improved_gan;
 mod inference;
 mod infogan;
 mod judge;
+mod lab;
 mod labelled;
 mod lapgan;
 mod made;
@@ -158,6 +159,7 @@ const SYSTEMS: &[(&str, Measure)] = &[
     ("defense_gan", defences::defense_gan),
     ("feature_squeezing", defences::feature_squeezing),
     ("onnx_target", onnx_target::evidence),
+    ("lab", lab::evidence),
     ("nash", studies::nash),
     ("dice", studies::dice),
     ("precision", precision::evidence),

@@ -1,8 +1,8 @@
 //! Ganymede, the library: building blocks, games, systems, data and runs of generative adversarial networks.
 //!
 //! Layers, each of which imports from those above it in this list only: [`nn`], [`objectives`], [`penalties`],
-//! [`optimisers`], [`data`], [`onnx`], [`metrics`], [`deepfake`] and [`provenance`]; [`games`]; [`models`]; [`doctor`]; [`attacks`]; [`run`]; [`explore`],
-//! [`defences`]. [`studies`] needs none of
+//! [`optimisers`], [`data`], [`onnx`], [`metrics`], [`deepfake`] and [`provenance`]; [`games`]; [`models`]; [`doctor`]; [`lab`]; [`attacks`]; [`run`];
+//! [`explore`], [`defences`]. [`studies`] needs none of
 //! them but the [`section`]s of the zoo.
 
 /// How a system is added; the page's code is run as a test.
@@ -17,6 +17,7 @@ pub mod defences;
 pub mod doctor;
 pub mod explore;
 pub mod games;
+pub mod lab;
 pub mod layouts;
 pub mod metrics;
 pub mod models;

@@ -6,6 +6,8 @@ import { run } from './run.js';
 import { compare } from './compare.js';
 import { start } from './start.js';
 import { explorer, explorers } from './explorer.js';
+import { lab } from './lab/lab.js';
+import { nash } from './lab/nash.js';
 
 // A view is given the parts of its address and fills the element; it gives what is to be done when it is left.
 const views = [
@@ -15,6 +17,8 @@ const views = [
   [/^\/new$/, start],
   [/^\/explorer$/, explorers],
   [/^\/explorer\/([^/]+)$/, explorer],
+  [/^\/lab$/, lab],
+  [/^\/lab\/nash$/, nash],
 ];
 
 const main = document.getElementById('main');

@@ -40,6 +40,13 @@ const ASSETS: &[Asset] = assets! {
     "compare.js": SCRIPT;
     "start.js": SCRIPT;
     "explorer.js": SCRIPT;
+    "lab/lab.css": STYLE;
+    "lab/lab.js": SCRIPT;
+    "lab/plane.js": SCRIPT;
+    "lab/game.js": SCRIPT;
+    "lab/setup.js": SCRIPT;
+    "lab/paint.js": SCRIPT;
+    "lab/nash.js": SCRIPT;
     "vendor/uplot.js": SCRIPT;
     "vendor/uplot.css": STYLE;
     "vendor/uplot.LICENSE.txt": TEXT;

@@ -53,6 +53,14 @@ pub(crate) fn unit(word: u64) -> f64 {
     (word >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// Two uniform words as two independent normal numbers, by Box and Muller's transform.
+pub(crate) fn normal_pair(a: u64, b: u64) -> [f64; 2] {
+    // The logarithm's argument is above 0.
+    let radius = (-2.0 * (1.0 - unit(a)).ln()).sqrt();
+    let (sin, cos) = (std::f64::consts::TAU * unit(b)).sin_cos();
+    [radius * cos, radius * sin]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::{DataError, Result};
-use super::order::{below, hash, unit};
+use super::order::{below, hash, normal_pair, unit};
 use super::{Dataset, Modes, Shape, check_lengths, sha256_hex};
 
 /// The distributions that are formulas.
@@ -87,12 +87,7 @@ impl Toy {
         let word = |stream: u64| hash(hash(seed, stream), k);
         let label = below(word(0), self.classes.len() as u64) as u32;
         let along = unit(word(1));
-        let noise = {
-            // Box and Muller's transform; the logarithm's argument is above 0.
-            let radius = (-2.0 * (1.0 - unit(word(2))).ln()).sqrt();
-            let (sin, cos) = (TAU * unit(word(3))).sin_cos();
-            [radius * cos, radius * sin]
-        };
+        let noise = normal_pair(word(2), word(3));
         let side = if label == 0 { 1.0 } else { -1.0 };
         let (centre, std_dev) = match (self.formula, &self.modes) {
             (_, Some(modes)) => (modes.centres[label as usize].map(f64::from), f64::from(modes.std_dev)),

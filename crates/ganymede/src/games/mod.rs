@@ -4,6 +4,7 @@
 //! into `step(state, batch, n) -> (state, scalars)`: every move's loss, gradients and updates are traced into one graph,
 //! so that work shared between moves is done once, and compiled to one program that updates the state in place.
 mod game;
+mod lens;
 mod observation;
 mod play;
 mod probe;
@@ -12,6 +13,7 @@ mod step;
 mod surgery;
 
 pub use game::{Game, Move};
+pub use lens::{Lens, Seen};
 pub use observation::{Observation, Observer};
 pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};

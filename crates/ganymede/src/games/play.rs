@@ -76,6 +76,8 @@ struct Variant {
     /// Whether another phase has just ended.
     turns: bool,
     due: Vec<&'static str>,
+    /// Whether it is the whole step, or so many of its moves only.
+    moves: Option<usize>,
 }
 
 /// What the graph of a function of the system depends on.
@@ -319,6 +321,23 @@ impl Play {
         self.done = n + 1;
     }
 
+    /// Does the first `moves` moves of step `n` and leaves the step there, undone: what it would come to is done by
+    /// [`step`](Play::step), from the state as it was before. For who wants to see a step from within.
+    pub fn step_until(&mut self, n: u64, moves: usize) {
+        self.prepare(n);
+        let variant = Variant {
+            moves: Some(moves),
+            ..self.variant(n)
+        };
+        let slots = self.slots();
+        let mut step = match self.steps.remove(&variant) {
+            Some(step) => step,
+            None => self.trace(&variant, &slots),
+        };
+        step.program.run(&mut self.buffers);
+        self.steps.insert(variant, step);
+    }
+
     /// Does step `n` and looks at every result on the way: where the first number came from that is not finite.
     pub fn step_checked(&mut self, n: u64) -> Option<NonFinite> {
         let variant = self.prepare(n);
@@ -355,6 +374,7 @@ impl Play {
             phase: self.game.phase(n),
             turns: self.game.turns(n),
             due: self.game.due(n).collect(),
+            moves: None,
         }
     }
 
@@ -407,13 +427,14 @@ impl Play {
             reports: RefCell::default(),
         };
         let mut moves = vec![];
+        let most = variant.moves.unwrap_or(usize::MAX);
         for turn in self.game.moves(variant.phase) {
             let position = self
                 .players
                 .iter()
                 .position(|(player, _)| player.name == turn.player.name)
                 .expect("every move has a player");
-            for repeat in 0..turn.times {
+            for repeat in 0..turn.times.min(most - moves.len()) {
                 (step.x, step.y) = (inputs[slots.x(repeat)].clone(), inputs[slots.y(repeat)].clone());
                 let extras = self.shape.extras.iter().enumerate();
                 step.extras = extras
@@ -430,7 +451,7 @@ impl Play {
             }
         }
         let decay = self.system.average_decay();
-        if decay > 0.0 {
+        if decay > 0.0 && variant.moves.is_none() {
             let decay = Tensor::full(dtype, &[], decay);
             for parameter in self.averaged() {
                 let slot = self.index[&average_name(&parameter)];

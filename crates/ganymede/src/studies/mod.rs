@@ -37,7 +37,7 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, ONNX_TARGET, LABEL_FLIP, nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, ONNX_TARGET, LABEL_FLIP, LAB, nash::STUDY, FAILURES, dice::STUDY];
 
 const PROJECTION: Study = Study {
     id: "projection",
@@ -89,6 +89,20 @@ const ONNX_TARGET: Study = Study {
         "grad_x L(logits, y): each operator is written with the engine's, whose gradients are known",
     ],
     command: "gany attack pgd PICTURE --target model.onnx --normalise imagenet -o fooled.png",
+    lesson: None,
+};
+
+const LAB: Study = Study {
+    id: "lab",
+    section: Section::Understanding,
+    title: "GAN Lab",
+    source: "Kahng et al. 2019, GAN Lab: Understanding Complex Deep Generative Models using Interactive Visual Experimentation, arXiv:1809.01587",
+    idea: "Points of the plane are learnt before one's eyes, by every objective: step by step, or in the six stages of a step.",
+    equations: &[
+        "noise z -> samples G(z) -> judgements D -> L_D -> new D -> L_G and new G",
+        "arrows: -n dL_G / dG(z_i);  sheet: G of lines between which equal shares of the noise lie",
+    ],
+    command: "gany studio",
     lesson: None,
 };
 

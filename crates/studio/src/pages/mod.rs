@@ -1,6 +1,7 @@
 //! What the page asks the studio for.
 mod explore;
 mod gallery;
+mod lab;
 mod live;
 mod runs;
 mod start;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     shelf: Arc<Shelf>,
     processes: Arc<Processes>,
     generators: Arc<Generators>,
+    room: lab::Room,
     assets: Assets,
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn router(hub: Arc<Hub>, program: PathBuf, assets: Option<PathBuf>) -
         shelf: Arc::new(Shelf::new(hub.folder())),
         processes: Arc::new(Processes::new(program, hub.folder())),
         generators: Arc::new(Generators::default()),
+        room: lab::Room::default(),
         assets: Assets(assets.map(Arc::new)),
         hub: Arc::clone(&hub),
     };
@@ -90,6 +93,9 @@ pub(crate) fn router(hub: Arc<Hub>, program: PathBuf, assets: Option<PathBuf>) -
             "/api/runs/{name}/generator/project",
             post(explore::project).layer(DefaultBodyLimit::max(UPLOAD)),
         )
+        .route("/api/lab", get(lab::about))
+        .route("/api/lab/nash", get(lab::nash))
+        .route("/api/lab/play", get(lab::play))
         .fallback(assets::nothing)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(hub, noted))
