@@ -83,9 +83,12 @@ impl Target {
         }
         if name == EFFNET {
             let function = efficientnet_lite0::function(&Weights::read(&fetched(EFFNET)?)?)?;
-            return Ok(Target::with_features(name, [224, 224, 3], imagenet_classes(), move |x| {
-                function(&(x * 255.0))
-            }));
+            return Ok(Target::with_features(
+                name,
+                [224, 224, 3],
+                imagenet_classes(),
+                move |x| function(&(x * 255.0)),
+            ));
         }
         if Path::new(name).is_file() {
             return Ok(Target::of_classifier(&Classifier::load(Path::new(name))?));

@@ -20,7 +20,11 @@ impl Scene {
             system: self.system.to_owned(),
             data: self.data.to_owned(),
             seed,
-            settings: self.changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            settings: self
+                .changes
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             ..Setup::default()
         }
     }
@@ -65,7 +69,10 @@ pub const LESSONS: &[Lesson] = &[
         broken: scene(
             "gan",
             "ring",
-            &[("generator.learning_rate", "1e-3"), ("discriminator.learning_rate", "2e-5")],
+            &[
+                ("generator.learning_rate", "1e-3"),
+                ("discriminator.learning_rate", "2e-5"),
+            ],
         ),
         cured: scene("gan", "ring", &[]),
     },
@@ -76,7 +83,11 @@ pub const LESSONS: &[Lesson] = &[
         why: "The minimax loss is flat where the discriminator is sure that a sample is generated. The better the discriminator, the less the generator is told.",
         cure: "The non-saturating loss has the same equilibrium, and is steepest where the discriminator is sure.",
         steps: 1_500,
-        broken: scene("gan", "two-gaussians", &[("objective", "minimax"), ("discriminator.learning_rate", "2e-2")]),
+        broken: scene(
+            "gan",
+            "two-gaussians",
+            &[("objective", "minimax"), ("discriminator.learning_rate", "2e-2")],
+        ),
         cured: scene("gan", "two-gaussians", &[("discriminator.learning_rate", "2e-2")]),
     },
     Lesson {
@@ -89,7 +100,10 @@ pub const LESSONS: &[Lesson] = &[
         broken: scene(
             "gan",
             "gaussian",
-            &[("generator.learning_rate", "1e-2"), ("discriminator.learning_rate", "1e-2")],
+            &[
+                ("generator.learning_rate", "1e-2"),
+                ("discriminator.learning_rate", "1e-2"),
+            ],
         ),
         cured: scene("gan_r1r2", "gaussian", &[("gamma", "1")]),
     },
@@ -103,7 +117,10 @@ pub const LESSONS: &[Lesson] = &[
         broken: scene(
             "gan",
             "moons",
-            &[("generator.learning_rate", "1e-5"), ("discriminator.learning_rate", "5e-3")],
+            &[
+                ("generator.learning_rate", "1e-5"),
+                ("discriminator.learning_rate", "5e-3"),
+            ],
         ),
         cured: scene("gan", "moons", &[]),
     },
@@ -117,7 +134,10 @@ pub const LESSONS: &[Lesson] = &[
         broken: scene(
             "gan",
             "two-gaussians",
-            &[("generator.learning_rate", "0.2"), ("discriminator.learning_rate", "0.2")],
+            &[
+                ("generator.learning_rate", "0.2"),
+                ("discriminator.learning_rate", "0.2"),
+            ],
         ),
         cured: scene("gan", "two-gaussians", &[]),
     },
@@ -158,7 +178,11 @@ mod tests {
     #[test]
     fn every_lesson_can_be_set_up_and_names_a_failure() {
         for lesson in LESSONS {
-            assert!(FAILURES.iter().any(|failure| failure.name == lesson.name), "{}", lesson.name);
+            assert!(
+                FAILURES.iter().any(|failure| failure.name == lesson.name),
+                "{}",
+                lesson.name
+            );
             assert_ne!(lesson.broken.setup(0), lesson.cured.setup(0));
             for scene in [lesson.broken, lesson.cured] {
                 Lab::new(&scene.setup(0)).unwrap();

@@ -541,7 +541,7 @@ pub(super) mod tests {
         let (_there, path) = place();
         png_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &plain(), &path).unwrap();
         assert_eq!(image::open(&path).unwrap().into_luma8().into_raw(), [255, 128]);
-        let bytes = bytes_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &stamp()).unwrap();
+        let bytes = bytes_of_one(&pictures(&[-1.0, -1.0, 1.0, 0.0], [2, 1, 2, 1]), 1, &plain()).unwrap();
         assert_eq!(bytes, std::fs::read(&path).unwrap());
         let beyond = png_of_one(&pictures(&[0.0; 4], [2, 1, 2, 1]), 2, &stamp(), &path);
         assert!(matches!(beyond, Err(RunError::NoPicture { .. })));

@@ -37,7 +37,16 @@ pub struct Lesson {
 }
 
 /// All studies.
-pub const STUDIES: &[Study] = &[PROJECTION, DISSECT, ONNX_TARGET, LABEL_FLIP, LAB, nash::STUDY, FAILURES, dice::STUDY];
+pub const STUDIES: &[Study] = &[
+    PROJECTION,
+    DISSECT,
+    ONNX_TARGET,
+    LABEL_FLIP,
+    LAB,
+    nash::STUDY,
+    FAILURES,
+    dice::STUDY,
+];
 
 const PROJECTION: Study = Study {
     id: "projection",
