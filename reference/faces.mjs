@@ -73,10 +73,16 @@ export function drawn(height, width, shift) {
 }
 
 function pgm(file) {
-    const data = fs.readFileSync(file);
-    const [, width, height] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(data.toString('latin1', 0, 64)).map(Number);
-    const grey = data.subarray(data.length - width * height);
-    return [Array.from(grey).flatMap((byte) => [byte, byte, byte]), height, width];
+    let data = fs.readFileSync(file);
+    if (data.toString('latin1', 0, 4) === 'P5\r\n') {
+        // A transfer that took it for text made two bytes of every line feed.
+        const undone = data.filter((byte, i) => byte !== 13 || data[i + 1] !== 10);
+        const [header, width, height] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(undone.toString('latin1', 0, 64));
+        if (undone.length === header.length + width * height) data = undone;
+    }
+    const [header, width, height] = /^P5\s+(\d+)\s+(\d+)\s+255\s/.exec(data.toString('latin1', 0, 64));
+    const grey = data.subarray(header.length, header.length + width * height);
+    return [Array.from(grey).flatMap((byte) => [byte, byte, byte]), Number(height), Number(width)];
 }
 
 function files(folder) {
