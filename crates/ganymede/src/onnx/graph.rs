@@ -12,6 +12,9 @@ use std::path::Path;
 /// Most elements that are computed in all of what depends on no picture, beyond those that the file holds.
 const MOST_FOLDED: usize = 1 << 26;
 
+/// Most elements of a value of the pictures with which a network is looked at.
+const MOST_ELEMENTS: usize = 1 << 28;
+
 /// A graph.
 #[derive(Debug)]
 pub(super) struct Graph {
@@ -57,7 +60,7 @@ impl Graph {
 
     /// Computes what depends on no picture once and for all, and lays weights as they are asked for.
     fn fold(&mut self, nodes: Vec<Node>, needed: &HashSet<String>) -> Result<()> {
-        let limits = Limits::default();
+        let limits = Limits::strict();
         for node in nodes {
             let inputs = || node.inputs.iter().filter(|name| !name.is_empty());
             if inputs().all(|name| self.known.contains_key(name)) {
@@ -76,18 +79,14 @@ impl Graph {
         Ok(())
     }
 
-    /// Its outputs for these inputs, where no value may have more than so many elements.
-    pub(super) fn run(&self, inputs: Vec<(String, Value)>, most: usize) -> Result<Vec<Value>> {
+    /// Its outputs for these inputs.
+    pub(super) fn run(&self, inputs: Vec<(String, Value)>, limits: &Limits) -> Result<Vec<Value>> {
         let mut values: HashMap<String, Value> = inputs.into_iter().collect();
         values.extend(self.known.iter().map(|(name, value)| (name.clone(), value.clone())));
         let inputs = self.nodes.iter().flat_map(|node| &node.inputs);
         let read: HashSet<String> = inputs.chain(&self.outputs).cloned().collect();
-        let limits = Limits {
-            most,
-            ..Limits::default()
-        };
         for node in &self.nodes {
-            let outputs = compute(node, self.version, &values, &read, &limits)?;
+            let outputs = compute(node, self.version, &values, &read, limits)?;
             values.extend(outputs);
         }
         let outputs = self.outputs.iter().map(|name| values.get(name).cloned());
@@ -97,18 +96,27 @@ impl Graph {
 }
 
 /// What a network may ask for.
-struct Limits {
+pub(super) struct Limits {
     /// Elements of one value.
     most: usize,
     /// Elements that may still be computed of what depends on no picture.
     left: Cell<usize>,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
+impl Limits {
+    /// For a file that nobody has looked at.
+    pub(super) fn strict() -> Limits {
+        Limits {
+            most: MOST_ELEMENTS,
+            left: Cell::new(MOST_FOLDED),
+        }
+    }
+
+    /// For a network that is known to fit, whose values grow with the number of pictures.
+    pub(super) fn none() -> Limits {
         Limits {
             most: usize::MAX,
-            left: Cell::new(MOST_FOLDED),
+            left: Cell::new(usize::MAX),
         }
     }
 }

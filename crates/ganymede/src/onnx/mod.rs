@@ -29,7 +29,7 @@ pub use error::{OnnxError, Problem};
 
 use error::Result;
 use gany_engine::{DType, Tensor, concat};
-use graph::Graph;
+use graph::{Graph, Limits};
 use messages::{Extent, Model, Node, Port};
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -38,9 +38,6 @@ use value::Value;
 
 /// Most bytes of a file: what Protocol Buffers hold.
 const MOST_BYTES: u64 = 1 << 31;
-
-/// Most elements of a value of the pictures with which a network is looked at.
-const MOST_ELEMENTS: usize = 1 << 29;
 
 /// Most pixels on a side.
 const MOST_PIXELS: usize = 1 << 14;
@@ -120,7 +117,7 @@ impl Network {
     fn classes_of(&self, output: &str, pictures: usize) -> Result<usize> {
         let [h, w, c] = self.shape;
         let x = Tensor::placeholder(DType::F32, &[pictures, h, w, c]);
-        let shape = self.trace(&x, MOST_ELEMENTS)?.shape();
+        let shape = self.trace(&x, &Limits::strict())?.shape();
         match shape[..] {
             [n, classes, ref rest @ ..] if n == pictures && classes > 1 && rest.iter().all(|&one| one == 1) => {
                 Ok(classes)
@@ -133,9 +130,9 @@ impl Network {
         }
     }
 
-    fn trace(&self, pictures: &Tensor, most: usize) -> Result<Value> {
+    fn trace(&self, pictures: &Tensor, limits: &Limits) -> Result<Value> {
         let value = Value::ordered(pictures.clone(), self.order.to_vec());
-        let mut outputs = self.graph.run(vec![(self.input.clone(), value)], most)?;
+        let mut outputs = self.graph.run(vec![(self.input.clone(), value)], limits)?;
         Ok(outputs.pop().expect("one output was asked for"))
     }
 
@@ -167,7 +164,7 @@ impl Network {
             pictures.shape()
         );
         let logits = |pictures: &Tensor| {
-            let value = self.trace(pictures, usize::MAX);
+            let value = self.trace(pictures, &Limits::none());
             let value = value.expect("what fits when the network is read fits for any number of pictures");
             value.as_written().reshape(&[pictures.extent(0), self.classes])
         };

@@ -1,5 +1,5 @@
 //! Networks and single operators beside what ONNX Runtime and PyTorch make of them (`reference/onnx_networks.py`).
-use super::graph::Graph;
+use super::graph::{Graph, Limits};
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -107,7 +107,7 @@ fn operators_make_what_onnx_runtime_makes() {
         let last: Vec<usize> = std::iter::once(0).chain(2..rank).chain([1]).collect();
         for order in [(0..rank).collect(), last] {
             let value = Value::ordered(x.permute(&order), order.clone());
-            let made = graph.run(vec![("x".into(), value)], usize::MAX);
+            let made = graph.run(vec![("x".into(), value)], &Limits::none());
             let made = made.unwrap_or_else(|problem| panic!("{name}: {problem}"));
             for (made, expected) in made.iter().zip(case["outputs"].as_array().unwrap()) {
                 assert_eq!(made.shape(), extents(&expected["shape"]), "{name}: extents");
@@ -409,7 +409,7 @@ fn look(file: &[u8]) {
         model.version = model.version.max(7);
         let x = Value::plain(numbers(&[2, 4, 6, 5]));
         if let Ok(graph) = Graph::load(model, outputs, file, Path::new("")) {
-            drop(graph.run(vec![("x".into(), x)], 1 << 20));
+            drop(graph.run(vec![("x".into(), x)], &Limits::strict()));
         }
     }
 }
