@@ -255,13 +255,17 @@ impl Player {
         } else {
             (shorter, longer)
         };
-        let (place, start) = self.last.ok_or_else(|| format!("expected a note before `{sign}`"))?;
-        let mut end = self.now;
+        let (place, start) = self
+            .last
+            .filter(|_| self.lines.last() != Some(&self.now))
+            .ok_or_else(|| format!("expected a note before `{sign}`"))?;
+        let end = start + (self.now - start) * before.0 / before.1;
+        if end == start {
+            return Err("expected a note with a length, got none".into());
+        }
         for note in &mut self.tune.notes[place..] {
             // What was tied to before keeps its beginning.
-            let length = (self.now - start) * before.0 / before.1;
-            note.length = start + length - note.start;
-            end = start + length;
+            note.length = end - note.start;
         }
         self.now = end;
         self.broken = Some(behind);
@@ -595,6 +599,7 @@ mod tests {
         );
         assert_eq!(why("\"Am"), "line 6: expected `\"`, got the end of the line");
         assert_eq!(why(">A"), "line 6: expected a note before `>`");
+        assert_eq!(why("A|>B"), "line 6: expected a note before `>`");
         assert_eq!(why("[GB"), "line 6: expected a note, got the end of the line");
         assert_eq!(why("G'''''''''"), "line 6: expected a pitch from 0 to 127, got 175");
         assert_eq!(
@@ -607,5 +612,15 @@ mod tests {
         assert_eq!(head("M:C"), "line 4: expected a key, `K:`, before the end of the tune");
         assert_eq!(head("K:C"), "expected a metre, `M:`, got none");
         assert!(read(b"no tune at all").is_empty());
+    }
+
+    proptest::proptest! {
+        /// Whatever is written as a tune is one, whose bars follow one another, or an error.
+        #[test]
+        fn any_text_is_a_tune_or_an_error(music in "[A-Ga-gz|:<>()\\[\\]0-9/,'^_= -]{0,60}") {
+            if let Ok(tune) = tune(HEAD, &music) {
+                assert!(tune.bars.is_sorted() && tune.notes.iter().all(|note| note.length > 0));
+            }
+        }
     }
 }

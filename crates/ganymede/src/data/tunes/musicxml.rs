@@ -155,6 +155,7 @@ impl Part {
             }
         };
         if ties("start") {
+            self.tied.retain(|(tied, _)| *tied != pitch);
             self.tied.push((pitch, place));
         }
         Ok(())
