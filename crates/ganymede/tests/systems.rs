@@ -103,7 +103,7 @@ const SMALL: [(&str, &str); 11] = [
     ("source_steps", "2"),
     ("mse_steps", "2"),
     ("talk_steps", "2"),
-    ("packed", "2"),
+    ("packed", "1"),
 ];
 
 /// The system with the small settings that it has, and these.
@@ -127,6 +127,11 @@ fn small(entry: &Entry, sample: Shape, seed: u64) -> Result<Play, ConfigError> {
     for part in 0..play.batches() {
         let (x, y) = play.batch_mut(part);
         fill(x, part);
+        if sample == ROW {
+            // Rows that are none would look alike to a critic.
+            let row = |i: usize| columns().encode(i as u64, &[(i * 5) as f64 - 8.0, (i % 2) as f64]);
+            x.copy_from_slice(&(0..y.len()).flat_map(row).collect::<Vec<_>>());
+        }
         y.iter_mut()
             .enumerate()
             .for_each(|(i, y)| *y = ((i + part) % CLASSES) as f32);

@@ -21,6 +21,8 @@ const MOST_MODES: usize = 8;
 const MOST_VALUES: usize = 1000;
 /// Rounds of expectation and maximisation.
 const ROUNDS: usize = 60;
+/// What a round must add to the logarithm of the likelihood for another one.
+const ENOUGH: f64 = 0.01;
 /// A mode's least standard deviation, in those of all values: no mode is a single value.
 const NARROWEST: f64 = 0.01;
 
@@ -43,13 +45,18 @@ pub(crate) fn fit(values: &[f64]) -> Vec<Mode> {
     }
     let whole = moments(&sorted, |_| 1.0);
     let narrowest = (NARROWEST * whole.std_dev).max(f64::MIN_POSITIVE.sqrt());
-    let mut best = (f64::INFINITY, vec![whole]);
+    let mut best = (f64::INFINITY, vec![Mode { share: 1.0, ..whole }]);
+    let mut in_vain = 0;
     for count in 1..=MOST_MODES.min(sorted.len() / 5) {
         let modes = fit_so_many(&sorted, count, narrowest);
         let parameters = (3 * count - 1) as f64;
         let criterion = parameters * (sorted.len() as f64).ln() - 2.0 * log_likelihood(&sorted, &modes);
+        in_vain += 1;
         if criterion < best.0 {
-            best = (criterion, modes);
+            (best, in_vain) = ((criterion, modes), 0);
+        }
+        if in_vain == 2 {
+            break;
         }
     }
     let mut modes = best.1;
@@ -67,7 +74,12 @@ fn fit_so_many(sorted: &[f64], count: usize, narrowest: f64) -> Vec<Mode> {
         mode.share = 1.0 / count as f64;
         mode.std_dev = mode.std_dev.max(narrowest);
     }
+    let mut likelihood = f64::NEG_INFINITY;
     for _ in 0..ROUNDS {
+        let before = std::mem::replace(&mut likelihood, log_likelihood(sorted, &modes));
+        if likelihood - before < ENOUGH {
+            break;
+        }
         // Of each value, the probability that it comes from each mode.
         let from: Vec<Vec<f64>> = sorted
             .iter()

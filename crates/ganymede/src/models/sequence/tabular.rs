@@ -560,7 +560,7 @@ mod tests {
 
     /// Rows at the modes: those of the second have the rare category.
     fn rows(n: usize) -> Vec<f32> {
-        let row = |i: usize| columns().encode(0, &if i % 4 == 0 { [5.0, 1.0] } else { [-5.0, 0.0] });
+        let row = |i: usize| columns().encode(0, &if i.is_multiple_of(4) { [5.0, 1.0] } else { [-5.0, 0.0] });
         (0..n).flat_map(row).collect()
     }
 
