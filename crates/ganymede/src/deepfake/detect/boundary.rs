@@ -18,8 +18,8 @@ use crate::data::order;
 use crate::nn::{Activation, Layer, Scope, Sequential, conv};
 use gany_engine::DType;
 
-const BATCH: usize = 16;
-const WIDTH: usize = 16;
+const BATCH: usize = 24;
+const WIDTH: usize = 24;
 /// How steep masks fall, over their radius: drawn between these.
 const SOFTNESS: [f64; 2] = [0.04, 0.15];
 /// The share of a map, its brightest places, that the score is the mean of.
@@ -189,7 +189,7 @@ mod tests {
             values: &values[range.start * 576..range.end * 576],
             shape,
         };
-        let detector = Boundary::train(of(0..60), 150, 0, &mut |_, _| {});
+        let detector = Boundary::train(of(0..60), 250, 0, &mut |_, _| {});
         let (fresh, maps) = made(of(60..80), 99, 0);
         let fresh = Pictures { values: &fresh, shape };
         let scores = detector.scores(fresh);
