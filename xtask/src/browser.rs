@@ -14,12 +14,20 @@ pub(crate) fn run() -> Result<(), String> {
         Some(gany) => gany.into(),
         None => {
             let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            succeed(Command::new(cargo).args(["build", "--package", "gany"]).current_dir(root()))?;
+            succeed(
+                Command::new(cargo)
+                    .args(["build", "--package", "gany"])
+                    .current_dir(root()),
+            )?;
             root().join("target/debug/gany")
         }
     };
     let mut install = Command::new("npm");
-    succeed(install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&tests))?;
+    succeed(
+        install
+            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&tests),
+    )?;
     let mut test = Command::new("npm");
     test.args(["test", "--silent"]).current_dir(&tests).env("GANY", gany);
     if env::var_os("SHOTS").is_none() {
