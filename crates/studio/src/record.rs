@@ -99,9 +99,14 @@ impl Serialize for Rounded {
         if self.0 == 0.0 {
             return to.serialize_f64(0.0);
         }
-        let scale = 10_f64.powi(4 - self.0.abs().log10().floor() as i32);
-        let rounded = (self.0 * scale).round() / scale;
-        to.serialize_f64(if rounded.is_finite() { rounded } else { self.0 })
+        let digits = 4 - self.0.abs().log10().floor() as i32;
+        // Powers of ten up to the twenty-second are exact, and what is divided by them or multiplied with them has a short text.
+        let rounded = match digits {
+            0..=22 => (self.0 * 10_f64.powi(digits)).round() / 10_f64.powi(digits),
+            -22..0 => (self.0 / 10_f64.powi(-digits)).round() * 10_f64.powi(-digits),
+            _ => format!("{:.4e}", self.0).parse().unwrap_or(self.0),
+        };
+        to.serialize_f64(rounded)
     }
 }
 
