@@ -370,7 +370,7 @@ mod tests {
             [0.693_147_18, -12_345.678, 1e-9 / 3.0, 0.0, f64::INFINITY].map(text),
             ["0.69315", "-12346.0", "3.3333e-10", "0.0", "null"]
         );
-        assert_eq!(text(f64::from(f32::MAX)), "3.4028e38");
+        assert_eq!(text(f64::from(f32::MAX)), "3.4028e+38");
     }
 
     #[test]
