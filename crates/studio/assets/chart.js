@@ -119,14 +119,14 @@ class Chart {
         bands.push({ series: [of, of + 1], fill: faded(stroke, 0.16) });
       }
     });
-    const axis = { stroke: ink, grid, ticks: grid, font: '12px system-ui, sans-serif' };
+    const axis = { stroke: ink, grid, ticks: grid, font: `12px ${getComputedStyle(document.body).fontFamily}` };
     this.plot = new uPlot({
       width: Math.max(this.plotted.clientWidth, 100),
       height: HEIGHT,
       series,
       bands,
       legend: { show: false },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: reach } },
       cursor: { sync: { key: this.charts.sync.key }, drag: { x: true, y: false, setScale: false }, y: false },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')), space: 70 },
@@ -180,6 +180,13 @@ class Chart {
     this.seeing.disconnect();
     this.plot?.destroy();
   }
+}
+
+/** What an axis shows: a little more than there is, and a curve that never moves in the middle. */
+function reach(_, least, most) {
+  if (least === null || most === null) return [0, 1];
+  if (least === most) return [least - Math.max(Math.abs(least) * 0.1, 0.1), most + Math.max(Math.abs(most) * 0.1, 0.1)];
+  return uPlot.rangeNum(least, most, 0.1, false);
 }
 
 function short(value) {

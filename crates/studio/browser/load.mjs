@@ -57,6 +57,7 @@ for (const [name, batch] of [['one by one', 1], ['together', 64], ['one by one, 
 const gain = (again) => measured[`together${again}`].per_second / measured[`one by one${again}`].per_second;
 const described = JSON.parse(spawnSync('sh', ['-c', `cat "${run}/config.json"`], { encoding: 'utf8' }).stdout);
 console.log(JSON.stringify({
+  commit: spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).stdout.trim(),
   what: 'samples as PNG over HTTP on loopback, each client asking again as soon as it is answered',
   system: described.system, shape: described['data.shape'], width: described['settings.width'],
   processor: cpus()[0].model, cores: cpus().length, load_of_the_machine: loadavg()[0],

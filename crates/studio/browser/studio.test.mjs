@@ -142,7 +142,8 @@ test('time is scrubbed, the film plays, and real pictures stand beside', async (
   await page.keyboard.press('Home');
   await page.getByRole('img', { name: 'Sample grid after step 0', exact: true }).waitFor();
   await page.getByRole('button', { name: 'Play the film' }).click();
-  await page.getByRole('img', { name: 'Sample grid after step 100', exact: true }).waitFor();
+  await page.getByRole('img', { name: 'Sample grid after step 120', exact: true }).waitFor();
+  assert.equal(await time.getAttribute('aria-valuetext'), 'step 120');
   await page.getByLabel('Real pictures beside').check();
   const real = page.getByRole('img', { name: 'Real pictures of the data' });
   await until('real pictures', () => real.evaluate((image) => image.naturalWidth > 100));

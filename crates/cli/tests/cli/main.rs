@@ -15,6 +15,7 @@ mod place;
 mod provenance;
 mod resume;
 mod signals;
+mod studio;
 mod survive;
 mod swap;
 mod tables;
