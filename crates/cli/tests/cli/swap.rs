@@ -33,11 +33,7 @@ fn what_cannot_be_done_is_said() {
     );
     place.refuses(
         "swap apply run nowhere out --i-have-consent",
-        &place
-            .gany("train dcgan --data nowhere --steps 1")
-            .err
-            .trim_end()
-            .to_owned(),
+        place.gany("train dcgan --data nowhere --steps 1").err.trim_end(),
     );
     place.write("film.gif", b"GIF89a");
     place.refuses(

@@ -141,12 +141,15 @@ pub trait Describe: Attack + Serialize + DeserializeOwned + Default + 'static {
     const PAGE: Study;
 }
 
+/// Settings that were asked for made into an attack, and all that it has.
+type Build = fn(&'static str, &[(String, String)]) -> Result<(Box<dyn Attack>, Settings), ConfigError>;
+
 /// A registered attack.
 pub struct Entry {
     /// What a person should know of it.
     pub page: Study,
     defaults: fn() -> Value,
-    build: fn(&'static str, &[(String, String)]) -> Result<(Box<dyn Attack>, Settings), ConfigError>,
+    build: Build,
 }
 
 impl Entry {

@@ -21,13 +21,16 @@ const IMAGENET: &str = include_str!("../../../../assets/imagenet/classes.txt");
 /// A network is asked about at most this many pictures at a time.
 const BATCH: usize = 16;
 
+/// From pictures to features and logits.
+type Function = Box<dyn Fn(&Tensor) -> [Tensor; 2]>;
+
 /// What is attacked.
 pub struct Target {
     name: String,
     shape: [usize; 3],
     classes: Vec<String>,
     /// Features and logits.
-    function: Box<dyn Fn(&Tensor) -> [Tensor; 2]>,
+    function: Function,
 }
 
 impl Target {

@@ -25,12 +25,15 @@ named_enum! {
     }
 }
 
+/// From an upright face, `[side, side, channels]` in [-1, 1], to another.
+type Draw<'d> = Box<dyn FnMut(&[f32]) -> Vec<f32> + 'd>;
+
 /// Changes faces, frame after frame.
 pub struct Swapper<'d> {
     /// Networks that find faces.
     pub faces: super::faces::Faces,
     /// What a face becomes: upright, `[side, side, channels]` in [-1, 1].
-    pub draw: Box<dyn FnMut(&[f32]) -> Vec<f32> + 'd>,
+    pub draw: Draw<'d>,
     /// Height and width, and channels, of what is drawn.
     pub side: usize,
     /// 1 or 3.

@@ -133,7 +133,7 @@ impl Purifier {
     /// The best of what searches from other beginnings find, `[TOGETHER, z_dim]`.
     fn nearest(&mut self, x: &[f32], seed: u64) -> Vec<f32> {
         let z_dim = self.sampler.play().system().z_dim();
-        let mut best = vec![f32::INFINITY; TOGETHER];
+        let mut best = [f32::INFINITY; TOGETHER];
         let mut codes = vec![0.0; TOGETHER * z_dim];
         for restart in 0..self.settings.restarts.max(1) {
             let begin = latent_vectors(seed, restart * TOGETHER, TOGETHER, z_dim);

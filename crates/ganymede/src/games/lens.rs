@@ -57,7 +57,6 @@ impl Lens {
             .iter()
             .map(|entry| Tensor::placeholder(dtype, &entry.shape))
             .collect();
-        let states = inputs.len();
         let x = Tensor::placeholder(dtype, &[&[count], extents].concat());
         let y = Tensor::full(dtype, &[count], 0.0);
         let key = Tensor::placeholder(dtype, &[Key::EXTENT]);
@@ -67,7 +66,6 @@ impl Lens {
                 parameter.set(inputs[play.index[parameter.name()]].clone());
             }
         };
-        debug_assert_eq!(states, play.entries.len());
         let phase = play.phase();
         let progress = Tensor::full(dtype, &[], play.game.progress(play.done()));
         play.scope.stage().set(phase, progress);

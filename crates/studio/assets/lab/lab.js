@@ -72,7 +72,9 @@ class Bench {
           this.share = h('button', { type: 'button', onclick: () => this.copy() }, 'Copy address'))),
       this.lessonBar,
       h('div', { class: 'lab' },
-        h('div', { class: 'lab-middle stack' }, this.lessonCard, this.problem, this.transport, stagePlane, this.stages),
+        this.lessonCard,
+        h('div', { class: 'lab-middle stack' }, this.problem, this.transport, stagePlane),
+        this.stages,
         h('div', { class: 'lab-left' }, this.form.element),
         h('div', { class: 'lab-right stack' }, this.tiles, this.charts[0].element, this.charts[1].element, this.about)));
   }
@@ -127,7 +129,7 @@ class Bench {
   }
 
   buildLessons(name) {
-    this.lessonCard = h('div');
+    this.lessonCard = h('div', { class: 'lab-lesson-place' });
     this.lessonButtons = new Map();
     const buttons = this.known.lessons.map((lesson) => {
       const button = h('button', { type: 'button', class: 'small', 'aria-pressed': 'false', onclick: () => this.teach(this.lesson === lesson ? null : lesson) }, lesson.title);
@@ -211,6 +213,8 @@ class Bench {
   }
 
   frame(frame) {
+    // What is still on its way from the game before is of no use.
+    if (!this.isReady) return;
     const now = performance.now();
     this.plane.show(frame, now, this.mode === 'playing');
     this.shown = frame;
@@ -301,7 +305,7 @@ class Bench {
     }
     const current = stages.find((one) => one.stage === stage);
     if (!current) {
-      fill(this.stageWords, h('p', { class: 'small soft' }, 'A step has six stages. Stage goes through them one by one; slow motion goes on by itself.'));
+      fill(this.stageWords, h('p', { class: 'small soft' }, 'Stage goes through the six stages of a step one by one; slow motion does so by itself.'));
       return;
     }
     const isRepeated = moves > 1 && stage !== 'generator';

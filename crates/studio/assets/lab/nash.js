@@ -6,9 +6,9 @@ import { figure } from '../numbers.js';
 const REACH = 2;
 const STEPS = 300;
 const words = {
-  simultaneous: ['both at once, from the same point', 'goes away', 'x\' = x - h y,  y\' = y + h x'],
+  simultaneous: ['both at once', 'goes away', 'x\' = x - h y,  y\' = y + h x'],
   alternating: ['one after the other', 'circles', 'x\' = x - h y,  y\' = y + h x\''],
-  extragradient: ['both at once, by the slopes one step ahead', 'comes to rest', 'x\' = x - h (y + h x),  y\' = y + h (x - h y)'],
+  extragradient: ['by the slopes one step ahead', 'comes to rest', 'x\' = x - h (y + h x),  y\' = y + h (x - h y)'],
 };
 const colourNames = ['--curve-2', '--curve-1', '--curve-3'];
 
@@ -157,8 +157,8 @@ export function nash(place, { title, query }) {
         h('section', { class: 'card pad stack', 'aria-label': 'The descent' }, h('div', { class: 'equations' }, 'min over x, max over y of  x y'),
           sliders.rate.element, sliders.x.element, sliders.y.element, h('div', { class: 'actions' }, play)),
         problem,
-        h('section', { class: 'card pad stack', 'aria-label': 'Three ways to descend' }, h('h2', {}, `Three ways to descend, ${STEPS} steps`),
-          h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table of the three ways' }, h('table', {}, h('thead', {}, h('tr', {}, ['How', 'What happens', '|.|² grows a step', 'Distance at the end'].map((name, i) => h('th', { scope: 'col', class: i > 1 ? 'number' : '' }, name)))), rows)),
+        h('section', { class: 'card pad stack', 'aria-label': 'Three ways to descend' }, h('h2', {}, `Three ways to descend, ${STEPS} steps`), h('p', { class: 'small soft' }, 'By how much the square of the distance from the middle is multiplied at each step, and the distance at the end.'),
+          h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table of the three ways' }, h('table', {}, h('thead', {}, h('tr', {}, ['Steps', 'Outcome', '|.|² a step', 'At the end'].map((name, i) => h('th', { scope: 'col', class: i > 1 ? 'number' : '' }, name)))), rows)),
           h('div', { class: 'equations', tabindex: '0', role: 'region', 'aria-label': 'Equations' }, Object.entries(words).map(([name, [, , equation]]) => `${name}: ${equation}`).join('\n'))),
         h('p', { class: 'soft' }, 'Simultaneous steps leave on a spiral, however short they are. Alternating ones circle for ever: what they keep is x² + y² − h x y. Looking one step ahead turns the arrows inwards. That is why GANs swing, and why penalties on the judge\'s slope and smaller steps help; the lab\'s lesson on non-convergence shows the same with networks.'))));
   load();

@@ -19,6 +19,21 @@ function eased(share) {
   return share * share * (3 - 2 * share);
 }
 
+/** Circles are real, diamonds generated. */
+function mark(path, kind, x, y, size) {
+  if (kind === 'real') {
+    path.moveTo(x + size, y);
+    path.arc(x, y, size, 0, 7);
+    return;
+  }
+  const long = size * 1.25;
+  path.moveTo(x, y - long);
+  path.lineTo(x + long, y);
+  path.lineTo(x, y + long);
+  path.lineTo(x - long, y);
+  path.closePath();
+}
+
 export class Plane {
   constructor(canvas) {
     this.canvas = canvas;
@@ -280,33 +295,48 @@ export class Plane {
     context.globalAlpha = 1;
   }
 
-  /** Circles are real, diamonds generated; where the judge has just looked, the larger the surer it is that a point is real. */
+  /** Points; where the judge has just looked, the larger the surer it is that a point is real. */
   drawPoints(points, x, y, dot, kind, judged) {
     const { context } = this;
+    if (!judged) {
+      const stamp = this.stamp(kind, dot);
+      const half = stamp.width / 2;
+      for (let i = 0; i < points.length; i += 2) context.drawImage(stamp, Math.round(x(points[i]) - half), Math.round(y(points[i + 1]) - half));
+      return;
+    }
     const path = new Path2D();
     const { middle, much } = this.scale || { middle: 0, much: 1 };
     for (let i = 0; i < points.length / 2; i += 1) {
       const [px, py] = [x(points[2 * i]), y(points[2 * i + 1])];
       if (!Number.isFinite(px + py)) continue;
-      const size = judged ? dot * (1.15 + 0.75 * Math.tanh((judged[i] - middle) / much)) : dot;
-      if (kind === 'real') {
-        path.moveTo(px + size, py);
-        path.arc(px, py, size, 0, 7);
-      } else {
-        const long = size * 1.25;
-        path.moveTo(px, py - long);
-        path.lineTo(px + long, py);
-        path.lineTo(px, py + long);
-        path.lineTo(px - long, py);
-        path.closePath();
-      }
+      mark(path, kind, px, py, dot * (1.15 + 0.75 * Math.tanh((judged[i] - middle) / much)));
     }
+    this.fillMarks(context, path, kind, dot);
+  }
+
+  fillMarks(context, path, kind, dot) {
     context.fillStyle = this.colours[kind];
     context.strokeStyle = this.colours.card;
     // The rims lie below all points, so that a crowd is not all rim.
     context.lineWidth = dot * 0.7;
     context.stroke(path);
     context.fill(path);
+  }
+
+  /** A point as a small picture: stamping it hundreds of times is cheaper than drawing it as often. */
+  stamp(kind, dot) {
+    const key = `${kind} ${dot} ${this.colours[kind]} ${this.colours.card}`;
+    this.stamps ??= new Map();
+    if (!this.stamps.has(key)) {
+      if (this.stamps.size > 8) this.stamps.clear();
+      const stamp = document.createElement('canvas');
+      stamp.width = stamp.height = 2 * Math.ceil(1.7 * dot + 1);
+      const path = new Path2D();
+      mark(path, kind, stamp.width / 2, stamp.width / 2, dot);
+      this.fillMarks(stamp.getContext('2d'), path, kind, dot);
+      this.stamps.set(key, stamp);
+    }
+    return this.stamps.get(key);
   }
 
   /** Arrows from samples, as long as a typical one is told to be; longer than a sixth of the square none is. */

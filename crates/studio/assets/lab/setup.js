@@ -39,7 +39,7 @@ function groupOf(key) {
 }
 
 const names = {
-  learning_rate: 'learning rate', name: 'optimiser', z_dim: 'noise dimensions', n_critic: 'critic steps per generator step', width: 'units per layer',
+  objective: 'loss', initial_gain: 'gain of first weights', average_decay: 'averaging of weights',   learning_rate: 'learning rate', name: 'optimiser', z_dim: 'noise dimensions', n_critic: 'critic steps per generator step', width: 'units per layer',
   batch: 'batch', penalty_weight: 'penalty weight', penalty_at: 'penalised', sided: 'penalty sided', c: 'soft margin C',
 };
 
@@ -103,7 +103,7 @@ export class Form {
     } else if (!this.painting || this.painting.text() !== this.setup.painted) {
       this.painting?.close();
       this.painting = new Painting(this.known.painting, this.setup.painted, () => this.edit());
-      fill(this.place, this.painting.element, h('p', { class: 'small soft' }, 'Darker is likelier. The game begins anew after each stroke.'));
+      fill(this.place, this.painting.element, h('p', { class: 'small soft' }, 'The stronger the colour, the likelier. The game begins anew after each stroke.'));
     }
   }
 
@@ -112,27 +112,26 @@ export class Form {
     this.idea.textContent = one.idea;
     this.inputs = new Map();
     Object.values(this.groups).forEach((group) => fill(group));
-    for (const [key, preset] of this.allSettings(one)) this.addSetting(key, preset);
-    const isChanged = Object.keys(this.setup.settings).length > 0;
-    this.reset.hidden = !isChanged;
-  }
-
-  /** The settings of a system; another optimiser has other numbers, which the server knows. */
-  allSettings(one) {
-    const exchanged = Object.entries(this.setup.settings).filter(([key, value]) => key.endsWith('.name') && value !== one.settings[key]).map(([key]) => key.slice(0, -4));
-    const all = Object.entries(this.inForce && this.inForce.system === one.id ? { ...one.settings, ...this.inForce.settings } : one.settings);
-    return all.filter(([key]) => !exchanged.some((player) => key.startsWith(player) && !(this.inForce?.system === one.id && key in this.inForce.settings) && !/(name|learning_rate)$/.test(key)))
-      .map(([key]) => [key, key in one.settings ? one.settings[key] : this.inForce.settings[key]]);
+    // Another optimiser has other numbers, which the game in force has and the defaults have not.
+    const inForce = this.inForce?.system === one.id ? this.inForce.settings : one.settings;
+    for (const [key, value] of Object.entries(inForce)) this.addSetting(key, one.settings[key] ?? value, key in one.settings);
+    this.reset.hidden = Object.keys(this.setup.settings).length === 0;
   }
 
   /** What is in force in the game that is played now. */
   ready(about) {
-    const before = this.inForce && Object.keys(this.inForce.settings).join();
+    const keys = (settings) => Object.keys(settings || {}).join();
+    const isOther = keys(this.inForce?.settings) !== keys(about.settings);
     this.inForce = { system: about.system, settings: about.settings };
-    if (before !== Object.keys(about.settings).join() && !this.element.contains(document.activeElement)) this.showSettings();
+    if (!isOther) return;
+    const focused = this.element.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
+    this.showSettings();
+    for (const { input } of this.inputs.values()) {
+      if (focused && input.getAttribute('aria-label') === focused) input.focus();
+    }
   }
 
-  addSetting(key, preset) {
+  addSetting(key, preset, isDefault) {
     const parts = key.split('.');
     const last = parts.at(-1);
     const choices = this.known.choices.find(([name]) => name === last);
@@ -151,7 +150,7 @@ export class Form {
     shown.classList.add('setting');
     shown.classList.toggle('changed', key in this.setup.settings);
     input.title = `default ${text(preset)}`;
-    this.inputs.set(key, { input, preset: text(preset) });
+    this.inputs.set(key, { input, preset: text(preset), isDefault });
     (group === 'players' ? this.player(parts[0]) : this.groups[group]).append(shown);
   }
 
@@ -181,15 +180,14 @@ export class Form {
 
   edit() {
     const settings = {};
-    for (const [key, { input, preset }] of this.inputs) {
-      if (input.value.trim() !== preset) settings[key] = input.value.trim();
-    }
-    for (const player of Object.keys(settings).filter((key) => key.endsWith('.name')).map((key) => key.slice(0, -4))) {
-      // The numbers of the old optimiser are not those of the new one.
-      for (const key of Object.keys(settings)) {
-        const kept = ['name', 'learning_rate'].some((name) => key === `${player}.${name}`);
-        if (key.startsWith(`${player}.`) && !kept && settings[`${player}.name`] !== this.inForce?.settings[`${player}.name`]) delete settings[key];
-      }
+    for (const [key, { input, preset, isDefault }] of this.inputs) {
+      const [player, ...last] = key.split('.');
+      const name = this.inputs.get(`${player}.name`);
+      // The numbers of one optimiser are not those of another.
+      const isExchanged = name && this.inForce?.system === this.setup.system && name.input.value !== this.inForce.settings[`${player}.name`];
+      if (isExchanged && !['name', 'learning_rate'].includes(last.join('.'))) continue;
+      const value = input.value.trim();
+      if (value !== preset || (!isDefault && key in this.setup.settings)) settings[key] = value;
     }
     this.setup = { ...this.setup, system: this.system.value, seed: Number(this.seed.value) || 0, settings };
     if (this.painting) this.setup.painted = this.painting.text();

@@ -458,9 +458,7 @@ pub(super) async fn project(
             |error: projection::ProjectionError| Refusal::asked(error.to_string()).hinted(error.hint().to_owned());
         let mut projection = Projection::new(play, kind, None, config, 1).map_err(refused)?;
         let mut misfit = f32::NAN;
-        let found = projection.find(play, &x, y.as_deref(), &mut |progress| {
-            misfit = progress.misfit[0] as f32
-        });
+        let found = projection.find(play, &x, y.as_deref(), &mut |progress| misfit = progress.misfit[0]);
         let code = Code {
             values: projection.spread(play, &found.codes),
             class: is_told.then_some(class.unwrap_or(0)),
