@@ -223,7 +223,7 @@ fn finished(value: Value, is_known: bool, limits: &Limits) -> Outcome<Value> {
         limits
             .left
             .set(left.ok_or("what depends on no picture takes too much memory")?);
-        return Ok(value.settled(&value.order().to_vec()));
+        return Ok(value.settled(value.order()));
     }
     match elements {
         0 => Err(format!("it leaves nothing, of extents {shape:?}")),
