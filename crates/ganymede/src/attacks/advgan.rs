@@ -503,7 +503,7 @@ mod tests {
         let check = |steps| {
             Advgan {
                 steps,
-                batch: 1,
+                examples: 1,
                 ..Advgan::default()
             }
             .check_examples(&Broken, 0)
