@@ -36,7 +36,7 @@ pub struct Advgan {
     /// How many updates.
     pub steps: usize,
     /// Examples in an update.
-    pub batch: usize,
+    pub examples: usize,
     /// Channels of the generator next to the picture.
     pub width: usize,
     /// Adam's learning rate, of both players.
@@ -57,7 +57,7 @@ impl Default for Advgan {
             epsilon: 0.3,
             data: String::new(),
             steps: 1000,
-            batch: 64,
+            examples: 64,
             width: 8,
             learning_rate: 1e-3,
             realism: 1.0,
@@ -201,8 +201,8 @@ impl Advgan {
             .data(target)
             .map(|data| data.expect("checked: the set can be read"));
         let batch = match &source {
-            Some(_) => self.batch,
-            None => self.batch.min(task.count()),
+            Some(_) => self.examples,
+            None => self.examples.min(task.count()),
         };
         let shape = [batch, height, width, channels];
         let start: Vec<Vec<f32>> = parameters.iter().map(|parameter| parameter.get().to_f32()).collect();
@@ -317,7 +317,7 @@ impl Advgan {
     fn check_examples(&self, data: &dyn Dataset, seed: u64) -> data::Result<()> {
         let Some(len) = data.len() else { return Ok(()) };
         let mut x = vec![0.0; data.shape().floats()];
-        let read = (self.steps as u64).saturating_mul(self.batch as u64).min(len);
+        let read = (self.steps as u64).saturating_mul(self.examples as u64).min(len);
         (0..read).try_for_each(|k| data.read(order::nth(seed, len, k), &mut x).map(drop))
     }
 
@@ -332,9 +332,9 @@ impl Attack for Advgan {
     fn run(&self, target: &Target, task: &Task) -> Made {
         let pictures = self.train(target, task).forged(&task.pictures);
         let batch = if self.data.is_empty() {
-            self.batch.min(task.count())
+            self.examples.min(task.count())
         } else {
-            self.batch
+            self.examples
         };
         Made {
             pictures,
@@ -353,10 +353,10 @@ impl Attack for Advgan {
 
     fn check(&self, target: &Target, task: &Task) -> Result<(), String> {
         check_radius(self.epsilon)?;
-        if self.batch == 0 || self.width == 0 {
+        if self.examples == 0 || self.width == 0 {
             return Err(format!(
-                "expected a batch and a width of 1 or more, got {} and {}",
-                self.batch, self.width
+                "expected examples and a width of 1 or more, got {} and {}",
+                self.examples, self.width
             ));
         }
         if task.aim == Aim::To && task.classes.iter().any(|class| *class != task.classes[0]) {
@@ -413,7 +413,7 @@ mod tests {
         let advgan = Advgan {
             epsilon: 0.1,
             steps: 300,
-            batch: 8,
+            examples: 8,
             ..Advgan::default()
         };
         let pictures = (0..16).flat_map(dark_on_the_left).collect();
@@ -503,7 +503,7 @@ mod tests {
         let check = |steps| {
             Advgan {
                 steps,
-                batch: 1,
+                examples: 1,
                 ..Advgan::default()
             }
             .check_examples(&Broken, 0)
