@@ -293,7 +293,17 @@ fn commands(entry: &Entry) -> Vec<String> {
     let fetch = named_in(card.data)
         .filter(|set| must_fetch(set.route))
         .map(|set| format!("gany data get {}", set.id));
+    // Faces with their landmarks are no data set: they are cut out of one.
+    let cut: &[&str] = match card.data.starts_with("heads:") {
+        true => &[
+            "gany data get orl-faces",
+            "gany data get face-api",
+            "gany swap cut orl-faces faces/",
+        ],
+        false => &[],
+    };
     fetch
+        .chain(cut.iter().map(|line| (*line).to_owned()))
         .chain([format!("gany train {} --data {}", card.id, card.data)])
         .collect()
 }
