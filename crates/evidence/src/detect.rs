@@ -19,10 +19,7 @@ use serde_json::json;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 /// Systems whose samples are trained on, and others, with how long they train.
-const SEEN: [(&str, u64, Changes); 2] = [
-    ("dcgan", 400, &[("width", "16")]),
-    ("vae", 800, &[("width", "256")]),
-];
+const SEEN: [(&str, u64, Changes); 2] = [("dcgan", 400, &[("width", "16")]), ("vae", 800, &[("width", "256")])];
 const UNSEEN: [(&str, u64, Changes); 2] = [
     ("lsgan", 400, &[("width", "16")]),
     ("gan", 1500, &[("networks", "dense"), ("width", "128")]),
