@@ -30,7 +30,7 @@ const HIGH: usize = 24;
 /// Pixels of the shorter side from which there is room for a message.
 pub const ROOM: usize = 128;
 /// What all that is drawn follows from. Another one would be another mark.
-const SEED: u64 = 0x67_61_6e_79_0001;
+const SEED: u64 = 0x6761_6e79_0001;
 
 /// Steps of the lattices in levels, of pictures without a message and with one: as long as 40 dB allow.
 const STEPS: [f64; 2] = [1.15, 0.75];
@@ -220,7 +220,7 @@ impl Waves {
     fn new(extents: [usize; 2], count: usize) -> Waves {
         let wave = |extent: usize, i: usize| {
             let (at, halves) = ((i / count) as f64 + 0.5, (i % count) as f64);
-            let height = if i % count == 0 { 1.0 } else { SQRT_2 };
+            let height = if i.is_multiple_of(count) { 1.0 } else { SQRT_2 };
             (height * (PI * halves * at / extent as f64).cos()) as f32
         };
         let sides = extents.map(|extent| (0..extent * count).map(|i| wave(extent, i)).collect());
