@@ -44,7 +44,7 @@ fn what_cannot_be_done_is_said() {
     let place = place();
     place.refuses(
         "detect real/00.png --with real/01.png",
-        "error: not a file of detectors: HeaderTooLarge: real/01.png\n\nhint: train detectors first: `gany detect train REAL FAKES -o detectors.safetensors`",
+        "error: not a file of detectors: header too large: real/01.png\n\nhint: train detectors first: `gany detect train REAL FAKES -o detectors.safetensors`",
     );
     place.refuses(
         "detect real/00.png --with none",
