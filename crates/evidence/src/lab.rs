@@ -17,14 +17,20 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let mut factors = vec![];
     for lesson in LESSONS {
         let of = |scene: &Scene| -> Result<Vec<f64>> {
-            SEEDS.iter().map(|seed| behind(&scene.setup(*seed), lesson.steps)).collect()
+            SEEDS
+                .iter()
+                .map(|seed| behind(&scene.setup(*seed), lesson.steps))
+                .collect()
         };
         let (broken, cured) = (of(&lesson.broken)?, of(&lesson.cured)?);
         evidence.figure(
             &format!("wasserstein.{}", lesson.name),
             json!({"steps": lesson.steps, "broken": rounded(&broken), "cured": rounded(&cured)}),
         );
-        evidence.settings(lesson.name, json!({"broken": lesson.broken.setup(0), "cured": lesson.cured.setup(0)}));
+        evidence.settings(
+            lesson.name,
+            json!({"broken": lesson.broken.setup(0), "cured": lesson.cured.setup(0)}),
+        );
         factors.push(median(&broken) / median(&cured));
     }
     let worst = factors.iter().copied().fold(f64::INFINITY, f64::min);
@@ -48,7 +54,11 @@ pub(crate) fn evidence() -> Result<Evidence> {
         evidence.figure(&format!("share_of_first_distance.{}", entry.card.id), rounded(&shares));
         nearer.push((entry.card.id, median(&shares)));
     }
-    let (id, share) = nearer.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a }).ok_or("there are systems")?;
+    let (id, share) = nearer
+        .iter()
+        .copied()
+        .reduce(|a, b| if b.1 > a.1 { b } else { a })
+        .ok_or("there are systems")?;
     evidence.check(
         "Wasserstein distance to eight Gaussians over that before the first step, largest of all objectives",
         "0.5 or less, medians of 3 seeds",
@@ -74,6 +84,12 @@ fn behind(setup: &Setup, steps: u64) -> Result<f64> {
 
 /// With three digits; what is infinite as text, since JSON has no number for it.
 fn rounded(numbers: &[f64]) -> Vec<Value> {
-    let shown = |x: &f64| if x.is_finite() { json!(round(*x)) } else { json!("infinite") };
+    let shown = |x: &f64| {
+        if x.is_finite() {
+            json!(round(*x))
+        } else {
+            json!("infinite")
+        }
+    };
     numbers.iter().map(shown).collect()
 }

@@ -215,7 +215,7 @@ test('what is painted is learnt, and the address holds it', async () => {
 test('a lesson fails and is cured', async () => {
   const page = await open('/lab');
   await ready(page);
-  await page.getByRole('button', { name: 'Vanishing gradient' }).click();
+  await page.getByRole('button', { name: 'Vanishing gradient', exact: true }).click();
   await until('it fails', async () => (await step(page)) > 300, 120);
   await page.screenshot({ path: join(shots, 'lesson-broken.png') });
   await page.getByRole('button', { name: 'Cure it' }).click();

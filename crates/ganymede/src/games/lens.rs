@@ -87,16 +87,27 @@ impl Lens {
             step.player = name;
             step.repeat = if turn.times > 1 { repeat } else { 0 };
             // The first draw of whoever moves first is the noise.
-            noise.get_or_insert_with(|| step.key.normal(stream_number(&format!("{name}.{}.0", step.repeat)), &[count, z_dim]));
+            noise.get_or_insert_with(|| {
+                step.key
+                    .normal(stream_number(&format!("{name}.{}.0", step.repeat)), &[count, z_dim])
+            });
             step.draws.set(0);
             bind();
             let loss = play.system.loss(name, &step);
-            let parameters = play.scope.at(name).parameters().into_iter().filter(|p| p.is_trainable());
+            let parameters = play
+                .scope
+                .at(name)
+                .parameters()
+                .into_iter()
+                .filter(|p| p.is_trainable());
             let values: Vec<Tensor> = parameters.map(|parameter| parameter.get()).collect();
             let squares = grad(&loss, &values.iter().collect::<Vec<_>>()).into_iter();
             let length = squares.map(|gradient| gradient.square().sum()).reduce(|a, b| a + b);
             figures.push((format!("loss.{name}"), loss.clone()));
-            figures.push((format!("gradient.{name}"), length.expect("a player has parameters").sqrt()));
+            figures.push((
+                format!("gradient.{name}"),
+                length.expect("a player has parameters").sqrt(),
+            ));
             if name == "generator" {
                 let x_fake = step.once("x_fake", || panic!("lens: the players share no samples"));
                 let slope = grad(&loss, &[&x_fake]).remove(0);
@@ -107,7 +118,9 @@ impl Lens {
         let judged = |x: &Tensor| {
             bind();
             let zeros = Tensor::full(dtype, &[x.extent(0)], 0.0);
-            play.system.judge(x, Some(&zeros)).expect("lens: the system judges examples")
+            play.system
+                .judge(x, Some(&zeros))
+                .expect("lens: the system judges examples")
         };
         let rows = |values: &[f32], width: usize, extents: &[usize]| {
             Tensor::from_f32(&[&[values.len() / width], extents].concat(), values)
@@ -175,20 +188,35 @@ mod tests {
     fn play(id: &str, changes: &[(&str, &str)]) -> Play {
         let entry = models::find(id).unwrap();
         let defaults = entry.defaults();
-        let small = [("batch", "16"), ("z_dim", "2"), ("width", "8"), ("kernels", "3"), ("average_decay", "0")];
+        let small = [
+            ("batch", "16"),
+            ("z_dim", "2"),
+            ("width", "8"),
+            ("kernels", "3"),
+            ("average_decay", "0"),
+        ];
         let known = small.iter().filter(|(key, _)| defaults.contains_key(*key));
-        let changes: Vec<_> = known.chain(changes).map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let changes: Vec<_> = known
+            .chain(changes)
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
         let given = Given::of(Shape::Point { dimension: 2 }, None);
-        let built = entry.build(&resolve(id, &defaults, &changes).unwrap(), &given, 3).unwrap();
+        let built = entry
+            .build(&resolve(id, &defaults, &changes).unwrap(), &given, 3)
+            .unwrap();
         Play::new(built.system, built.scope, given.of_batch(built.batch), 3)
     }
 
     fn points(seed: usize) -> Vec<f32> {
-        (0..2 * COUNT).map(|i| ((i * 7 + seed) % 11) as f32 / 5.0 - 1.0).collect()
+        (0..2 * COUNT)
+            .map(|i| ((i * 7 + seed) % 11) as f32 / 5.0 - 1.0)
+            .collect()
     }
 
     fn states(play: &Play) -> Vec<Vec<f32>> {
-        (0..play.entries().len()).map(|i| play.state(i).as_f32().to_vec()).collect()
+        (0..play.entries().len())
+            .map(|i| play.state(i).as_f32().to_vec())
+            .collect()
     }
 
     /// Every system of points: what is seen of a step is what the step is made of, and looking changes nothing.
@@ -205,7 +233,11 @@ mod tests {
             assert_eq!(states(&play), before, "{id}");
             // The noise is what the samples are made of.
             let made = play.sample(&seen.noise, None);
-            let apart = made.iter().zip(&seen.fake).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let apart = made
+                .iter()
+                .zip(&seen.fake)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
             assert!(apart < 1e-5, "{id}: {apart}");
             assert_eq!((seen.sheet.len(), seen.field.len()), (4, COUNT), "{id}");
             // The judge's loss is that of the last move of the step.
@@ -261,9 +293,15 @@ mod tests {
         };
         for pair in parts[..3].windows(2) {
             let names = changed(&pair[0], &pair[1]);
-            assert!(!names.is_empty() && names.iter().all(|name| name.contains("critic")), "{names:?}");
+            assert!(
+                !names.is_empty() && names.iter().all(|name| name.contains("critic")),
+                "{names:?}"
+            );
         }
         let names = changed(&parts[2], &parts[3]);
-        assert!(!names.is_empty() && names.iter().all(|name| name.contains("generator")), "{names:?}");
+        assert!(
+            !names.is_empty() && names.iter().all(|name| name.contains("generator")),
+            "{names:?}"
+        );
     }
 }

@@ -38,7 +38,12 @@ enum Draws {
 /// All distributions with a name.
 pub const DISTRIBUTIONS: &[Known] = &[
     known("gaussian", "One Gaussian", 3.0, Draws::Gaussians(&[[1.0, 0.6]], 0.4)),
-    known("two-gaussians", "Two Gaussians", 3.0, Draws::Gaussians(&[[-1.4, 0.4], [1.4, -0.4]], 0.25)),
+    known(
+        "two-gaussians",
+        "Two Gaussians",
+        3.0,
+        Draws::Gaussians(&[[-1.4, 0.4], [1.4, -0.4]], 0.25),
+    ),
     known("line", "A line", 3.0, Draws::Line),
     known("circle", "A circle", 3.0, Draws::Circle),
     known("moons", "Two half moons", 3.0, Draws::Toy(Formula::Moons)),
@@ -163,7 +168,9 @@ impl Painted {
         if text.len() > Self::CELLS.div_ceil(3) * 4 {
             return Err(bad("it is longer than all cells one by one"));
         }
-        let runs = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| bad("it is not base64"))?;
+        let runs = BASE64_URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| bad("it is not base64"))?;
         let (mut cumulative, mut sum) = (Vec::with_capacity(Self::CELLS), 0);
         for run in runs {
             for _ in 0..=run & 15 {
@@ -213,10 +220,18 @@ mod tests {
 
     #[test]
     fn known_distributions_lie_where_they_should() {
-        assert!(drawn("line").iter().all(|[x, y]| (y - 0.5 * x).abs() < 0.3 && x.abs() < 2.3));
+        assert!(
+            drawn("line")
+                .iter()
+                .all(|[x, y]| (y - 0.5 * x).abs() < 0.3 && x.abs() < 2.3)
+        );
         assert!(drawn("circle").iter().all(|[x, y]| (x.hypot(*y) - 1.5).abs() < 0.3));
         let board = drawn("checkerboard");
-        assert!(board.iter().all(|[x, y]| (x.floor() + y.floor()) as i32 % 2 == 0 && x.abs() <= 2.0 && y.abs() <= 2.0));
+        assert!(
+            board
+                .iter()
+                .all(|[x, y]| (x.floor() + y.floor()) as i32 % 2 == 0 && x.abs() <= 2.0 && y.abs() <= 2.0)
+        );
         let squares: std::collections::BTreeSet<_> = board.iter().map(|p| p.map(|x| x.floor() as i32)).collect();
         assert_eq!(squares.len(), 8);
         let one = drawn("gaussian");
@@ -225,7 +240,11 @@ mod tests {
         let two = drawn("two-gaussians");
         assert!((mean(two.iter().map(|p| p[0].signum()))).abs() < 0.06);
         for known in DISTRIBUTIONS {
-            assert!(drawn(known.id).iter().flatten().all(|x| x.abs() < known.reach), "{}", known.id);
+            assert!(
+                drawn(known.id).iter().flatten().all(|x| x.abs() < known.reach),
+                "{}",
+                known.id
+            );
         }
     }
 
@@ -249,8 +268,14 @@ mod tests {
         let painted = Painted::parse(&BASE64_URL_SAFE_NO_PAD.encode(painting())).unwrap();
         let points = Distribution::painted(painted).points(2, 0, 7_000);
         let side = 2.0 * Painted::REACH / Painted::SIDE as f32;
-        let corner = points.chunks_exact(2).filter(|p| p[0] > 3.0 - side && p[1] < side - 3.0).count();
-        let row = points.chunks_exact(2).filter(|p| p[1] < 3.0 - side && p[1] > 3.0 - 2.0 * side).count();
+        let corner = points
+            .chunks_exact(2)
+            .filter(|p| p[0] > 3.0 - side && p[1] < side - 3.0)
+            .count();
+        let row = points
+            .chunks_exact(2)
+            .filter(|p| p[1] < 3.0 - side && p[1] > 3.0 - 2.0 * side)
+            .count();
         assert_eq!(corner + row, 7_000);
         // 3 of 35.
         assert!((corner as f64 / 600.0 - 1.0).abs() < 0.15, "{corner}");
@@ -258,7 +283,11 @@ mod tests {
 
     #[test]
     fn what_is_not_painted_is_refused() {
-        let message = |runs: &[u8]| Painted::parse(&BASE64_URL_SAFE_NO_PAD.encode(runs)).unwrap_err().to_string();
+        let message = |runs: &[u8]| {
+            Painted::parse(&BASE64_URL_SAFE_NO_PAD.encode(runs))
+                .unwrap_err()
+                .to_string()
+        };
         let of = |reason: &str| format!("the painted density cannot be read: {reason}");
         assert_eq!(message(&[0x0f; 64]), of("nothing is painted"));
         assert_eq!(message(&[0x1f; 63]), of("it has fewer cells than the square"));

@@ -97,7 +97,9 @@ mod tests {
     fn the_same_distribution_is_near_and_another_is_log_two_away() {
         let known = Divergences::new(&Distribution::named("gaussian").unwrap(), 0);
         let same = Distribution::named("gaussian").unwrap().points(77, 0, MEASURED);
-        let far: Vec<f32> = (0..MEASURED).flat_map(|i| [2.5, -2.5 + (i % 7) as f32 * 1e-3]).collect();
+        let far: Vec<f32> = (0..MEASURED)
+            .flat_map(|i| [2.5, -2.5 + (i % 7) as f32 * 1e-3])
+            .collect();
         assert!(known.js(&same) < 0.02, "{}", known.js(&same));
         assert!(known.kl(&same) < 0.1, "{}", known.kl(&same));
         assert!((known.js(&far) - 2.0_f64.ln()).abs() < 1e-9);

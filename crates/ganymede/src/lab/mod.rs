@@ -5,8 +5,8 @@
 //!
 //! After Kahng et al. 2019, "GAN Lab: Understanding Complex Deep Generative Models using Interactive Visual Experimentation",
 //! arXiv:1809.01587, which does it for one objective.
-mod divergence;
 mod distribution;
+mod divergence;
 pub mod lessons;
 mod setup;
 mod stages;
@@ -192,20 +192,28 @@ impl Lab {
     /// What is to be seen now.
     pub fn view(&mut self) -> View {
         let done = self.play.done();
-        let reports = done.checked_sub(1).map(|last| self.play.reports(last)).unwrap_or_default();
+        let reports = done
+            .checked_sub(1)
+            .map(|last| self.play.reports(last))
+            .unwrap_or_default();
         let Some(paused) = self.paused.take() else {
             return View {
                 step: done,
                 stage: None,
                 real: self.real.clone(),
-                seen: self.steady.look(&mut self.play, &self.real, self.seed ^ SHOWN_STREAM, 0),
+                seen: self
+                    .steady
+                    .look(&mut self.play, &self.real, self.seed ^ SHOWN_STREAM, 0),
                 after: None,
                 reports,
             };
         };
         let Paused { stage, repeat, state } = &paused;
         let (play, distribution) = (&self.play, &self.distribution);
-        let lens = self.within.entry(*repeat).or_insert_with(|| lens(play, self.batch, *repeat, distribution));
+        let lens = self
+            .within
+            .entry(*repeat)
+            .or_insert_with(|| lens(play, self.batch, *repeat, distribution));
         let real = self.play.batch_mut(*repeat).0.to_vec();
         let mut at = |moves: usize| {
             self.play.step_until(done, moves);
@@ -239,7 +247,9 @@ impl Lab {
             return None;
         }
         let (distribution, seed) = (&self.distribution, self.seed);
-        let known = self.divergences.get_or_insert_with(|| Divergences::new(distribution, seed));
+        let known = self
+            .divergences
+            .get_or_insert_with(|| Divergences::new(distribution, seed));
         let pairs: Vec<[f32; 2]> = fake.chunks_exact(2).map(|point| [point[0], point[1]]).collect();
         let modes = distribution.modes().map(|modes| {
             let coverage = Coverage::of(&pairs, modes);
@@ -288,13 +298,21 @@ const SHOWN_STREAM: u64 = 0x5eed_1ab5;
 
 /// A lens over the plane of a distribution.
 fn lens(play: &Play, count: usize, repeat: usize, distribution: &Distribution) -> Lens {
-    Lens::new(play, count, repeat, &places(distribution.reach()), &vectors(play.system().z_dim()))
+    Lens::new(
+        play,
+        count,
+        repeat,
+        &places(distribution.reach()),
+        &vectors(play.system().z_dim()),
+    )
 }
 
 /// The places of the field, row by row from the top left, `[FIELD * FIELD, 2]`.
 pub fn places(reach: f32) -> Vec<f32> {
     let along = |i: usize| reach * (2.0 * i as f32 / (FIELD - 1) as f32 - 1.0);
-    (0..FIELD).flat_map(|row| (0..FIELD).flat_map(move |column| [along(column), -along(row)])).collect()
+    (0..FIELD)
+        .flat_map(|row| (0..FIELD).flat_map(move |column| [along(column), -along(row)]))
+        .collect()
 }
 
 /// The crossings of the sheet: lines of the first two numbers of a latent vector between which equal shares of the noise lie, all
@@ -326,7 +344,11 @@ fn normal_quantile(chance: f64) -> f64 {
     let (mut low, mut high) = (-8.0, 8.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if below(middle) < chance { low = middle } else { high = middle }
+        if below(middle) < chance {
+            low = middle
+        } else {
+            high = middle
+        }
     }
     0.5 * (low + high)
 }
@@ -341,13 +363,17 @@ mod tests {
         Setup {
             system: system.into(),
             data: data.into(),
-            settings: changes.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            settings: changes
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
             ..Setup::default()
         }
     }
 
     fn state(lab: &Lab) -> Vec<Vec<f32>> {
-        (0..lab.play.entries().len()).map(|i| lab.play.state(i).as_f32().to_vec()).collect()
+        (0..lab.play.entries().len())
+            .map(|i| lab.play.state(i).as_f32().to_vec())
+            .collect()
     }
 
     const LONG: Duration = Duration::from_secs(3_600);
@@ -412,7 +438,10 @@ mod tests {
         assert_ne!(run(1).seen.fake, run(2).seen.fake);
         let view = run(1);
         assert_eq!((view.real.len(), view.seen.fake.len()), (2 * SHOWN, 2 * SHOWN));
-        assert_eq!((view.seen.field.len(), view.seen.sheet.len()), (FIELD * FIELD, 2 * SHEET * SHEET));
+        assert_eq!(
+            (view.seen.field.len(), view.seen.sheet.len()),
+            (FIELD * FIELD, 2 * SHEET * SHEET)
+        );
         assert!(!view.is_broken() && view.reports.contains_key("loss.generator"));
     }
 

@@ -89,8 +89,15 @@ impl LabError {
         match self {
             LabError::Config(error) => error.hint(),
             LabError::UnknownData { nearest, .. } => {
-                let all = DISTRIBUTIONS.iter().map(|known| known.id).collect::<Vec<_>>().join(", ");
-                let suggestion = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? ")).unwrap_or_default();
+                let all = DISTRIBUTIONS
+                    .iter()
+                    .map(|known| known.id)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let suggestion = nearest
+                    .as_ref()
+                    .map(|nearest| format!("did you mean `{nearest}`? "))
+                    .unwrap_or_default();
                 Some(format!("{suggestion}there are {all}, and what you paint"))
             }
             LabError::UnknownOptimiser { .. } => None,
@@ -125,8 +132,22 @@ pub const CHOICES: &[(&str, &[&str])] = &[
 const SMALL: &[(&str, &str)] = &[("batch", "128"), ("z_dim", "2"), ("width", "64"), ("networks", "dense")];
 /// Likewise, of systems whose pace is another one; of two lines of a key the last one holds.
 const PACES: &[(&str, &[(&str, &str)])] = &[
-    ("wgan", &[("clip", "0.1"), ("generator.learning_rate", "5e-4"), ("critic.learning_rate", "1e-3")]),
-    ("wgan_gp", &[("penalty_weight", "0.5"), ("generator.learning_rate", "1e-3"), ("critic.learning_rate", "2e-3")]),
+    (
+        "wgan",
+        &[
+            ("clip", "0.1"),
+            ("generator.learning_rate", "5e-4"),
+            ("critic.learning_rate", "1e-3"),
+        ],
+    ),
+    (
+        "wgan_gp",
+        &[
+            ("penalty_weight", "0.5"),
+            ("generator.learning_rate", "1e-3"),
+            ("critic.learning_rate", "2e-3"),
+        ],
+    ),
     ("gan_r1r2", &[("gamma", "0.1"), ("average_decay", "0")]),
     ("dragan", &[("penalty_weight", "0.5")]),
     ("improved_gan", &[("kernels", "0"), ("reference_batch", "0")]),
@@ -138,7 +159,9 @@ const LEARNING_RATE: &str = "1e-3";
 
 /// The systems that a lab can play.
 pub fn systems() -> impl Iterator<Item = &'static Entry> {
-    models::registry().iter().filter(|entry| entry.card.takes == Takes::PicturesOrPoints)
+    models::registry()
+        .iter()
+        .filter(|entry| entry.card.takes == Takes::PicturesOrPoints)
 }
 
 /// What systems are built for.
@@ -154,7 +177,10 @@ pub(super) fn defaults(entry: &Entry) -> Settings {
     let own = PACES.iter().find(|(id, _)| *id == entry.card.id);
     changes.extend(SMALL.iter().chain(own.map_or(&[][..], |(_, own)| own)));
     changes.retain(|(key, _)| known.contains_key(*key));
-    let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
     resolve(entry.card.id, &known, &changes).expect("what a lab begins with are settings")
 }
 
@@ -221,7 +247,10 @@ fn exchange(settings: &mut Settings, key: &str, name: &str) -> Result<(), LabErr
         return Ok(());
     }
     let prefix = format!("{player}.");
-    let rate = settings.get(&format!("{prefix}learning_rate")).and_then(Value::as_f64).unwrap_or(1e-3);
+    let rate = settings
+        .get(&format!("{prefix}learning_rate"))
+        .and_then(Value::as_f64)
+        .unwrap_or(1e-3);
     let optimiser = match name {
         "adam" => OptimiserConfig::adam(rate, [0.5, 0.999]),
         "rmsprop" => OptimiserConfig::rmsprop(rate),
@@ -246,7 +275,10 @@ mod tests {
     fn setup(system: &str, changes: &[(&str, &str)]) -> Setup {
         Setup {
             system: system.to_owned(),
-            settings: changes.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            settings: changes
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
             ..Setup::default()
         }
     }
@@ -259,10 +291,19 @@ mod tests {
     /// A name that can be anything would be a text field without help.
     #[test]
     fn every_name_has_its_choices() {
-        for (key, value) in systems().flat_map(defaults).filter(|(key, value)| value.is_string() && key != "networks") {
+        for (key, value) in systems()
+            .flat_map(defaults)
+            .filter(|(key, value)| value.is_string() && key != "networks")
+        {
             let last = key.rsplit('.').next().unwrap();
-            let choices = CHOICES.iter().find(|(known, _)| *known == last).map(|(_, names)| *names);
-            assert!(choices.is_some_and(|names| names.contains(&value.as_str().unwrap())), "{key}");
+            let choices = CHOICES
+                .iter()
+                .find(|(known, _)| *known == last)
+                .map(|(_, names)| *names);
+            assert!(
+                choices.is_some_and(|names| names.contains(&value.as_str().unwrap())),
+                "{key}"
+            );
         }
     }
 
@@ -277,9 +318,19 @@ mod tests {
 
     #[test]
     fn another_optimiser_brings_its_own_numbers() {
-        let changes = [("critic.name", "sgd"), ("critic.momentum", "0.5"), ("critic.learning_rate", "0.1")];
+        let changes = [
+            ("critic.name", "sgd"),
+            ("critic.momentum", "0.5"),
+            ("critic.learning_rate", "0.1"),
+        ];
         let (_, settings) = setup("wgan_gp", &changes).settings().unwrap();
-        assert_eq!((settings["critic.momentum"].as_f64(), settings["critic.learning_rate"].as_f64()), (Some(0.5), Some(0.1)));
+        assert_eq!(
+            (
+                settings["critic.momentum"].as_f64(),
+                settings["critic.learning_rate"].as_f64()
+            ),
+            (Some(0.5), Some(0.1))
+        );
         assert!(!settings.contains_key("critic.betas") && settings.contains_key("generator.betas"));
         assert_eq!(
             message("wgan_gp", &[("critic.name", "lion")]),
@@ -303,7 +354,12 @@ mod tests {
         };
         let error = data.distribution().unwrap_err();
         assert_eq!(error.to_string(), "there is no distribution `rings`");
-        assert!(error.hint().unwrap().starts_with("did you mean `ring`? there are gaussian, "));
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .starts_with("did you mean `ring`? there are gaussian, ")
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ impl Stage {
 
     /// The one behind it, as long as there is one.
     pub fn next(self) -> Option<Stage> {
-        Stage::ALL.into_iter().find(|stage| *stage as usize == self as usize + 1)
+        Stage::ALL
+            .into_iter()
+            .find(|stage| *stage as usize == self as usize + 1)
     }
 
     /// Whether it is about what an update changes.
@@ -59,10 +61,14 @@ pub struct StageCard {
 pub(super) fn cards(card: &Card, judge: &str, judge_optimiser: &str, generator_optimiser: &str) -> Vec<StageCard> {
     let is_of_generator = |line: &&str| line.starts_with("L_G");
     let of = |is_generators: bool| -> Vec<String> {
-        let lines = card.equations.iter().filter(|line| is_of_generator(line) == is_generators);
+        let lines = card
+            .equations
+            .iter()
+            .filter(|line| is_of_generator(line) == is_generators);
         lines.map(|line| (*line).to_owned()).collect()
     };
-    let at = |stage: Stage| match stage {
+    let at = |stage: Stage| {
+        match stage {
         Stage::Noise => (
             "Noise",
             "Numbers are drawn that mean nothing: one point of noise for each sample to be made.".to_owned(),
@@ -99,6 +105,7 @@ pub(super) fn cards(card: &Card, judge: &str, judge_optimiser: &str, generator_o
                 .to_owned(),
             [of(true), rule("G", generator_optimiser)].concat(),
         ),
+    }
     };
     let card = |stage| {
         let (title, says, equations) = at(stage);
@@ -140,11 +147,17 @@ mod tests {
         for entry in systems() {
             let cards = cards(&entry.card, "critic", "adam", "sgd");
             for line in entry.card.equations {
-                let places = cards.iter().filter(|card| card.equations.iter().any(|equation| equation == line));
+                let places = cards
+                    .iter()
+                    .filter(|card| card.equations.iter().any(|equation| equation == line));
                 assert_eq!(places.count(), 1, "{}: {line}", entry.card.id);
             }
             for stage in [3, 5] {
-                assert!(cards[stage].equations.iter().any(|line| line.starts_with("L_")), "{}", entry.card.id);
+                assert!(
+                    cards[stage].equations.iter().any(|line| line.starts_with("L_")),
+                    "{}",
+                    entry.card.id
+                );
             }
         }
         assert_eq!(rule("D", "sgd"), ["g = dL_D / dw_D", "w_D := w_D - h g"]);

@@ -361,12 +361,20 @@ mod tests {
             ..Descent::default()
         };
         let Json(found) = nash(Query(far)).await.unwrap();
-        let lengths: Vec<usize> = found["paths"].as_array().unwrap().iter().map(|p| p["path"].as_array().unwrap().len()).collect();
+        let lengths: Vec<usize> = found["paths"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["path"].as_array().unwrap().len())
+            .collect();
         // |.|^2 doubles a step: beyond a thousand after twenty.
         assert_eq!(lengths, [20, 201, 201]);
         for bad in [
             Descent { rate: f64::NAN, ..far },
-            Descent { x: f64::INFINITY, ..far },
+            Descent {
+                x: f64::INFINITY,
+                ..far
+            },
             Descent { steps: 1 << 40, ..far },
         ] {
             assert!(nash(Query(bad)).await.is_err());

@@ -18,8 +18,18 @@ pub(super) fn encode(lab: &mut Lab, measure: bool) -> Vec<u8> {
         })
     });
     let mut rows = vec![("real", &view.real), ("noise", &view.seen.noise)];
-    rows.extend(of(&view.seen, ["fake", "descent", "judged-real", "judged-fake", "field", "sheet"]));
-    let after = ["fake-after", "descent-after", "judged-real-after", "judged-fake-after", "field-after", "sheet-after"];
+    rows.extend(of(
+        &view.seen,
+        ["fake", "descent", "judged-real", "judged-fake", "field", "sheet"],
+    ));
+    let after = [
+        "fake-after",
+        "descent-after",
+        "judged-real-after",
+        "judged-fake-after",
+        "field-after",
+        "sheet-after",
+    ];
     rows.extend(view.after.iter().flat_map(|seen| of(seen, after)));
     let head = json!({
         "step": view.step,
@@ -47,7 +57,14 @@ pub(super) fn encode(lab: &mut Lab, measure: bool) -> Vec<u8> {
 }
 
 fn of<'a>(seen: &'a Seen, names: [&'static str; 6]) -> [(&'static str, &'a Vec<f32>); 6] {
-    let rows = [&seen.fake, &seen.descent, &seen.judged_real, &seen.judged_fake, &seen.field, &seen.sheet];
+    let rows = [
+        &seen.fake,
+        &seen.descent,
+        &seen.judged_real,
+        &seen.judged_fake,
+        &seen.field,
+        &seen.sheet,
+    ];
     let mut named = names.into_iter().zip(rows);
     std::array::from_fn(|_| named.next().expect("a name for every row"))
 }
