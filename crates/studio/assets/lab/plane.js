@@ -140,7 +140,8 @@ export class Plane {
   /** What of the judge's numbers is the middle, and what is much. */
   measureScale() {
     const { field } = this.frame.rows;
-    const isCritic = 'loss.critic' in this.frame.figures;
+    // Scores of critics, and errors of autoencoders, mean something beside other ones only.
+    const isCritic = 'loss.critic' in this.frame.figures || field.every((value) => value <= 0) && this.frame.rows['judged-real'].every((value) => value < 0);
     let middle = 0;
     if (isCritic) {
       const sum = (row) => row.reduce((all, one) => all + one, 0);
