@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask check` is what the continuous integration runs, `cargo xtask docs` writes the
 //! generated parts of the documentation again, `cargo xtask evidence` measures what the systems can do; its `--table` shows
 //! what was found, which is a part of the documentation.
+mod browser;
 mod check;
 mod docs;
 
@@ -11,6 +12,7 @@ use std::{
 
 const USAGE: &str = "usage: cargo xtask check [--only STAGE | --without STAGE]...
        cargo xtask docs
+       cargo xtask browser
        cargo xtask evidence NAME... | --table";
 
 fn main() -> ExitCode {
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["check", rest @ ..] => check::run(rest),
         ["docs"] => docs::write(),
+        ["browser"] => browser::run(),
         ["evidence", "--table"] => docs::write(),
         ["evidence", names @ ..] => evidence(names),
         _ => Err(format!("{USAGE}\n\nstages: {}", check::stage_names())),

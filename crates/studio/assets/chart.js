@@ -58,22 +58,34 @@ class Chart {
       if (this.plot && this.plotted.clientWidth > 0) this.plot.setSize({ width: this.plotted.clientWidth, height: HEIGHT });
     });
     this.watch.observe(this.plotted);
+    // What nobody sees is not drawn: a run that trains fast has news several times a second.
+    this.isSeen = true;
+    this.seeing = new IntersectionObserver(([entry]) => {
+      this.isSeen = entry.isIntersecting;
+      if (this.isSeen && this.isStale) this.draw();
+    }, { rootMargin: '200px' });
+    this.seeing.observe(this.plotted);
+  }
+
+  draw() {
+    this.isStale = false;
+    if (this.plot && this.built === this.made) this.plot.setData(this.data);
+    else this.build();
   }
 
   /** Shows curves: `x`, and of each name `{ mean, min, max }`. */
-  update(x, series, { isZoomed = false, axis = 'steps' } = {}) {
+  update(x, series, { isZoomed = false } = {}) {
     const names = Object.keys(series);
     const hasBands = names.map((name) => Boolean(series[name].min));
-    const isOther = JSON.stringify([names, hasBands, axis]) !== this.made;
-    this.made = JSON.stringify([names, hasBands, axis]);
-    [this.names, this.hasBands, this.axis, this.isZoomed] = [names, hasBands, axis, isZoomed];
+    this.made = JSON.stringify([names, hasBands]);
+    [this.names, this.hasBands] = [names, hasBands];
     this.data = [x, ...names.flatMap((name) => {
       const { mean, min, max } = series[name];
       return min ? [mean, max, min] : [mean];
     })];
     this.reset.hidden = !isZoomed;
-    if (isOther || !this.plot) this.build();
-    else this.plot.setData(this.data);
+    if (this.isSeen) this.draw();
+    else this.isStale = true;
     this.describe(series);
   }
 
@@ -92,6 +104,7 @@ class Chart {
   build() {
     if (!this.data) return;
     this.plot?.destroy();
+    this.built = this.made;
     const ink = colour('--soft');
     const grid = { stroke: colour('--line'), width: 1 };
     const series = [{}];
@@ -106,14 +119,14 @@ class Chart {
         bands.push({ series: [of, of + 1], fill: faded(stroke, 0.16) });
       }
     });
-    const axis = { stroke: ink, grid, ticks: grid, font: '12px system-ui, sans-serif' };
+    const axis = { stroke: ink, grid, ticks: grid, font: `12px ${getComputedStyle(document.body).fontFamily}` };
     this.plot = new uPlot({
       width: Math.max(this.plotted.clientWidth, 100),
       height: HEIGHT,
       series,
       bands,
       legend: { show: false },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: reach } },
       cursor: { sync: { key: this.charts.sync.key }, drag: { x: true, y: false, setScale: false }, y: false },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')), space: 70 },
@@ -164,8 +177,16 @@ class Chart {
 
   close() {
     this.watch.disconnect();
+    this.seeing.disconnect();
     this.plot?.destroy();
   }
+}
+
+/** What an axis shows: a little more than there is, and a curve that never moves in the middle. */
+function reach(_, least, most) {
+  if (least === null || most === null) return [0, 1];
+  if (least === most) return [least - Math.max(Math.abs(least) * 0.1, 0.1), most + Math.max(Math.abs(most) * 0.1, 0.1)];
+  return uPlot.rangeNum(least, most, 0.1, false);
 }
 
 function short(value) {

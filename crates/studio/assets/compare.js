@@ -45,7 +45,7 @@ export function compare(place, { query, title }) {
 
   /** Curves of several runs on the steps of all. */
   function draw(curves) {
-    const series = [...new Set(curves.flatMap((one) => Object.keys(one.series)))].sort();
+    const series = [...new Set(curves.flatMap((one) => Object.keys(one.series)))].sort((a, b) => b.startsWith('loss.') - a.startsWith('loss.') || a.localeCompare(b));
     const metrics = [...new Set(curves.flatMap((one) => Object.keys(one.metrics)))].sort();
     const together = (title, points) => {
       const steps = [...new Set(points.flatMap((one) => one.map(([step]) => step)))].sort((a, b) => a - b);
@@ -79,7 +79,7 @@ export function compare(place, { query, title }) {
         : h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Settings that differ' }, h('table', {}, head, h('tbody', {}, differ.map((key) => h('tr', {}, h('th', { scope: 'row' }, key), all.map((run) => h('td', { class: 'mono' }, shown(run.settings[key])))))))));
     fill(figures, h('div', { class: 'card-head' }, h('h2', {}, 'How they stand')),
       h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'How they stand' }, h('table', {},
-        h('thead', {}, h('tr', {}, ['Run', 'State', 'Steps', 'Best figure', 'Alarms'].map((text) => h('th', { scope: 'col' }, text)))),
+        h('thead', {}, h('tr', {}, ['Run', 'State', 'Steps', 'Best figure', 'Alarms'].map((text) => h('th', { scope: 'col', class: ['Steps', 'Alarms'].includes(text) && 'number' }, text)))),
         h('tbody', {}, all.map((run) => {
           const best = run.digest.best || run.digest.figures;
           const first = best && Object.entries(best.figures)[0];

@@ -72,7 +72,7 @@ class View {
         this.place.along.length > 1 && this.mapCard(),
         this.filmCard(),
         about.layers > 1 && this.mixCard()));
-    this.show();
+    this.show().then(() => this.drawMap && this.drawMap());
   }
 
   query(more = {}) {
@@ -163,6 +163,7 @@ class View {
       const base = [...this.place.along];
       image.src = this.address('map.png', this.query({ across: across.value, down: down.value, reach, cells: CELLS }));
     };
+    this.drawMap = draw;
     return h('section', { class: 'card pad stack', 'aria-label': 'Map' },
       h('div', { class: 'card-head' }, h('h2', {}, 'Map around this picture'), h('button', { type: 'button', onclick: draw }, 'Draw the map')),
       h('div', { class: 'fields' }, field('Across', across), field('Down', down)), problem, shown);

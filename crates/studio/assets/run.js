@@ -28,7 +28,7 @@ export function run(place, { parts: [name], title }) {
     remove: h('button', { type: 'button', class: 'danger', onclick: discard }, 'Delete'),
   };
   const subtitle = h('p', { class: 'soft' });
-  const notice = h('div');
+  const notice = h('div', { class: 'notice' });
   const tiles = h('dl', { class: 'tiles' });
   const drawn = h('div', { class: 'charts' });
   const alarms = h('section', { class: 'card pad', 'aria-label': 'Alarms', hidden: true });

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum StudioError {
     /// Something else listens there, or the address is not this machine's.
-    #[error("cannot listen on {address} ({source})")]
+    #[error("cannot listen on {address} ({})", reason(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -16,7 +16,7 @@ pub enum StudioError {
         source: io::Error,
     },
     /// The folder of runs cannot be made.
-    #[error("cannot make the folder ({source}): {}", path.display())]
+    #[error("cannot make the folder ({}): {}", reason(source), path.display())]
     Folder {
         /// What the system said.
         source: io::Error,
@@ -32,6 +32,12 @@ pub enum StudioError {
     /// The run cannot be opened.
     #[error(transparent)]
     Run(#[from] Box<ganymede::run::TrainError>),
+}
+
+/// Why the system could not do something, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 impl StudioError {

@@ -1,6 +1,6 @@
 //! The runs of a folder: what each has said so far, followed while somebody looks.
 use crate::record::{Digest, Record};
-use ganymede::run::{Follower, RunError, RunFolder};
+use ganymede::run::{Follower, RunFolder};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Hub {
     folder: PathBuf,
-    digests: Mutex<HashMap<String, Followed>>,
+    digests: Mutex<HashMap<String, Arc<Mutex<Followed>>>>,
     watched: Mutex<HashMap<String, Arc<Watched>>>,
     last_visit: Mutex<Instant>,
 }
@@ -97,22 +97,35 @@ impl Hub {
     }
 
     /// How a run stands now. Reads what is new in its file; what went wrong there is the second.
-    pub(crate) fn digest(&self, name: &str) -> Option<(Digest, Option<RunError>)> {
+    pub(crate) fn digest(&self, name: &str) -> Option<(Digest, Option<String>)> {
         let folder = self.run(name)?;
-        let mut digests = held(&self.digests);
-        let followed = digests.entry(name.to_owned()).or_insert_with(|| Followed {
-            follower: Follower::new(&folder),
-            record: Record::default(),
-        });
-        let trouble = match followed.follower.look() {
+        let watched = held(&self.watched).get(name).cloned();
+        if let Some(watched) = watched {
+            // Whoever watches it reads it already; a long record is not read twice.
+            let begun = Instant::now();
+            while *watched.version.borrow() == 0 && begun.elapsed() < KEPT {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let digest = held(&watched.record).digest.clone();
+            return Some((digest, held(&watched.trouble).clone()));
+        }
+        let followed = Arc::clone(held(&self.digests).entry(name.to_owned()).or_insert_with(|| {
+            Arc::new(Mutex::new(Followed {
+                follower: Follower::new(&folder),
+                record: Record::default(),
+            }))
+        }));
+        let mut followed = held(&followed);
+        let Followed { follower, record } = &mut *followed;
+        let trouble = match follower.look() {
             Ok(events) => {
-                events.into_iter().for_each(|event| followed.record.hear(event));
-                followed.record.forget_columns();
+                events.into_iter().for_each(|event| record.hear(event));
+                record.forget_columns();
                 None
             }
-            Err(error) => Some(error),
+            Err(error) => Some(error.to_string()),
         };
-        Some((followed.record.digest.clone(), trouble))
+        Some((record.digest.clone(), trouble))
     }
 
     /// Forgets a run that is gone.

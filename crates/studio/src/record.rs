@@ -99,9 +99,14 @@ impl Serialize for Rounded {
         if self.0 == 0.0 {
             return to.serialize_f64(0.0);
         }
-        let scale = 10_f64.powi(4 - self.0.abs().log10().floor() as i32);
-        let rounded = (self.0 * scale).round() / scale;
-        to.serialize_f64(if rounded.is_finite() { rounded } else { self.0 })
+        let digits = 4 - self.0.abs().log10().floor() as i32;
+        // Powers of ten up to the twenty-second are exact, and what is divided by them or multiplied with them has a short text.
+        let rounded = match digits {
+            0..=22 => (self.0 * 10_f64.powi(digits)).round() / 10_f64.powi(digits),
+            -22..0 => (self.0 / 10_f64.powi(-digits)).round() * 10_f64.powi(-digits),
+            _ => format!("{:.4e}", self.0).parse().unwrap_or(self.0),
+        };
+        to.serialize_f64(rounded)
     }
 }
 
@@ -365,7 +370,7 @@ mod tests {
             [0.693_147_18, -12_345.678, 1e-9 / 3.0, 0.0, f64::INFINITY].map(text),
             ["0.69315", "-12346.0", "3.3333e-10", "0.0", "null"]
         );
-        assert_eq!(text(f64::from(f32::MAX)), "3.4028e38");
+        assert_eq!(text(f64::from(f32::MAX)), "3.4028e+38");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) fn serve(
         .build()
         .map_err(|error| system(error.to_string()))?;
     let token = door.token().map_err(|error| system(error.to_string()))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let address = SocketAddr::new(door.address, door.port);
         let listener = TcpListener::bind(address)
             .await
@@ -72,7 +72,10 @@ pub(crate) fn serve(
         let guard = Arc::new(Guard::new(door, socket.port(), token));
         accept(listener, router.layer(from_fn_with_state(guard, guarded)), until_idle).await;
         Ok(())
-    })
+    });
+    // Threads that follow runs look on for a while after the last page; nothing waits for them.
+    runtime.shutdown_background();
+    served
 }
 
 async fn accept(listener: TcpListener, router: Router, until_idle: Option<Arc<Hub>>) {

@@ -18,6 +18,8 @@ mod measures;
 use crate::error::StudioError;
 use crate::generator::{Generator, Pace};
 use crate::guard::Door;
+use crate::hub::held;
+use crate::pages::Refusal;
 use crate::server::{self, Address};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -29,7 +31,7 @@ use ganymede::run::sampling::Translation;
 use ganymede::run::{Sampler, Stamp};
 use measures::Measures;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One run behind an HTTP interface.
@@ -56,8 +58,35 @@ const PICTURE: usize = 16 << 20;
 #[derive(Clone)]
 struct Shared {
     generator: Generator,
+    searches: Arc<Searches>,
     about: Arc<About>,
     measures: Arc<Measures>,
+}
+
+/// Searches that may wait; each takes as long as thousands of samples.
+const SEARCHES: usize = 4;
+
+/// The system once more, opened when somebody first looks for a picture: samples do not wait behind searches.
+struct Searches {
+    run: PathBuf,
+    checkpoint: Option<String>,
+    open: Mutex<Option<Generator>>,
+}
+
+impl Searches {
+    fn generator(&self) -> Result<Generator, Refusal> {
+        let mut open = held(&self.open);
+        if let Some(generator) = &*open {
+            return Ok(generator.clone());
+        }
+        let pace = Pace {
+            queue: SEARCHES,
+            ..Pace::default()
+        };
+        let opened = Generator::open(&self.run, self.checkpoint.as_deref(), pace);
+        let opened = opened.map_err(|error| Refusal::asked(error.to_string()).hinted(error.hint()))?;
+        Ok(open.insert(opened).clone())
+    }
 }
 
 /// What the system is, and what it can do.
@@ -150,6 +179,11 @@ impl Service {
         })?;
         let shared = Shared {
             generator,
+            searches: Arc::new(Searches {
+                run: self.run.clone(),
+                checkpoint: self.checkpoint.clone(),
+                open: Mutex::default(),
+            }),
             about: Arc::new(about),
             measures: Arc::default(),
         };

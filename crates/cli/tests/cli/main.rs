@@ -12,6 +12,7 @@ mod messages;
 mod place;
 mod resume;
 mod signals;
+mod studio;
 mod survive;
 mod translate;
 mod verbs;

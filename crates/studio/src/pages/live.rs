@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(400);
 const STATE: Duration = Duration::from_secs(2);
 /// The largest message of a page, in bytes.
 const MESSAGE: usize = 4 << 10;
+/// The most events that are sent beside steps, the latest ones.
+const EVENTS: usize = 600;
 /// The most points of a curve.
 pub(super) const POINTS: usize = 2_000;
 
@@ -109,7 +111,7 @@ fn message(hub: &Hub, name: &str, watched: &Watched, view: View) -> (String, Val
         "state": state,
         "digest": record.digest,
         "curves": record.curves(view.points.clamp(2, POINTS), view.from, view.to),
-        "events": record.others,
+        "events": record.others[record.others.len().saturating_sub(EVENTS)..],
         "trouble": *held(&watched.trouble),
     }));
     (text.unwrap_or_default(), state)

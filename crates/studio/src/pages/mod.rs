@@ -170,3 +170,118 @@ pub(crate) async fn aside<T: Send + 'static>(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::{Door, Guard, guarded};
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request as Asked;
+    use ganymede::run::{Event, EventWriter, RunFolder, Settings};
+    use tower::ServiceExt;
+
+    /// A studio over a folder with one run, behind its guard.
+    fn studio() -> (tempfile::TempDir, Router) {
+        let there = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(there.path().join("runs/one")).unwrap();
+        folder.write_settings(&Settings::new()).unwrap();
+        let mut events = EventWriter::create(&folder).unwrap();
+        events.append(&Event::Finished { step: 3 }).unwrap();
+        std::fs::write(there.path().join("secret.txt"), "secret").unwrap();
+        let door = Door {
+            address: "127.0.0.1".parse().unwrap(),
+            port: 0,
+            names: vec![],
+        };
+        let guard = Arc::new(Guard::new(&door, 7878, None));
+        let hub = Arc::new(Hub::new(there.path().join("runs")));
+        let router = router(hub, "no-such-program".into(), Some(there.path().join("assets")));
+        (there, router.layer(from_fn_with_state(guard, guarded)))
+    }
+
+    async fn asked(router: &Router, method: &str, path: &str, kind: &str, body: Vec<u8>) -> (u16, String, String) {
+        let request = Asked::builder().method(method).uri(path);
+        let request = request.header("host", "localhost:7878").header("content-type", kind);
+        let response = router
+            .clone()
+            .oneshot(request.body(Body::from(body)).unwrap())
+            .await
+            .unwrap();
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8_lossy(&body).into_owned(), policy)
+    }
+
+    #[tokio::test]
+    async fn every_answer_says_what_a_page_may_do() {
+        let (_there, router) = studio();
+        for path in ["/", "/assets/app.js", "/api/runs", "/nowhere", "/api/runs/two"] {
+            let (_, _, policy) = asked(&router, "GET", path, "text/plain", vec![]).await;
+            assert!(
+                policy.starts_with("default-src 'none'; script-src 'self'"),
+                "{path}: {policy}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn no_path_leads_out_of_the_folder() {
+        let (_there, router) = studio();
+        for path in [
+            "/assets/../secret.txt",
+            "/assets/%2e%2e/secret.txt",
+            "/assets/..%2fsecret.txt",
+            "/api/runs/..%2f..%2fsecret.txt",
+            "/api/runs/%2e%2e",
+            "/api/runs/one%2f..%2f../samples/1",
+            "/api/trash/..%2fone/restore",
+        ] {
+            let (status, text, _) = asked(&router, "GET", path, "text/plain", vec![]).await;
+            assert!(
+                [404, 405].contains(&status) && !text.contains("secret\""),
+                "{path}: {status} {text}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_unless_it_is_named_again() {
+        let (there, router) = studio();
+        let trash = |confirm: &str| json!({ "confirm": confirm }).to_string().into_bytes();
+        let path = "/api/runs/one/trash";
+        let plain = asked(&router, "POST", path, "text/plain", trash("one")).await;
+        assert_eq!(plain.0, 415, "a form of another site can send no JSON");
+        let other = asked(&router, "POST", path, "application/json", trash("two")).await;
+        assert_eq!(other.0, 422);
+        assert!(other.1.contains("nothing was deleted"), "{}", other.1);
+        assert!(there.path().join("runs/one/config.json").is_file());
+        let meant = asked(&router, "POST", path, "application/json", trash("one")).await;
+        assert_eq!((meant.0, meant.1.as_str()), (200, r#"{"trashed":"one"}"#));
+        assert!(there.path().join("runs/.trash/one/config.json").is_file());
+        assert_eq!(asked(&router, "GET", "/api/runs", "", vec![]).await.1, "[]");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_refused() {
+        let (_there, router) = studio();
+        let body = vec![b' '; BODY + 1];
+        assert_eq!(
+            asked(&router, "POST", "/api/runs", "application/json", body).await.0,
+            413
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_that_trains_is_not_deleted() {
+        let (there, router) = studio();
+        let _writer = RunFolder::open_to_write(there.path().join("runs/one")).unwrap();
+        let body = br#"{"confirm":"one"}"#.to_vec();
+        let (status, text, _) = asked(&router, "POST", "/api/runs/one/trash", "application/json", body).await;
+        assert_eq!(status, 409);
+        assert_eq!(text, r#"{"error":"`one` is being trained","hint":"stop it first"}"#);
+    }
+}

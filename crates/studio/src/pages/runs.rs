@@ -21,7 +21,7 @@ fn row(hub: &Hub, shelf: &Shelf, name: &str) -> Option<Value> {
     Some(json!({
         "name": name,
         "state": hub.state(name, &digest),
-        "trouble": trouble.map(|error| error.to_string()),
+        "trouble": trouble,
         "data": settings.get("data"),
         "seed": settings.get("seed"),
         "tags": shelf.tags_of(name),

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        let refused = |text| form(text).unwrap_err();
+        let refused = |text: &str| form(text).unwrap_err();
         let misspelt = refused(r#"{"system":"dcgam","data":"mnist"}"#);
         assert_eq!(misspelt.error, "there is no system `dcgam`");
         assert!(misspelt.hint.unwrap().contains("did you mean `dcgan`?"));

@@ -470,7 +470,9 @@ pub(super) async fn project(
         owned.keep(code);
         Ok(answer)
     };
-    Ok(Json(shared.generator.ask(work).await?))
+    let searches = Arc::clone(&shared.searches);
+    let generator = aside(move || searches.generator()).await?;
+    Ok(Json(generator.ask(work).await?))
 }
 
 /// The classes of the picture in the body, the most probable first.

@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn times_are_counted_below_every_end_that_they_do_not_pass() {
         let measures = Measures::default();
-        measures.note("/v1/sample", 200, 0.003);
-        measures.note("/v1/sample", 200, 0.2);
-        measures.note("/v1/sample", 503, 0.0005);
+        measures.note("/v1/sample", 200, 1.0 / 256.0);
+        measures.note("/v1/sample", 200, 0.25);
+        measures.note("/v1/sample", 503, 1.0 / 1024.0);
         let text = measures.text();
         for line in [
             "gany_requests_total{route=\"/v1/sample\",status=\"200\"} 2",
@@ -138,7 +138,7 @@ mod tests {
             "gany_request_seconds_bucket{route=\"/v1/sample\",le=\"0.005\"} 2",
             "gany_request_seconds_bucket{route=\"/v1/sample\",le=\"0.5\"} 3",
             "gany_request_seconds_bucket{route=\"/v1/sample\",le=\"+Inf\"} 3",
-            "gany_request_seconds_sum{route=\"/v1/sample\"} 0.2035",
+            "gany_request_seconds_sum{route=\"/v1/sample\"} 0.2548828125",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in\n{text}");
         }
