@@ -136,7 +136,7 @@ pub const LESSONS: &[Lesson] = &[
     Lesson {
         name: "sensitivity",
         title: "Sensitivity to learning rates",
-        see: "Within a few steps all samples fly off, and nothing brings them back.",
+        see: "Within a few steps all samples fly off, or freeze in one place, and nothing brings them back.",
         why: "Steps two hundred times as long as they should be carry the weights to where every unit says the same to everything. There is no slope left to come back by.",
         cure: "The learning rate is the first thing to try: here a two-hundredth of it.",
         steps: 500,
