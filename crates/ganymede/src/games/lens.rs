@@ -4,6 +4,7 @@
 //! A [`Lens`] is a program of its own beside the step's, as a [`Probe`](super::Probe) is: it reads the state and writes nothing. Given
 //! a step's own key and batch it sees the very samples that the step's moves see.
 use super::play::{Play, write};
+use super::search::difference;
 use super::step::{Step, stream_number};
 use gany_engine::{Buffer, Key, Program, Tensor, concat, grad};
 use std::cell::{Cell, RefCell};
@@ -27,7 +28,8 @@ pub struct Seen {
     /// Down the slope of the generator's loss at each of these, `[count, ..]`: minus the gradient, `count` times as long, so that it
     /// does not depend on how many there are.
     pub descent: Vec<f32>,
-    /// What the judge says of the real examples, `[count]`: a logit or score above nothing for real.
+    /// What the judge says of the real examples, `[count]`: a logit or score above nothing for real. Of a system whose judge is an
+    /// autoencoder without a verdict: minus the error of what it rebuilds.
     pub judged_real: Vec<f32>,
     /// Likewise of the generated ones.
     pub judged_fake: Vec<f32>,
@@ -46,7 +48,7 @@ impl Lens {
     /// judged beside the samples, `vectors [n, z_dim]` what is made samples of; both row-major, and both fixed.
     ///
     /// # Panics
-    /// Where the game has no generator or no judge, its losses share no samples, or it judges no examples.
+    /// Where the game has no generator, its losses share no samples, or it neither judges examples nor rebuilds them.
     pub fn new(play: &Play, count: usize, repeat: usize, places: &[f32], vectors: &[f32]) -> Lens {
         let dtype = play.scope.dtype();
         let extents = &play.shape.x[1..];
@@ -115,12 +117,18 @@ impl Lens {
             }
         }
         let (x_fake, descent) = descent.expect("lens: the game has a generator");
+        let rebuilds = play
+            .system
+            .functions()
+            .iter()
+            .any(|function| function.name == "reconstruct");
         let judged = |x: &Tensor| {
             bind();
             let zeros = Tensor::full(dtype, &[x.extent(0)], 0.0);
-            play.system
-                .judge(x, Some(&zeros))
-                .expect("lens: the system judges examples")
+            play.system.judge(x, Some(&zeros)).unwrap_or_else(|| {
+                assert!(rebuilds, "lens: the system judges no examples, nor rebuilds them");
+                -difference(x, &play.system.apply("reconstruct", x))
+            })
         };
         let rows = |values: &[f32], width: usize, extents: &[usize]| {
             Tensor::from_f32(&[&[values.len() / width], extents].concat(), values)

@@ -179,6 +179,8 @@ class Bench {
     this.setup = setup;
     this.isReady = false;
     this.isBroken = false;
+    delete this.canvas.dataset.ready;
+    delete this.canvas.dataset.step;
     this.broken.hidden = true;
     fill(this.problem);
     if (isNews) history.replaceState(null, '', toAddress(setup, this.lesson?.name));

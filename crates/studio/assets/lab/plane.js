@@ -140,7 +140,8 @@ export class Plane {
   /** What of the judge's numbers is the middle, and what is much. */
   measureScale() {
     const { field } = this.frame.rows;
-    const isCritic = 'loss.critic' in this.frame.figures;
+    // Scores of critics, and errors of autoencoders, mean something beside other ones only.
+    const isCritic = 'loss.critic' in this.frame.figures || field.every((value) => value <= 0) && this.frame.rows['judged-real'].every((value) => value < 0);
     let middle = 0;
     if (isCritic) {
       const sum = (row) => row.reduce((all, one) => all + one, 0);
@@ -339,26 +340,19 @@ export class Plane {
     return this.stamps.get(key);
   }
 
-  /** Arrows from samples, as long as a typical one is told to be; longer than a sixth of the square none is. */
+  /** Arrows from samples: four times the slope is twice the arrow, so that weak ones are seen, and none once there is no slope. */
   drawArrows(from, at, descent, x, y, side) {
     const { context } = this;
     const count = from.length / 2;
-    let squares = 0;
-    for (const value of descent) squares += value * value;
-    const typical = Math.sqrt(squares / count);
-    if (!(typical > 0) || !Number.isFinite(typical)) return;
-    // Slopes of one are drawn a twentieth of the side long, and what is smaller, smaller.
-    const scale = (side / 20) * Math.min(1, 1.6 / typical);
     const path = new Path2D();
     for (let i = 0; i < count; i += 1) {
-      const [dx, dy] = [descent[2 * i] * scale, -descent[2 * i + 1] * scale];
-      const length = Math.hypot(dx, dy);
-      if (!(length > side / 400)) continue;
-      const cut = Math.min(1, side / 6 / length);
-      const [px, py] = [x(at[2 * i]), y(at[2 * i + 1])];
-      const [ex, ey] = [px + dx * cut, py + dy * cut];
-      const head = Math.min(length * cut * 0.4, side / 90);
+      const [dx, dy] = [descent[2 * i], -descent[2 * i + 1]];
+      const length = Math.min(side / 7, (side / 16) * Math.sqrt(Math.hypot(dx, dy) / 0.5));
+      if (!(length > side / 250)) continue;
       const turn = Math.atan2(dy, dx);
+      const [px, py] = [x(at[2 * i]), y(at[2 * i + 1])];
+      const [ex, ey] = [px + length * Math.cos(turn), py + length * Math.sin(turn)];
+      const head = Math.min(length * 0.4, side / 90);
       path.moveTo(px, py);
       path.lineTo(ex, ey);
       path.moveTo(ex - head * Math.cos(turn - 0.5), ey - head * Math.sin(turn - 0.5));

@@ -124,11 +124,17 @@ export class Form {
     const isOther = keys(this.inForce?.settings) !== keys(about.settings);
     this.inForce = { system: about.system, settings: about.settings };
     if (!isOther) return;
-    const focused = this.element.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
+    const active = this.element.contains(document.activeElement) ? document.activeElement : null;
+    const [label, typed] = [active?.getAttribute('aria-label'), active?.value];
+    // A field that goes while somebody types says that it has changed: that is not to be heard.
+    this.isFilling = true;
     this.showSettings();
     for (const { input } of this.inputs.values()) {
-      if (focused && input.getAttribute('aria-label') === focused) input.focus();
+      if (!label || input.getAttribute('aria-label') !== label) continue;
+      input.focus();
+      input.value = typed;
     }
+    this.isFilling = false;
   }
 
   addSetting(key, preset, isDefault) {
@@ -179,6 +185,7 @@ export class Form {
   }
 
   edit() {
+    if (this.isFilling) return;
     const settings = {};
     for (const [key, { input, preset, isDefault }] of this.inputs) {
       const [player, ...last] = key.split('.');
