@@ -13,7 +13,7 @@ fn data_that_are_not_there() {
     );
     place.refuses(
         "train --data fashon-mnist",
-        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, ct, drums, letters, breast-cancer, iris, wine, ring, grid, spiral, moons or a path\n\n\
+        "error: unknown data set `fashon-mnist`: expected fashion-mnist, fashion-mnist-10k, mnist, emoji-google, emoji-twitter, openmoji, orl-faces, landscapes, landscapes-held-out, icons, portraits, shapes, mri, ct, drums, letters, tunes, chorales, breast-cancer, iris, wine, ring, grid, spiral, moons or a path\n\n\
          hint: did you mean `fashion-mnist`?",
     );
     let ran = place.gany("train --data mnist");
@@ -170,7 +170,7 @@ fn flags_that_make_no_sense() {
     );
     place.refuses(
         "tarin",
-        "error: unrecognized subcommand 'tarin'\n\n  tip: a similar subcommand exists: 'train'\n\n\
+        "error: unrecognized subcommand 'tarin'\n\n  tip: some similar subcommands exist: 'harden', 'train'\n\n\
          Usage: gany [COMMAND]\n\nFor more information, try '--help'.",
     );
     let ran = place.gany_with(("GANY_ISA", "abacus"), "models");
