@@ -38,10 +38,10 @@ pub struct Read {
 }
 
 impl Frames {
-    /// By a path, or else by what [`open`] takes.
+    /// By a path, or else by what [`open()`] takes.
     ///
     /// # Errors
-    /// As [`open`] and [`folder::open`]; [`DataError::NotPictures`] for a data set of anything else.
+    /// As [`open()`] and [`folder::open`]; [`DataError::NotPictures`] for a data set of anything else.
     pub fn open(spec: &str) -> Result<Frames> {
         let path = Path::new(spec);
         let kind = if path.is_dir() {
