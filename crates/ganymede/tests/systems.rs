@@ -216,7 +216,7 @@ fn every_trainable_parameter_learns_and_every_player_keeps_count() {
             let is_gap = ["hinge", "sngan", "geometric_gan", "talking_head"].contains(&entry.card.id);
             let judge = if is_gap { "discriminator." } else { "critic." };
             let is_last_bias = |name: &&String| name.starts_with(judge) && name.ends_with(".bias");
-            let cancels = Some(name) == trainable.iter().rfind(is_last_bias);
+            let cancels = Some(name) == trainable.iter().rfind(is_last_bias) || is_gap && name.ends_with(".last.bias");
             // So does what is added before the second normalisation of a residual block, as long as it takes means away.
             let cancels = cancels || name.ends_with(".conv_0.bias");
             if trainable.contains(name) && !cancels {
