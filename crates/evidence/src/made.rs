@@ -124,6 +124,25 @@ pub(crate) fn crops(name: &'static str, side: usize, rows: &[usize]) -> Result<S
     })
 }
 
+/// Square grey faces of `orl-faces` for learning, each also mirrored, and those of the people who are kept back: the last
+/// quarter.
+pub(crate) fn faces(side: usize) -> Result<[Set; 2]> {
+    data::get("orl-faces", &mut |line| println!("      {line}"))?;
+    let faces = data::open("orl-faces", &Want::picture(side, side, 1))?;
+    let people = faces.classes().ok_or("faces of nobody")?.len();
+    let mut of = [vec![], vec![]];
+    for index in 0..faces.len().ok_or("data without end")? {
+        let (face, person) = faces.example(index)?;
+        let is_kept_back = person as usize >= people - people / 4;
+        if !is_kept_back {
+            of[0].extend(face.chunks_exact(side).flat_map(|row| row.iter().rev().copied()));
+        }
+        of[usize::from(is_kept_back)].extend(face);
+    }
+    let shape = [side, side, 1];
+    Ok(of.map(|values| Set { shape, values }))
+}
+
 /// Numbers from 0 to 1 that look random, the same every time.
 pub(crate) struct Numbers(pub(crate) u64);
 
