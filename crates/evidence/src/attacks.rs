@@ -1,9 +1,10 @@
 //! Attacks, each beside what foolbox and torchattacks make of the same pictures and weights (`reference/attacks.json`): twenty
-//! pictures of ImageNet under EfficientNet-Lite0, twenty digits under the project's own classifier.
+//! pictures of ImageNet under EfficientNet-Lite0, two hundred digits under the project's own classifier.
 use crate::Result;
 use crate::record::{Evidence, median, picture, root, round};
 use ganymede::attacks::{self, Aim, Norm, Outcome, Target, Task};
-use ganymede::data::{self, get::cache_folder};
+use ganymede::data::{self, Want, get::cache_folder};
+use ganymede::defences::first;
 use ganymede::metrics::Classifier;
 use ganymede::run::{Pictures, grid_png};
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use std::process::Command;
 use std::time::Instant;
 
 const SEED: u64 = 0;
+/// How many digits are attacked: by chance alone, of twenty another four would be fooled by random search.
+const DIGITS: usize = 200;
 
 /// What is attacked, with its pictures; labels are its own word for them.
 pub(crate) struct Ground {
@@ -34,13 +37,16 @@ impl Ground {
         }
         paths.sort();
         let read: std::result::Result<Vec<_>, _> = paths.iter().map(|path| target.read(path)).collect();
-        let pictures = read?.concat();
-        let said = target.judge(paths.len()).says(&pictures);
-        Ok(Ground {
+        Ok(Ground::judged(target, read?.concat()))
+    }
+
+    fn judged(target: Target, pictures: Vec<f32>) -> Ground {
+        let said = target.judge(pictures.len() / target.floats()).says(&pictures);
+        Ground {
             target,
             pictures,
             labels: said.iter().map(|said| said.class).collect(),
-        })
+        }
     }
 
     pub(crate) fn imagenet() -> Result<Ground> {
@@ -50,7 +56,9 @@ impl Ground {
 
     pub(crate) fn digits() -> Result<Ground> {
         data::get("mnist", &mut |line| println!("      {line}"))?;
-        Ground::of(Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?), "mnist_")
+        let target = Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?);
+        let (pictures, _) = first(&*data::open("mnist:test", &Want::default())?, DIGITS)?;
+        Ok(Ground::judged(target, pictures))
     }
 
     pub(crate) fn task(&self) -> Task {
@@ -99,7 +107,12 @@ fn reference() -> Result<Value> {
 }
 
 /// Runs an attack with a case's settings; what came of each picture, the pictures, and how long it took.
-pub(crate) fn run(id: &str, changes: Changes, ground: &Ground, task: &Task) -> Result<(Vec<Outcome>, Vec<f32>, f64)> {
+pub(crate) fn run(
+    id: &str,
+    changes: &[(&str, &str)],
+    ground: &Ground,
+    task: &Task,
+) -> Result<(Vec<Outcome>, Vec<f32>, f64)> {
     let changes: Vec<_> = changes
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -140,6 +153,9 @@ fn compare(evidence: &mut Evidence, id: &str, case: &Case, ground: &Ground, task
     );
     let (their_fooled, their_size) = (number("fooled")? as usize, number(case.norm.name())?);
     let of = outcomes.len();
+    if number("of")? as usize != of {
+        return Err(format!("`{}` of the reference is of other pictures", case.name).into());
+    }
     let sum = |count: fn(&Outcome) -> u64| outcomes.iter().map(count).sum::<u64>();
     evidence.figure(
         case.name,
@@ -161,14 +177,15 @@ fn compare(evidence: &mut Evidence, id: &str, case: &Case, ground: &Ground, task
         ),
     );
     if case.is_same {
+        let nearly = of.div_ceil(20);
         evidence.check(
             case.name,
             &format!(
-                "{their_fooled} of {of} +-1, median {} {their_size:.4} +-10 %",
+                "{their_fooled} of {of} +-{nearly}, median {} {their_size:.4} +-10 %",
                 case.norm
             ),
             format!("{fooled} of {of}, {size:.4}"),
-            fooled.abs_diff(their_fooled) <= 1 && (size / their_size - 1.0).abs() <= 0.1,
+            fooled.abs_diff(their_fooled) <= nearly && (size / their_size - 1.0).abs() <= 0.1,
         );
     }
     Ok(pictures)
@@ -409,17 +426,21 @@ pub(crate) fn jsma() -> Result<Evidence> {
 }
 
 pub(crate) fn one_pixel() -> Result<Evidence> {
-    const FIVE: Changes = &[("pixels", "5"), ("population", "100"), ("generations", "75")];
+    // As torchattacks: six candidates for each of fifteen numbers, and a factor that is drawn between 0.5 and 1.
+    const FIVE: Changes = &[
+        ("pixels", "5"),
+        ("population", "90"),
+        ("generations", "75"),
+        ("difference", "0.75"),
+        ("from_best", "true"),
+    ];
     let digits = Ground::digits()?;
     let mut evidence = compare_all("one_pixel", &digits, &[same("one_pixel digits", FIVE, Norm::L0)])?;
-    for pixels in ["1", "10"] {
-        let changes = [("pixels", pixels), ("population", "100"), ("generations", "75")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let done = attacks::find("one_pixel")?
-            .build(&changes)?
-            .run(&digits.target, &digits.task())?;
-        let fooled = done.outcomes.iter().filter(|outcome| outcome.is_fooled).count();
-        evidence.figure(&format!("fooled.{pixels}_pixels"), fooled);
+    for (name, pixels) in [("the paper's, 1 pixel", "1"), ("the paper's, 5 pixels", "5")] {
+        let changes = &[("pixels", pixels), ("population", "90"), ("generations", "75")];
+        let (outcomes, ..) = run("one_pixel", changes, &digits, &digits.task())?;
+        let fooled = outcomes.iter().filter(|outcome| outcome.is_fooled).count();
+        evidence.figure(&format!("fooled.{name}"), fooled);
     }
     Ok(evidence)
 }

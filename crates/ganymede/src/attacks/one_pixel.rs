@@ -7,6 +7,8 @@
 //! a child takes its parent's place where the target is less sure of the class (towards one: surer)
 //! ```
 //!
+//! a may be the best candidate instead of a random one (Storn and Price 1997, strategy best/1), which is what torchattacks takes.
+//!
 //! Places begin uniform, colours normal around grey with a deviation of a half; there is no crossover. It ends when the best
 //! candidate has what is wanted. It asks for confidences alone.
 use super::draws::Draws;
@@ -28,6 +30,8 @@ pub struct OnePixel {
     pub generations: usize,
     /// How much of the difference of two others a child takes, F.
     pub difference: f64,
+    /// Whether every child begins at the best candidate, which is sooner there, instead of at a random one.
+    pub from_best: bool,
 }
 
 impl Default for OnePixel {
@@ -38,6 +42,7 @@ impl Default for OnePixel {
             population: 400,
             generations: 100,
             difference: 0.5,
+            from_best: false,
         }
     }
 }
@@ -98,6 +103,12 @@ struct Fitness {
     is_there: bool,
 }
 
+/// The candidate that does best.
+fn best_of(fitness: &[Fitness]) -> usize {
+    let rank = |i: &usize| (fitness[*i].is_there, fitness[*i].value);
+    (0..fitness.len()).max_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("no NaN")).expect("a population")
+}
+
 impl Evolution<'_> {
     fn run(&self, judge: &mut Judge, classes: usize, mut draws: Draws) -> (Vec<f32>, u64) {
         let population = self.attack.population;
@@ -108,7 +119,8 @@ impl Evolution<'_> {
             if fitness.iter().any(|fitness| fitness.is_there) {
                 break;
             }
-            let children: Vec<Vec<f64>> = (0..population).map(|_| self.child(&candidates, &mut draws)).collect();
+            let best = self.attack.from_best.then(|| best_of(&fitness));
+            let children: Vec<Vec<f64>> = (0..population).map(|_| self.child(&candidates, best, &mut draws)).collect();
             let theirs = self.fitness(judge, classes, &children);
             queries += population as u64;
             let pairs = candidates.iter_mut().zip(&mut fitness).zip(children.into_iter().zip(theirs));
@@ -118,9 +130,7 @@ impl Evolution<'_> {
                 }
             }
         }
-        let rank = |fitness: &Fitness| (fitness.is_there, fitness.value);
-        let best = (0..population).max_by(|&a, &b| rank(&fitness[a]).partial_cmp(&rank(&fitness[b])).expect("no NaN"));
-        (self.changed(&candidates[best.expect("a population")]), queries)
+        (self.changed(&candidates[best_of(&fitness)]), queries)
     }
 
     /// Place and colour of each pixel.
@@ -134,8 +144,8 @@ impl Evolution<'_> {
         (0..self.attack.pixels).flat_map(pixel).collect()
     }
 
-    fn child(&self, candidates: &[Vec<f64>], draws: &mut Draws) -> Vec<f64> {
-        let [a, b, c] = [0, 1, 2].map(|_| &candidates[draws.below(candidates.len())]);
+    fn child(&self, candidates: &[Vec<f64>], best: Option<usize>, draws: &mut Draws) -> Vec<f64> {
+        let [a, b, c] = [best, None, None].map(|known| &candidates[known.unwrap_or_else(|| draws.below(candidates.len()))]);
         let number = |i: usize| a[i] + self.attack.difference * (b[i] - c[i]);
         (0..a.len()).map(number).collect()
     }
@@ -179,6 +189,16 @@ mod tests {
             assert_eq!(Norm::L0.of(&change, 1), 1.0);
             assert!(margin(is) > 0.0);
         }
+    }
+
+    #[test]
+    fn children_of_the_best_candidate_are_there_sooner() {
+        let queries = |from_best| {
+            let attack = OnePixel { population: 8, generations: 200, from_best, ..OnePixel::default() };
+            (0..20).map(|seed| attack.run(&target(), &Task { seed, ..task() }).queries.iter().sum::<u64>()).sum::<u64>()
+        };
+        let [from_best, from_any] = [queries(true), queries(false)];
+        assert!(from_best < from_any, "{from_best} {from_any}");
     }
 
     #[test]
