@@ -12,13 +12,13 @@ const RATE_HZ: u32 = 8_000;
 const LENGTH: usize = 4_096;
 const PITCHES: usize = 24;
 const DATA: &str = "tones:24";
-const STEPS: u64 = 1_500;
+const STEPS: u64 = 8_000;
 /// Narrower than the papers', for a share of two processor cores; both see as many sounds.
 const CHANGES: Changes = &[
     ("width", "12"),
     ("z_dim", "64"),
-    ("generator.learning_rate", "4e-4"),
-    ("critic.learning_rate", "4e-4"),
+    ("generator.learning_rate", "6e-4"),
+    ("critic.learning_rate", "6e-4"),
 ];
 const WAVEGAN: Changes = &[
     ("width", "16"),
