@@ -106,6 +106,7 @@ def next_digit(model, x, labels):
 
 
 F, T = foolbox.attacks, torchattacks
+# Foolbox's Carlini and Wagner ends a search for all pictures when the sum of their losses falls no more; ours ends none.
 CASES = {
     "fgsm linf 1/255": ("foolbox", "lite0", of_foolbox(F.LinfFastGradientAttack(), epsilon=1 / 255)),
     "fgsm linf 1/255 torchattacks": ("torchattacks", "lite0", of_torchattacks(lambda m: T.FGSM(m, eps=1 / 255))),
@@ -122,7 +123,7 @@ CASES = {
     "mim linf 0.5/255": ("torchattacks", "lite0", of_torchattacks(lambda m: T.MIFGSM(m, eps=0.5 / 255, alpha=0.1 / 255, steps=10))),
     "deepfool l2": ("foolbox", "lite0", of_foolbox(F.L2DeepFoolAttack(steps=50, candidates=10))),
     "deepfool linf": ("foolbox", "lite0", of_foolbox(F.LinfDeepFoolAttack(steps=50, candidates=10))),
-    "cw l2": ("foolbox", "lite0", of_foolbox(F.L2CarliniWagnerAttack(binary_search_steps=3, steps=20, stepsize=0.01, initial_const=1.0))),
+    "cw l2": ("foolbox", "lite0", of_foolbox(F.L2CarliniWagnerAttack(binary_search_steps=3, steps=20, stepsize=0.01, initial_const=1.0, abort_early=False))),
     "cw l2 torchattacks": ("torchattacks", "lite0", of_torchattacks(lambda m: T.CW(m, c=1, steps=20, lr=0.01))),
     "jsma digits": ("torchattacks", "digits", next_digit),
     "square linf 4/255": ("torchattacks", "lite0", of_torchattacks(lambda m: T.Square(m, norm="Linf", eps=4 / 255, n_queries=300))),
@@ -130,7 +131,7 @@ CASES = {
     "square l2 2 digits": ("torchattacks", "digits", of_torchattacks(lambda m: T.Square(m, norm="L2", eps=2.0, n_queries=300))),
     "deepfool l2 digits": ("foolbox", "digits", of_foolbox(F.L2DeepFoolAttack(steps=50, candidates=10))),
     "deepfool l2 digits torchattacks": ("torchattacks", "digits", of_torchattacks(lambda m: T.DeepFool(m, steps=50, overshoot=0.02))),
-    "cw l2 digits": ("foolbox", "digits", of_foolbox(F.L2CarliniWagnerAttack(binary_search_steps=5, steps=100, stepsize=0.01, initial_const=0.1))),
+    "cw l2 digits": ("foolbox", "digits", of_foolbox(F.L2CarliniWagnerAttack(binary_search_steps=5, steps=100, stepsize=0.01, initial_const=0.1, abort_early=False))),
     "one_pixel digits": ("torchattacks", "digits", of_torchattacks(lambda m: T.OnePixel(m, pixels=5, steps=75, popsize=100))),
 }
 

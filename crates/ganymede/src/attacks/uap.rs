@@ -94,6 +94,8 @@ impl Uap {
         let (floats, count) = (target.floats(), task.count() as u64);
         let (mut planes, mut judge) = (deepfool.compile(target, 1), target.judge(task.count()));
         let mut found = Universal { change: vec![0.0; floats], gradients: 0, queries: 0 };
+        // A pass may undo what one before has found.
+        let (mut best, mut most) = (vec![0.0; floats], 0);
         for pass in 0..self.passes {
             for k in pass * count..(pass + 1) * count {
                 let i = order::nth(task.seed, count, k) as usize;
@@ -111,11 +113,14 @@ impl Uap {
             let said = judge.says(&found.on(&task.pictures));
             found.queries += count;
             let fooled = said.iter().zip(&task.classes).filter(|(said, class)| said.class != **class).count();
+            if fooled > most {
+                (best, most) = (found.change.clone(), fooled);
+            }
             if fooled as f64 >= self.share * count as f64 {
                 break;
             }
         }
-        found
+        Universal { change: best, ..found }
     }
 
     fn projected(&self, [height, width, channels]: [usize; 3], change: &[f32]) -> Vec<f32> {
