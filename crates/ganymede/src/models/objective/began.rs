@@ -142,9 +142,7 @@ impl Describe for Began {
     };
 
     fn build(config: Config, given: &Given, scope: &Scope) -> Self {
-        let Config {
-            networks, z_dim, width, ..
-        } = config;
+        let (networks, z_dim, width) = (config.networks, config.z_dim, config.width);
         let generator = decoder(networks, &scope.at("generator"), given, z_dim, width, 0);
         Began {
             generator: match given.sample {

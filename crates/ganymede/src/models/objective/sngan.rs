@@ -165,8 +165,7 @@ mod tests {
         weight.set(weight.get() * 50.0);
         settle(&scope, || layer.weight());
         let w = evaluating(|| layer.weight()).to_f64();
-        let mut v = [1.0; 5];
-        let mut sigma = 0.0_f64;
+        let (mut v, mut sigma) = ([1.0; 5], 0.0_f64);
         for _ in 0..300 {
             let u: Vec<f64> = (0..7).map(|i| (0..5).map(|j| w[5 * i + j] * v[j]).sum()).collect();
             let back: Vec<f64> = (0..5).map(|j| (0..7).map(|i| w[5 * i + j] * u[i]).sum()).collect();
