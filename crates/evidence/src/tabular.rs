@@ -10,7 +10,7 @@ use serde_json::json;
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 const TABLE: &str = "breast-cancer";
-const STEPS: u64 = 3_000;
+const STEPS: u64 = 5_000;
 /// Narrower than the paper's and with a smaller batch, for a share of two processor cores, and with longer steps.
 const CHANGES: Changes = &[
     ("batch", "100"),
