@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Say where pictures and sounds come from: what their files say in words, and the mark that nobody sees
 ///
 /// All that gany makes says so in words, which any program may drop. Pictures and frames carry a watermark too, which outlasts JPEG
-/// and other sizes, and no cropping: from 96 pixels a side on it is found again, from 160 on it says what the words said. It is
+/// and other sizes, and no cropping: from 96 pixels a side on it is found again, from 256 on it says what the words said. It is
 /// no proof: whoever wants to removes it, and puts it on a photograph. GANY_WATERMARK=off leaves it out of what is made.
 #[derive(clap::Args)]
 #[command(after_help = "\

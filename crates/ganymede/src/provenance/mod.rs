@@ -106,7 +106,7 @@ mod tests {
     fn a_picture_says_where_it_comes_from_and_goes_on_saying_it() {
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("a.png");
-        drawn(&path, 180);
+        drawn(&path, 260);
         let found = examine(&path).unwrap();
         assert_eq!(
             found.record.as_ref().unwrap().source,
@@ -128,13 +128,13 @@ mod tests {
     fn words_that_are_not_those_of_the_mark_are_noticed() {
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("a.png");
-        drawn(&path, 180);
+        drawn(&path, 260);
         let forged = std::fs::read(&path).unwrap();
         let at = forged.windows(5).position(|part| part == b"dcgan").unwrap();
         let forged = [&forged[..at], b"other", &forged[at + 5..]].concat();
         let (_, levels) = decode::decode(&path, &std::fs::read(&path).unwrap()).unwrap();
         let record = records::of(&forged).unwrap();
-        let reading = watermark::read(&levels, [184, 184, 1]);
+        let reading = watermark::read(&levels, [264, 264, 1]);
         assert_ne!(reading.message, Some(message(&record.source)));
     }
 

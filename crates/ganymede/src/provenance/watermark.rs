@@ -9,7 +9,7 @@
 //! bit i is b where r_i is near step (k + d_i + b / 2)   s: signs, d: dither, S: places, all drawn once and for all
 //! ```
 //!
-//! Forty bits are known: a picture that has most of them is marked. Where the shorter side has 160 pixels or more, 64 more
+//! Forty bits are known: a picture that has most of them is marked. Where the shorter side has 256 pixels or more, 64 more
 //! carry a message and its checksum. An unmarked picture has each known bit by the toss of a coin, so that the chance of a false
 //! alarm is the tail of a binomial distribution, times the number of ways in which a reader looks. Cropping, turning and
 //! mirroring remove the mark, and so does whoever knows this file: it labels, and proves nothing.
@@ -28,7 +28,7 @@ const LOW: usize = 7;
 /// Those of the message lie beyond, below this many.
 const HIGH: usize = 24;
 /// Pixels of the shorter side from which there is room for a message.
-pub const ROOM: usize = 160;
+pub const ROOM: usize = 256;
 /// What all that is drawn follows from. Another one would be another mark.
 const SEED: u64 = 0x6761_6e79_0001;
 
@@ -445,15 +445,15 @@ mod tests {
     #[test]
     fn a_mark_is_faint_and_survives() {
         for seed in 0..3 {
-            let plain = picture(seed, 230, 168);
+            let plain = picture(seed, 320, 264);
             let marked = marked(&plain);
             assert!(mean_square(&plain, &marked) < 255.0_f64.powi(2) * 1e-4, "40 dB");
             let half = resized(&marked, 0.5, FilterType::Triangle);
             let larger = resized(&marked, 1.5, FilterType::CatmullRom);
             let back = imageops::resize(
                 &resized(&marked, 0.75, FilterType::Lanczos3),
-                230,
-                168,
+                320,
+                264,
                 FilterType::Triangle,
             );
             for changed in [marked.clone(), jpeg(&marked), half.clone(), larger, back, jpeg(&half)] {
@@ -480,16 +480,16 @@ mod tests {
 
     #[test]
     fn greys_and_opacity_are_marked_too() {
-        let plain = DynamicImage::from(picture(2, 162, 160));
+        let plain = DynamicImage::from(picture(2, 260, 256));
         let (mut grey, mut open) = (plain.to_luma8().into_raw(), plain.to_rgba8().into_raw());
-        mark(&mut grey, [160, 162, 1], SAID);
-        assert_eq!(read(&grey, [160, 162, 1]).message, Some(SAID));
+        mark(&mut grey, [256, 260, 1], SAID);
+        assert_eq!(read(&grey, [256, 260, 1]).message, Some(SAID));
         open.chunks_exact_mut(4)
             .enumerate()
-            .for_each(|(i, pixel)| pixel[3] = if i % 162 < 50 { 0 } else { 255 });
+            .for_each(|(i, pixel)| pixel[3] = if i % 260 < 80 { 0 } else { 255 });
         let was = open.clone();
-        mark(&mut open, [160, 162, 4], SAID);
-        assert_eq!(read(&open, [160, 162, 4]).message, Some(SAID));
+        mark(&mut open, [256, 260, 4], SAID);
+        assert_eq!(read(&open, [256, 260, 4]).message, Some(SAID));
         assert!(
             was.iter().zip(&open).skip(3).step_by(4).all(|(was, is)| was == is),
             "opacity stays"
