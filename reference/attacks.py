@@ -1,4 +1,4 @@
-"""What foolbox and torchattacks make of twenty pictures, for crates/evidence/src/attacks.rs to compare with.
+"""What foolbox and torchattacks make of pictures and digits, for crates/evidence/src/attacks.rs to compare with.
 
 Targets are EfficientNet-Lite0 on the twenty ImageNet pictures that foolbox ships, and the project's own classifier of digits
 (`gany train classifier --data mnist`) on the first two hundred test digits of MNIST; labels are what the target itself says of
@@ -73,11 +73,10 @@ def square(path, side):
     return np.asarray(picture.resize((side, side), Image.LANCZOS, box=(left, top, left + edge, top + edge)))
 
 
-def pictures(prefix, side):
-    files = sorted(SAMPLES.glob(f"{prefix}_??_*"))
+def pictures(side):
+    files = sorted(SAMPLES.glob("imagenet_??_*"))
     arrays = [square(file, side) for file in files]
-    stack = torch.from_numpy(np.stack(arrays)).float() / 255
-    return stack.permute(0, 3, 1, 2).contiguous() if stack.ndim == 4 else stack[:, None].contiguous()
+    return (torch.from_numpy(np.stack(arrays)).float() / 255).permute(0, 3, 1, 2).contiguous()
 
 
 def digits(count):
@@ -165,7 +164,7 @@ def measured(package, model, x, attack):
 
 def timed(repetitions):
     """Seconds of forty steps of PGD on twenty pictures, a line for each repetition: foolbox's, torchattacks'."""
-    model, x = Lite0().eval(), pictures("imagenet", 224)
+    model, x = Lite0().eval(), pictures(224)
     labels = model(x).argmax(1).detach()
     step, epsilon = 2 / 255, 8 / 255
     attacks = [
@@ -188,7 +187,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.time:
         return timed(arguments.time)
-    targets = {"lite0": (Lite0().eval(), pictures("imagenet", 224)), "digits": (Digits().eval(), digits(200))}
+    targets = {"lite0": (Lite0().eval(), pictures(224)), "digits": (Digits().eval(), digits(200))}
     found = json.loads(PATH.read_text()) if PATH.exists() else {}
     for name in arguments.names or CASES:
         package, target, attack = CASES[name]

@@ -23,42 +23,42 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Pictures of `attack-images` whose names begin so.
-    pub(crate) fn of(target: Target, prefix: &str) -> Result<Ground> {
+    /// The pictures of ImageNet among `attack-images`.
+    pub(crate) fn of(target: Target) -> Result<Ground> {
         data::get("attack-images", &mut |line| println!("      {line}"))?;
         let folder = cache_folder()?.join("data/attack-images");
         let mut paths = vec![];
         for file in folder.read_dir()? {
             let path = file?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(prefix) {
+            if name.starts_with("imagenet_") {
                 paths.push(path);
             }
         }
         paths.sort();
         let read: std::result::Result<Vec<_>, _> = paths.iter().map(|path| target.read(path)).collect();
-        Ok(Ground::judged(target, read?.concat()))
-    }
-
-    fn judged(target: Target, pictures: Vec<f32>) -> Ground {
-        let said = target.judge(pictures.len() / target.floats()).says(&pictures);
-        Ground {
+        let pictures = read?.concat();
+        let labels = words(&target, &pictures);
+        Ok(Ground {
             target,
             pictures,
-            labels: said.iter().map(|said| said.class).collect(),
-        }
+            labels,
+        })
     }
 
     pub(crate) fn imagenet() -> Result<Ground> {
         data::get("effnet-lite0", &mut |line| println!("      {line}"))?;
-        Ground::of(Target::open("effnet-lite0")?, "imagenet_")
+        Ground::of(Target::open("effnet-lite0")?)
     }
 
     pub(crate) fn digits() -> Result<Ground> {
-        data::get("mnist", &mut |line| println!("      {line}"))?;
-        let target = Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?);
-        let (pictures, _) = first(&*data::open("mnist:test", &Want::default())?, DIGITS)?;
-        Ok(Ground::judged(target, pictures))
+        let target = digits()?;
+        let (pictures, labels) = judged(&target, "mnist:test", DIGITS)?;
+        Ok(Ground {
+            target,
+            pictures,
+            labels,
+        })
     }
 
     pub(crate) fn task(&self) -> Task {
@@ -69,6 +69,25 @@ impl Ground {
             seed: SEED,
         }
     }
+}
+
+/// The project's own classifier of digits.
+pub(crate) fn digits() -> Result<Target> {
+    data::get("mnist", &mut |line| println!("      {line}"))?;
+    Ok(Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?))
+}
+
+/// The first pictures of a split with the target's own word for each.
+pub(crate) fn judged(target: &Target, spec: &str, count: usize) -> Result<(Vec<f32>, Vec<usize>)> {
+    let (pictures, _) = first(&*data::open(spec, &Want::default())?, count)?;
+    let labels = words(target, &pictures);
+    Ok((pictures, labels))
+}
+
+/// What a target says of each picture.
+fn words(target: &Target, pictures: &[f32]) -> Vec<usize> {
+    let said = target.judge(pictures.len() / target.floats()).says(pictures);
+    said.iter().map(|said| said.class).collect()
 }
 
 pub(crate) type Changes = &'static [(&'static str, &'static str)];
@@ -426,7 +445,7 @@ pub(crate) fn jsma() -> Result<Evidence> {
 }
 
 pub(crate) fn one_pixel() -> Result<Evidence> {
-    // As torchattacks: six candidates for each of fifteen numbers, and a factor that is drawn between 0.5 and 1.
+    // As torchattacks: six candidates for each of fifteen numbers, and the middle of the factors that it draws.
     const FIVE: Changes = &[
         ("pixels", "5"),
         ("population", "90"),

@@ -36,17 +36,16 @@ pub(crate) fn evidence() -> Result<Evidence> {
     let pieces = crops("landscapes", 32, &[2, 4, 8])?.write("photos-to-fill")?;
     let unseen = crops("landscapes-held-out", 32, &[2, 4])?;
     let mut said = vec![];
-    for (name, data, real, claims) in [
-        ("clothes", clothes_data, clothes, Some(CLOTHES)),
-        ("faces", known, strangers, Some(FACES)),
-        ("landscapes", pieces, unseen, None),
+    for (name, data, real, steps, claims) in [
+        ("clothes", clothes_data, clothes, STEPS, Some(CLOTHES)),
+        ("faces", known, strangers, FACES_STEPS, Some(FACES)),
+        ("landscapes", pieces, unseen, STEPS, None),
     ] {
         let diffused = real.each(|picture| diffused(picture, real.shape));
         let by_diffusion = ruler.measure(&diffused, &real);
         let psnr_of_diffusion = psnr_in_hole(&diffused, &real);
         let (mut found, mut psnrs): (Vec<Nearness>, Vec<f64>) = (vec![], vec![]);
         for seed in SEEDS {
-            let steps = if name == "faces" { FACES_STEPS } else { STEPS };
             let order = order("context_encoder", &data, CHANGES, seed, steps);
             let mut run = training::train(&format!("context-encoder-{name}-{seed}"), order)?;
             evidence.settings(name, settings(&run)?);

@@ -96,7 +96,7 @@ fn networks(evidence: &mut Evidence) -> Result<f64> {
             .as_f64()
             .ok_or("a network without a gradient")?;
         let gradient_off = difference(&some, &numbers(&case["gradient"]), size)?;
-        let ground = Ground::of(target(name)?, "imagenet_")?;
+        let ground = Ground::of(target(name)?)?;
         let (outcomes, _, _) = run("pgd", PGD, &ground, &ground.task())?;
         let count = is_fooled(&outcomes);
         evidence.figure(
@@ -167,7 +167,7 @@ fn lite0(evidence: &mut Evidence) -> Result<f64> {
         normalisation: Some("lite".parse()?),
         ..Brought::default()
     };
-    let theirs = Ground::of(Target::of_onnx(&exported, &brought)?, "imagenet_")?;
+    let theirs = Ground::of(Target::of_onnx(&exported, &brought)?)?;
     let logits = |ground: &Ground| -> Vec<f64> {
         let logits = ground.target.judge(20).logits(&ground.pictures);
         logits.into_iter().map(f64::from).collect()

@@ -76,24 +76,24 @@ pub(crate) fn evidence() -> Result<Evidence> {
             &faces,
             edges,
             whole,
+            FACES_STEPS,
             Some("edges->photo: LPIPS-like of unseen people's faces below that of their edges"),
         ),
-        ("edges->landscape", &pieces, edges, whole, None),
+        ("edges->landscape", &pieces, edges, whole, LANDSCAPES_STEPS, None),
         (
             "day->night",
             &pieces,
             whole,
             night,
+            LANDSCAPES_STEPS,
             Some("day->night: held-out LPIPS-like below that of the day"),
         ),
     ];
-    for (task, [known, unseen], make_a, make_b, claim) in tasks {
+    for (task, [known, unseen], make_a, make_b, steps, claim) in tasks {
         let name = task.replace("->", "-to-");
         let of = |set: &Set, make: Make| set.each(|picture| make(picture, set.shape));
         let data = write_pairs(&name, &of(known, make_a), &of(known, make_b))?;
         let (from, to) = (of(unseen, make_a), of(unseen, make_b));
-        let is_of_faces = task == "edges->face";
-        let steps = if is_of_faces { FACES_STEPS } else { LANDSCAPES_STEPS };
         let mut run = training::train(&format!("pix2pix-{name}"), order("pix2pix", &data, CHANGES, 0, steps))?;
         let made = to.like(applied(run.play(), "translate", &from.values, from.floats()));
         let (near, as_is) = (ruler.measure(&made, &to), ruler.measure(&from, &to));
@@ -131,8 +131,9 @@ fn emoji() -> Result<[Set; 2]> {
 /// A picture made of another of a shape.
 type Make = fn(&[f32], [usize; 3]) -> Vec<f32>;
 
-/// What it is called, pictures to learn from and pictures never seen, how pairs are made of them, and what is claimed.
-type Task<'a> = (&'static str, &'a [Set; 2], Make, Make, Option<&'static str>);
+/// What it is called, pictures to learn from and pictures never seen, how pairs are made of them, for how many steps it learns,
+/// and what is claimed.
+type Task<'a> = (&'static str, &'a [Set; 2], Make, Make, u64, Option<&'static str>);
 
 /// As it is.
 fn whole(photo: &[f32], _: [usize; 3]) -> Vec<f32> {

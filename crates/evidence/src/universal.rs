@@ -1,16 +1,13 @@
 //! Changes that are made once for all pictures: one for all (`uap`), a sticker (`patch`), what a generator makes (`advgan`). Each is
 //! held to pictures that it was not made from, and beside noise of the same size.
 use crate::Result;
-use crate::attacks::{Ground, draw, run};
+use crate::attacks::{Ground, digits, draw, judged, run};
 use crate::record::{Evidence, median, picture, round};
 use ganymede::attacks::advgan::Advgan;
 use ganymede::attacks::patch::{Patch, Sticker};
 use ganymede::attacks::uap::{Uap, Universal};
 use ganymede::attacks::{Aim, Attack, Target, Task};
-use ganymede::data::{self, Want};
-use ganymede::defences::first;
 use ganymede::engine::{DType, Key};
-use ganymede::metrics::Classifier;
 use ganymede::run::{Pictures, grid_png};
 use serde_json::json;
 use std::time::Instant;
@@ -28,18 +25,6 @@ fn fooled(target: &Target, pictures: &[f32], classes: &[usize]) -> f64 {
 fn called(target: &Target, pictures: &[f32], class: usize) -> f64 {
     let said = target.judge(16).says(pictures);
     said.iter().filter(|said| said.class == class).count() as f64 / said.len() as f64
-}
-
-fn digits() -> Result<Target> {
-    data::get("mnist", &mut |line| println!("      {line}"))?;
-    Ok(Target::of_classifier(&Classifier::of("mnist", &mut |_| {})?))
-}
-
-/// The first pictures of a split with the target's own word for each.
-fn judged(target: &Target, spec: &str, count: usize) -> Result<(Vec<f32>, Vec<usize>)> {
-    let (pictures, _) = first(&*data::open(spec, &Want::default())?, count)?;
-    let said = target.judge(count).says(&pictures);
-    Ok((pictures, said.into_iter().map(|said| said.class).collect()))
 }
 
 /// Pictures as a grid, from numbers in [0, 1].
