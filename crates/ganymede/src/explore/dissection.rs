@@ -62,8 +62,8 @@ pub struct Effect {
 /// What is done to the maps of a layer: `keep * u + put`, each `[rows, columns, units]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    keep: Vec<f32>,
-    put: Vec<f32>,
+    pub(super) keep: Vec<f32>,
+    pub(super) put: Vec<f32>,
 }
 
 /// Rows and columns of a layer's grid.
@@ -91,6 +91,24 @@ impl Edit {
         };
         let silent: Vec<(usize, f32)> = units.iter().map(|unit| (*unit, 0.0)).collect();
         Edit::insert(layer, &silent, &everywhere)
+    }
+
+    /// These units say so many times what they say, everywhere: 0 silences a unit.
+    ///
+    /// # Panics
+    /// Where the layer has no such unit.
+    pub fn times(layer: &UnitLayer, units: &[(usize, f32)]) -> Edit {
+        let mut edit = Edit::none(layer);
+        let of_place = layer.extents[2];
+        for (unit, factor) in units {
+            assert!(
+                *unit < of_place,
+                "edit: the layer has {of_place} units, not unit {unit}"
+            );
+            let places = edit.keep.iter_mut().skip(*unit).step_by(of_place);
+            places.for_each(|keep| *keep = *factor);
+        }
+        edit
     }
 
     /// These units say these numbers at a place, and elsewhere what they say.
@@ -386,7 +404,7 @@ impl Counts {
 }
 
 /// Maps `[rows, columns, units]` brought to a picture's sides by straight lines between the centres of their cells.
-fn enlarged(maps: &[f32], [rows, columns, units]: [usize; 3], [height, width]: [usize; 2]) -> Vec<f32> {
+pub(super) fn enlarged(maps: &[f32], [rows, columns, units]: [usize; 3], [height, width]: [usize; 2]) -> Vec<f32> {
     // The cells on either side of a pixel's centre, and how far it is from the first to the second.
     let between = |pixel: usize, pixels: usize, cells: usize| {
         let at = ((pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5).clamp(0.0, (cells - 1) as f32);

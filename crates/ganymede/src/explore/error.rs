@@ -98,6 +98,28 @@ pub enum ExploreError {
         /// Those of the run.
         got: String,
     },
+    /// Pictures go through no such layer.
+    #[error("expected a layer of this run's generator, got `{got}`")]
+    NoLayer {
+        /// What was asked for.
+        got: String,
+        /// The names of those that there are.
+        known: Vec<String>,
+    },
+    /// The layer has no such unit.
+    #[error("expected a unit from 0 to {}, got {got}", count - 1)]
+    NoUnit {
+        /// What was asked for.
+        got: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// What the system makes is not what is drawn of it.
+    #[error("nothing can be painted on what `{system}` makes here: it is no picture, it is only drawn as one")]
+    NoPaint {
+        /// The system.
+        system: &'static str,
+    },
     /// Too few samples of a class to find a boundary.
     #[error("only {got} of {of} samples are called `{class}`, at least {least} are needed")]
     TooFew {
@@ -148,6 +170,12 @@ impl ExploreError {
             ExploreError::OtherPictures { .. } => {
                 "train at the data's own size, or move along `--along principal` or `factors`".into()
             }
+            ExploreError::NoLayer { known, .. } if known.is_empty() => {
+                "a convolutional generator has layers of maps, such as `dcgan` or `stylegan`".into()
+            }
+            ExploreError::NoLayer { known, .. } => format!("it has {}", known.join(", ")),
+            ExploreError::NoUnit { .. } => "units are counted from 0".into(),
+            ExploreError::NoPaint { .. } => "train on pictures, such as `--data fashion-mnist`".into(),
             ExploreError::TooFew { .. } => "choose a class that the run makes more often".into(),
         })
     }

@@ -4,7 +4,8 @@
 //! a system has a mapping from latent vectors to styles, a style w for every layer. What can be done with codes stands in a
 //! file each: a [`path`] from one to the next, [`mixing`] of the styles of two, [`Directions`] to move along, which are found as
 //! [principal components](principal), as [factors of the weights](factors) or as the [`boundary`] between two classes.
-//! Where a picture lies in a generator is found by [`projection`], what its units make by [`dissection`].
+//! Where a picture lies in a generator is found by [`projection`], what its units make by [`dissection`], and one at a time, in a
+//! picture of one's own, by [`units`]; what is painted on a picture is made part of it by [`retouching`].
 //!
 //! ```no_run
 //! use ganymede::explore::{Explorer, Interpolation, Pick, path};
@@ -24,8 +25,10 @@ pub mod mixing;
 pub mod path;
 pub mod principal;
 pub mod projection;
+pub mod retouching;
 pub mod segmenter;
 mod sheet;
+pub mod units;
 
 pub use directions::{Directions, Method};
 pub use error::ExploreError;
@@ -260,6 +263,23 @@ impl Explorer {
             self.vectors = Some(firsts.copied().collect());
         }
         self.vectors.as_deref().unwrap_or_default()
+    }
+
+    /// The deviation of codes: the root of the mean square distance of a number from its mean; 1 of latent vectors.
+    fn deviation(&mut self) -> f64 {
+        let floats = self.shape().floats;
+        if self.space == CodeSpace::Z {
+            return 1.0;
+        }
+        let vectors = self.vectors();
+        let mean: Vec<f64> = mean(vectors, floats).collect();
+        let squares = vectors
+            .iter()
+            .enumerate()
+            .map(|(i, x)| (f64::from(*x) - mean[i % floats]).powi(2));
+        (squares.sum::<f64>() / vectors.len() as f64)
+            .sqrt()
+            .max(f64::MIN_POSITIVE)
     }
 
     /// Deviations of fresh vectors along unit vectors `[rank, floats]`.

@@ -97,7 +97,7 @@ fn styles(system: &dyn System) -> Option<Styled> {
 }
 
 /// What `code`, `[n, ..]`, becomes: pictures `[n, ..]`.
-fn made(system: &dyn System, kind: Code, code: &Tensor, y: Option<&Tensor>) -> Tensor {
+pub(super) fn made(system: &dyn System, kind: Code, code: &Tensor, y: Option<&Tensor>) -> Tensor {
     match (kind, styles(system)) {
         (Code::W, Some(Styled { synthesis, shape, .. })) => {
             let n = code.extent(0);

@@ -17,7 +17,7 @@ pub use lens::{Lens, Seen};
 pub use observation::{Observation, Observer};
 pub use play::{BatchShape, NonFinite, Play, StateEntry, latent_vectors};
 pub use probe::{Findings, Probe, Specimens};
-pub use search::{Found, Pace, Progress, Search, difference};
+pub use search::{Found, Pace, Progress, Pursuit, Search, difference};
 pub use step::Step;
 pub use surgery::{Operated, Surgery, UnitLayer};
 

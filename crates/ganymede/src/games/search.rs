@@ -17,11 +17,37 @@ pub struct Search {
     count: usize,
     /// Numbers in a code.
     floats: usize,
+    /// Numbers in an example.
+    of_example: usize,
     is_labelled: bool,
     learning_rate: f64,
     /// How many slots the optimiser has.
     slots: usize,
 }
+
+/// A search on its way: its codes, what the optimiser keeps of them, and how many updates are done.
+pub struct Pursuit {
+    more: Vec<Buffer>,
+    done: usize,
+}
+
+impl Pursuit {
+    /// The codes, `[count, ..]`.
+    pub fn codes(&self) -> &[f32] {
+        self.more[CODES].as_f32()
+    }
+
+    /// How many updates are done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+}
+
+/// Places among the inputs behind the state: the play's progress, then those of an update, then what is looked for.
+const RATE: usize = 1;
+const NOISE: usize = 2;
+const KEY: usize = 3;
+const CODES: usize = 6;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,12 +105,25 @@ impl Search {
         optimiser: OptimiserConfig,
         misfit: impl Fn(&dyn System, &Tensor, Option<&Tensor>, &Tensor) -> Tensor,
     ) -> Search {
+        let example = &play.shape.x[1..];
+        Search::toward(play, count, [extents, example], is_labelled, optimiser, misfit)
+    }
+
+    /// Likewise, for codes of these extents and examples of others than the data's: whatever the function compares with.
+    pub fn toward(
+        play: &Play,
+        count: usize,
+        [extents, example]: [&[usize]; 2],
+        is_labelled: bool,
+        optimiser: OptimiserConfig,
+        misfit: impl Fn(&dyn System, &Tensor, Option<&Tensor>, &Tensor) -> Tensor,
+    ) -> Search {
         let (dtype, rule) = (play.scope.dtype(), optimiser.build());
         let of_examples = |extents: &[usize]| Tensor::placeholder(dtype, &[&[count], extents].concat());
         let mut inputs = play.settled();
         let [rate, noise, updates] = [0, 1, 2].map(|_| Tensor::placeholder(dtype, &[]));
         let key = Tensor::placeholder(dtype, &[Key::EXTENT]);
-        let [x, y, codes] = [&play.shape.x[1..], &[], extents].map(of_examples);
+        let [x, y, codes] = [example, &[], extents].map(of_examples);
         let slots: Vec<Tensor> = rule.slots().iter().map(|_| of_examples(extents)).collect();
         let normal = Key::from_tensor(&key).normal(stream_number("search"), &[&[1], extents].concat());
         let moved_by_noise = &codes + normal * &noise;
@@ -104,6 +143,7 @@ impl Search {
             phase: play.phase(),
             count,
             floats: extents.iter().product(),
+            of_example: example.iter().product(),
             is_labelled,
             learning_rate: optimiser.learning_rate(),
             slots: rule.slots().len(),
@@ -131,14 +171,23 @@ impl Search {
         paces: &[Pace],
         say: &mut dyn FnMut(Progress),
     ) -> Found {
+        let mut pursuit = self.begin(play, x, y, begin);
+        self.go_on(play, &mut pursuit, paces, say);
+        self.end(play, pursuit)
+    }
+
+    /// Sets out for the codes of examples `x`, of classes `y`, from the codes `begin`.
+    ///
+    /// # Panics
+    /// As [`find`](Search::find).
+    pub fn begin(&self, play: &Play, x: &[f32], y: Option<&[f32]>, begin: &[f32]) -> Pursuit {
         assert_eq!(self.phase, play.phase(), "search: the play has come to another phase");
         assert_eq!(
             self.is_labelled,
             y.is_some(),
             "search: classes are not given as announced"
         );
-        let floats: usize = play.shape.x[1..].iter().product();
-        let counts = [x.len(), begin.len()] == [floats, self.floats].map(|of_one| self.count * of_one);
+        let counts = [x.len(), begin.len()] == [self.of_example, self.floats].map(|of_one| self.count * of_one);
         assert!(
             counts && y.is_none_or(|y| y.len() == self.count),
             "search: not {} of each",
@@ -148,8 +197,9 @@ impl Search {
         let y = y.map_or_else(|| Buffer::zeros(dtype, self.count), Buffer::from_f32);
         let [rate, noise, updates] = [0, 1, 2].map(|_| Buffer::zeros(dtype, 1));
         let key = Buffer::zeros(dtype, Key::EXTENT);
+        let progress = play.progress();
         let mut more = vec![
-            play.progress(),
+            progress,
             rate,
             noise,
             key,
@@ -157,34 +207,46 @@ impl Search {
             y,
             Buffer::from_f32(begin),
         ];
-        let own = more.len() - 1;
         more.push(updates);
         more.extend((0..self.slots).map(|_| Buffer::zeros(dtype, begin.len())));
-        let (program, state, learning_rate) = (&mut self.program, play.entries().len(), self.learning_rate);
-        let seed = play.seed;
-        let more = play.lend_state(more, |inputs| {
-            let mut update = |inputs: &mut [Buffer], done: usize, pace: Pace| {
-                write(&mut inputs[state + 1], &[pace.rate * learning_rate]);
-                write(&mut inputs[state + 2], &[pace.noise]);
-                write(&mut inputs[state + 3], &Key::elements(seed, done as u64));
-                program.run(inputs);
-                program.output(0).to_vec()
-            };
-            for (done, pace) in paces.iter().enumerate() {
-                let misfit = update(inputs, done, *pace);
-                say(Progress {
-                    done: done + 1,
-                    codes: inputs[state + own].as_f32(),
-                    misfit: &misfit,
-                });
-            }
-            // A step of no length says how far what was found is from the example.
-            update(inputs, paces.len(), Pace::REST);
-        });
-        Found {
-            codes: more[own].as_f32().to_vec(),
-            misfit: self.program.output(0).to_vec(),
+        Pursuit { more, done: 0 }
+    }
+
+    /// Goes on with an update for each of `paces`; says how it goes after each.
+    pub fn go_on(&mut self, play: &mut Play, pursuit: &mut Pursuit, paces: &[Pace], say: &mut dyn FnMut(Progress)) {
+        for pace in paces {
+            let misfit = self.update(play, pursuit, *pace);
+            pursuit.done += 1;
+            say(Progress {
+                done: pursuit.done,
+                codes: pursuit.codes(),
+                misfit: &misfit,
+            });
         }
+    }
+
+    /// What was found, and how far it is from the examples.
+    pub fn end(&mut self, play: &mut Play, mut pursuit: Pursuit) -> Found {
+        // A step of no length says how far what was found is from the example.
+        let misfit = self.update(play, &mut pursuit, Pace::REST);
+        Found {
+            codes: pursuit.codes().to_vec(),
+            misfit,
+        }
+    }
+
+    /// One update; gives how far the codes before it were from the examples.
+    fn update(&mut self, play: &mut Play, pursuit: &mut Pursuit, pace: Pace) -> Vec<f32> {
+        let (program, state, seed) = (&mut self.program, play.entries().len(), play.seed);
+        let rate = pace.rate * self.learning_rate;
+        let more = std::mem::take(&mut pursuit.more);
+        pursuit.more = play.lend_state(more, |inputs| {
+            write(&mut inputs[state + RATE], &[rate]);
+            write(&mut inputs[state + NOISE], &[pace.noise]);
+            write(&mut inputs[state + KEY], &Key::elements(seed, pursuit.done as u64));
+            program.run(inputs);
+        });
+        program.output(0).to_vec()
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Surgery {
     program: Program,
     phase: usize,
     count: usize,
+    /// Numbers that a sample is made of.
+    floats: usize,
     is_labelled: bool,
     layer: UnitLayer,
 }
@@ -72,8 +74,27 @@ impl Surgery {
     /// # Panics
     /// Where samples do not go through the layer.
     pub fn new(play: &Play, layer: &UnitLayer, count: usize, is_labelled: bool) -> Surgery {
+        Surgery::of(play, None, layer, count, is_labelled)
+    }
+
+    /// Likewise, with the name of one of the system's functions: of the samples that it makes of what it takes, in the place of
+    /// latent vectors.
+    ///
+    /// # Panics
+    /// Where the system has no such function, or what it gives does not go through the layer.
+    pub fn of(play: &Play, function: Option<&str>, layer: &UnitLayer, count: usize, is_labelled: bool) -> Surgery {
         let dtype = play.scope.dtype();
-        let [z, y] = [&[count, play.system.z_dim()][..], &[count]].map(|shape| Tensor::placeholder(dtype, shape));
+        let extents = match function {
+            None => vec![play.system.z_dim()],
+            Some(name) => {
+                let mut functions = play.system.functions().into_iter();
+                let function = functions.find(|function| function.name == name);
+                let function = function.unwrap_or_else(|| panic!("surgery: the system has no function `{name}`"));
+                play.shape_in(&function.takes)[1..].to_vec()
+            }
+        };
+        let shapes = [[&[count], &extents[..]].concat(), vec![count]];
+        let [z, y] = shapes.map(|shape| Tensor::placeholder(dtype, &shape));
         let [keep, put] = [0, 1].map(|_| Tensor::placeholder(dtype, &layer.extents));
         let mut inputs = play.settled();
         let found = Rc::new(RefCell::new(None));
@@ -88,7 +109,11 @@ impl Surgery {
                 operated
             }
         };
-        let samples = evaluating(|| intervening(operate, || play.system.sample(&z, is_labelled.then_some(&y))));
+        let made = || match function {
+            None => play.system.sample(&z, is_labelled.then_some(&y)),
+            Some(name) => play.system.apply(name, &z),
+        };
+        let samples = evaluating(|| intervening(operate, made));
         let maps = found
             .take()
             .unwrap_or_else(|| panic!("surgery: samples go through no layer `{}`", layer.name));
@@ -97,6 +122,7 @@ impl Surgery {
             program: Program::compile(&inputs, &[samples, maps], &[None, None]),
             phase: play.phase(),
             count,
+            floats: extents.iter().product(),
             is_labelled,
             layer: layer.clone(),
         }
@@ -112,7 +138,7 @@ impl Surgery {
         self.count
     }
 
-    /// Samples of latent vectors `z [count, z_dim]` and class numbers `y [count]`, the maps replaced by `keep * u + put`, both
+    /// Samples of latent vectors, or of what else they are made of, `z [count, ..]` and class numbers `y [count]`, the maps replaced by `keep * u + put`, both
     /// `[rows, columns, units]`.
     ///
     /// # Panics
@@ -121,7 +147,7 @@ impl Surgery {
         assert_eq!(self.phase, play.phase(), "surgery: the play has come to another phase");
         let floats = self.layer.floats();
         assert!(
-            z.len() == self.count * play.system.z_dim()
+            z.len() == self.count * self.floats
                 && y.is_some() == self.is_labelled
                 && y.is_none_or(|y| y.len() == self.count)
                 && [keep.len(), put.len()] == [floats; 2],
