@@ -5,7 +5,7 @@ import { runs } from './runs.js';
 import { run } from './run.js';
 import { compare } from './compare.js';
 import { start } from './start.js';
-import { explorer, explorers } from './explorer.js';
+import { explorer, explorers } from './explorer/explorer.js';
 import { lab } from './lab/lab.js';
 import { nash } from './lab/nash.js';
 

@@ -83,6 +83,10 @@ async function state(name) {
   return (await fetch(`${home()}api/runs/${name}`)).json();
 }
 
+async function generator(name) {
+  return (await fetch(`${home()}api/runs/${name}/generator`)).json();
+}
+
 async function until(what, is, seconds = 60) {
   const begun = Date.now();
   while (!(await is())) {
@@ -240,8 +244,28 @@ test('a generator is explored', async () => {
   const cell = page.getByRole('button', { name: 'Go to -3 across, 3 down' });
   await cell.waitFor();
   await cell.press('Enter');
-  await page.getByRole('button', { name: 'Make the film' }).click();
-  await page.getByRole('img', { name: 'A walk from sample to sample' }).waitFor({ timeout: 60000 });
+  const { films } = await generator('dcgan-fashion-mnist');
+  await page.getByLabel('Frames between').fill('3');
+  await page.getByLabel('Frames a second').fill('30');
+  await page.getByText('12 frames, 0.4 s').waitFor();
+  for (const format of ['gif', 'apng']) {
+    await page.getByLabel('Format').selectOption(format);
+    await page.getByRole('button', { name: 'Make the film' }).click();
+    await page.getByRole('link', { name: 'Download the film' }).and(page.locator(`[download$=".${format}"]`)).waitFor({ timeout: 60000 });
+    const film = page.getByRole('img', { name: 'A walk from sample to sample' });
+    assert.ok(await film.evaluate(async (image) => { await image.decode(); return image.naturalWidth; }) > 100);
+  }
+  const mp4 = page.getByLabel('Format').locator('option[value="mp4"]');
+  assert.equal(await mp4.isDisabled(), !films, 'a film is offered where the build writes it');
+  if (films) {
+    await page.getByLabel('Format').selectOption('mp4');
+    await page.getByRole('button', { name: 'Make the film' }).click();
+    await page.getByRole('link', { name: 'Download the film' }).and(page.locator('[download$=".mp4"]')).waitFor({ timeout: 60000 });
+    const video = page.locator('video[aria-label="A walk from sample to sample"]');
+    // A browser without H.264 says so instead.
+    await video.or(page.getByText('This browser does not play it here')).first().waitFor();
+    if (await video.count() > 0) await until('the film plays', () => video.evaluate((shown) => shown.readyState >= 2 && Math.abs(shown.duration - 0.4) < 0.05));
+  }
   await page.getByLabel('Updates').fill('10');
   await page.getByLabel('Picture', { exact: true }).setInputFiles(join(runs, 'dcgan-fashion-mnist/samples/step-0000100.png'));
   await page.getByRole('button', { name: 'Look for it' }).click();
@@ -250,6 +274,154 @@ test('a generator is explored', async () => {
   await page.getByRole('button', { name: 'Look for it' }).click();
   await page.getByRole('alert').filter({ hasText: 'not a picture' }).waitFor();
   assert.deepEqual(await faults(page), []);
+  await close(page);
+});
+
+test('what is painted on a picture becomes part of it, and is undone', async () => {
+  const page = await open('/explorer/dcgan-fashion-mnist');
+  const portrait = page.getByRole('img', { name: 'The picture of this code' });
+  // Mean levels of the upper left quarter and of all of the picture, 0 to 255.
+  const levels = () => portrait.evaluate(async (image) => {
+    await image.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [28, 28];
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0, 28, 28);
+    const mean = (side) => { const { data } = context.getImageData(0, 0, side, side); return data.filter((_, i) => i % 4 === 0).reduce((sum, level) => sum + level, 0) / (side * side); };
+    return [mean(14), mean(28)];
+  });
+  await portrait.waitFor({ timeout: 60000 });
+  await until('a picture', () => portrait.getAttribute('src'));
+  const [before] = await levels();
+  await page.getByRole('button', { name: 'Paint', exact: true }).click();
+  const canvas = page.getByRole('application', { name: /Paint on the picture/ });
+  await page.getByLabel('Brightness of the brush').focus();
+  await page.keyboard.press(before > 127 ? 'Home' : 'End');
+  await page.getByLabel('Stay near').focus();
+  await page.keyboard.press('Home');
+  const box = await canvas.boundingBox();
+  const begun = Date.now();
+  await page.mouse.move(box.x + 0.05 * box.width, box.y + 0.05 * box.height);
+  await page.mouse.down();
+  for (let row = 0; row < 8; row += 1) await page.mouse.move(box.x + (row % 2 ? 0.05 : 0.45) * box.width, box.y + (0.05 + row * 0.055) * box.height, { steps: 4 });
+  await page.mouse.up();
+  await page.getByText(/Taken in after/).waitFor();
+  console.log(`# paint is taken in ${Date.now() - begun} ms after the stroke began`);
+  const [after] = await levels();
+  const wanted = before > 127 ? 0 : 255;
+  assert.ok(Math.abs(after - wanted) < Math.abs(before - wanted) - 5, `from ${before} to ${after}`);
+  assert.deepEqual(await faults(page), []);
+  // A second stroke, by the keys alone, and one after the other is taken back.
+  await canvas.focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press(']');
+  const old = await portrait.getAttribute('src');
+  await page.keyboard.press('Space');
+  await until('another picture', async () => (await portrait.getAttribute('src')) !== old);
+  await page.getByText(/Taken in after/).waitFor();
+  await page.keyboard.press('z');
+  await page.keyboard.press('z');
+  await page.getByText('The last stroke is taken back.').waitFor();
+  await until('the sample again', async () => Math.abs((await levels())[0] - before) < 0.5);
+  assert.equal(await page.getByRole('button', { name: 'Undo' }).isDisabled(), true);
+  // A colour of the picture is taken into the brush.
+  await page.getByRole('button', { name: 'Take a colour' }).click();
+  await canvas.click({ position: { x: box.width / 2, y: box.height / 2 } });
+  await page.getByRole('button', { name: 'Take a colour', pressed: false }).waitFor();
+  await close(page);
+});
+
+test('units are seen where they respond, and the picture is made again without them', async () => {
+  const page = await open('/explorer/dcgan-fashion-mnist');
+  await page.getByText('Units of the generator').click();
+  const units = page.locator('fieldset.unit');
+  await units.first().waitFor({ timeout: 60000 });
+  assert.equal(await units.count(), 12);
+  const portrait = page.getByRole('img', { name: 'The picture of this code' });
+  const shown = () => portrait.getAttribute('src');
+  const pixels = () => portrait.evaluate(async (image) => { const bytes = await (await fetch(image.src)).arrayBuffer(); return [...new Uint8Array(bytes)].join(); });
+  const whole = await pixels();
+  let old = await shown();
+  const first = await units.first().locator('legend').textContent();
+  await units.first().getByRole('radio', { name: 'As is' }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await until('another picture', async () => (await shown()) !== old);
+  await page.getByText(`Changed: ${first.toLowerCase()} off`).waitFor();
+  assert.notEqual(await pixels(), whole, 'the strongest unit makes something');
+  assert.equal(await units.first().locator('legend').textContent(), first, 'units stay in their places');
+  assert.deepEqual(await faults(page), []);
+  old = await shown();
+  await page.getByRole('button', { name: 'All as they are' }).click();
+  await until('the picture as it was', async () => (await shown()) !== old && (await pixels()) === whole);
+  await page.getByRole('button', { name: 'Weaker units' }).click();
+  await until('weaker units', async () => (await units.first().locator('legend').textContent()) !== first);
+  const layer = page.getByLabel('Layer', { exact: true });
+  await layer.selectOption({ index: 0 });
+  await page.getByRole('button', { name: 'Stronger units', disabled: true }).waitFor();
+  await close(page);
+});
+
+test('styles are mixed from coarse to fine', { timeout: 240000 }, async () => {
+  const name = await start({ system: 'stylegan', data: 'first:64:fashion-mnist-10k', size: '32', steps: 4, name: 'styled', settings: { width: '4', max_width: '16', batch: '4', z_dim: '16', w_dim: '16', mapping_layers: '2' } });
+  await until('a run with styles', async () => (await state(name)).state === 'finished', 180);
+  const page = await open(`/explorer/${name}`);
+  await page.getByText('16 numbers for each of 8 layers').waitFor({ timeout: 60000 });
+  const image = page.getByRole('img', { name: 'Rows of samples with some styles of the columns' });
+  const levels = async () => JSON.parse(await image.evaluate(async (shown) => {
+    await shown.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [shown.naturalWidth, shown.naturalHeight];
+    const context = canvas.getContext('2d');
+    context.drawImage(shown, 0, 0);
+    return JSON.stringify([shown.naturalWidth, ...context.getImageData(0, 0, shown.naturalWidth, shown.naturalHeight).data]);
+  }));
+  const mixed = {};
+  for (const layers of ['coarse', 'fine']) {
+    await page.getByLabel('Layers of the columns').selectOption(layers);
+    await page.getByRole('button', { name: 'Mix', exact: true }).click();
+    await page.getByText(`has the ${layers} layers`).waitFor({ timeout: 60000 });
+    mixed[layers] = await levels();
+  }
+  assert.ok(mixed.coarse[0] >= 6 * 32, 'six pictures in a row');
+  assert.equal(mixed.coarse.length, mixed.fine.length);
+  assert.ok(mixed.coarse.some((level, i) => level !== mixed.fine[i]), 'coarse layers do something else than fine ones');
+  assert.deepEqual(await faults(page), []);
+  await page.screenshot({ path: join(shots, 'mixed.png'), fullPage: true });
+  // Its units and the brush go through styles.
+  await page.getByText('Units of the generator').click();
+  await page.locator('fieldset.unit').first().waitFor();
+  await page.getByRole('button', { name: 'Paint', exact: true }).click();
+  await page.getByRole('application', { name: /Paint on the picture/ }).focus();
+  await page.keyboard.press('Space');
+  await page.getByText(/Taken in after/).waitFor({ timeout: 60000 });
+  await close(page);
+});
+
+test('a picture is translated there and back', { timeout: 240000 }, async () => {
+  const data = 'unpaired:first:32:fashion-mnist-10k,first:32:fashion-mnist-10k';
+  const name = await start({ system: 'cyclegan', data, size: '32', steps: 2, name: 'translator', settings: { width: '4' } });
+  await until('a run that translates', async () => (await state(name)).state === 'finished', 180);
+  const page = await open(`/explorer/${name}`);
+  const file = page.getByLabel('Picture to translate');
+  await file.setInputFiles(join(runs, 'dcgan-fashion-mnist/samples/step-0000100.png'));
+  const made = page.getByRole('img', { name: 'What the system makes of it' });
+  const shown = [];
+  for (const [position] of (await generator(name)).translations.entries()) {
+    await page.getByLabel('Function').selectOption({ index: position });
+    const old = await made.getAttribute('src');
+    await page.getByRole('button', { name: 'Translate' }).click();
+    await until('a translation', async () => (await made.getAttribute('src')) !== old);
+    shown.push(await made.evaluate(async (image) => { await image.decode(); return [image.naturalWidth, [...new Uint8Array(await (await fetch(image.src)).arrayBuffer())].join()]; }));
+  }
+  assert.equal(shown.length, 2, 'there and back');
+  assert.ok(shown.every(([width]) => width === 32));
+  assert.notEqual(shown[0][1], shown[1][1]);
+  assert.deepEqual(await faults(page), []);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download PNG' }).click()]);
+  assert.equal(download.suggestedFilename(), `${name}-translated.png`);
+  await file.setInputFiles({ name: 'none.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+  await page.getByRole('button', { name: 'Translate' }).click();
+  await page.getByRole('alert').filter({ hasText: 'not a picture' }).waitFor();
   await close(page);
 });
 

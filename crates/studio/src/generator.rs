@@ -6,10 +6,13 @@
 use crate::hub::held;
 use crate::pages::Refusal;
 use axum::http::StatusCode;
-use ganymede::explore::{Code, Directions, Explorer, principal};
+use ganymede::data::decode;
+use ganymede::explore::retouching::Retouching;
+use ganymede::explore::units::Opened;
+use ganymede::explore::{Code, Directions, ExploreError, Explorer, principal};
 use ganymede::run::checkpoint;
 use ganymede::run::{RunFolder, Sampler, TrainError};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -25,16 +28,21 @@ pub(crate) struct Owned {
     /// The system, where it cannot.
     sampler: Option<Sampler>,
     directions: Option<Result<Directions, String>>,
-    /// Codes that were found of pictures.
-    pub(crate) found: Vec<Code>,
+    /// The generator opened at the layer that was last asked for.
+    opened: Option<Opened>,
+    /// The search for what is painted, once somebody paints.
+    retouching: Option<Retouching>,
+    /// The last codes that were found, and how many were found before them.
+    found: VecDeque<Code>,
+    forgotten: usize,
 }
 
 /// The most directions that are looked for.
 pub(crate) const DIRECTIONS: usize = 10;
 /// Codes that statistics are taken of at a time.
 const STATISTICS: usize = 50;
-/// The most codes that are kept of pictures.
-const FOUND: usize = 64;
+/// The most codes that are kept: a long way back for whoever undoes what was painted.
+const FOUND: usize = 512;
 
 impl Owned {
     fn open(run: &Path, checkpoint: Option<&str>) -> Result<Owned, TrainError> {
@@ -55,7 +63,10 @@ impl Owned {
             explorer,
             sampler,
             directions: None,
-            found: vec![],
+            opened: None,
+            retouching: None,
+            found: VecDeque::new(),
+            forgotten: 0,
         })
     }
 
@@ -81,14 +92,57 @@ impl Owned {
         Ok((explorer, directions.as_ref().ok()))
     }
 
-    /// Keeps a code; gives its number.
+    /// The generator opened at a layer.
+    pub(crate) fn opened_at(&mut self, layer: &str) -> Result<(&mut Explorer, &mut Opened), Refusal> {
+        let explorer = self.explorer.as_mut().map_err(|why| Refusal::asked(why.clone()))?;
+        let opened = match self.opened.take().filter(|opened| opened.layer().name == layer) {
+            Some(opened) => opened,
+            None => Opened::at(explorer, layer).map_err(refused)?,
+        };
+        Ok((explorer, self.opened.insert(opened)))
+    }
+
+    /// The search for what is painted.
+    pub(crate) fn retouched(&mut self) -> Result<(&mut Explorer, &mut Retouching), Refusal> {
+        let explorer = self.explorer.as_mut().map_err(|why| Refusal::asked(why.clone()))?;
+        let retouching = match self.retouching.take() {
+            Some(retouching) => retouching,
+            None => Retouching::new(explorer).map_err(refused)?,
+        };
+        Ok((explorer, self.retouching.insert(retouching)))
+    }
+
+    /// The picture in a file's bytes, brought to the extents that a network takes.
+    pub(crate) fn brought(&mut self, picture: &[u8], extents: [usize; 3]) -> Result<Vec<f32>, Refusal> {
+        let want = self.sampler().want(extents);
+        let shaped = decode::shaped("the picture".as_ref(), picture, &want);
+        shaped.map_err(|error| {
+            Refusal::asked(error.to_string()).hinted("choose a picture, such as a PNG, a JPEG or a WebP".to_owned())
+        })
+    }
+
+    /// Keeps a code; gives its number, which no other code will have.
     pub(crate) fn keep(&mut self, code: Code) -> usize {
         if self.found.len() == FOUND {
-            self.found.clear();
+            self.found.pop_front();
+            self.forgotten += 1;
         }
-        self.found.push(code);
-        self.found.len() - 1
+        self.found.push_back(code);
+        self.forgotten + self.found.len() - 1
     }
+
+    /// The code that was kept under a number.
+    pub(crate) fn found(&self, number: usize) -> Result<Code, Refusal> {
+        let place = number.checked_sub(self.forgotten);
+        let found = place.and_then(|place| self.found.get(place)).cloned();
+        found.ok_or_else(|| {
+            Refusal::asked("this code is not kept any more").hinted("look for the picture again".to_owned())
+        })
+    }
+}
+
+fn refused(error: ExploreError) -> Refusal {
+    Refusal::asked(error.to_string()).hinted(error.hint())
 }
 
 /// How a generator makes samples together.

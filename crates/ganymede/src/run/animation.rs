@@ -26,6 +26,11 @@ impl Format {
     pub fn of(path: &Path) -> Option<Format> {
         path.extension()?.to_str()?.to_lowercase().parse().ok()
     }
+
+    /// Whether this build writes it: films need the feature `film`.
+    pub fn is_built(self) -> bool {
+        self != Format::Mp4 || cfg!(feature = "film")
+    }
 }
 
 /// Frames whose longer side is less than this are enlarged by a whole factor, as far as they still fit.

@@ -89,9 +89,18 @@ pub(crate) fn router(hub: Arc<Hub>, program: PathBuf, assets: Option<PathBuf>) -
         .route("/api/runs/{name}/generator/map.png", get(explore::map))
         .route("/api/runs/{name}/generator/mix.png", get(explore::mix))
         .route("/api/runs/{name}/generator/film", get(explore::film))
+        .route("/api/runs/{name}/generator/units", get(explore::units))
         .route(
             "/api/runs/{name}/generator/project",
             post(explore::project).layer(DefaultBodyLimit::max(UPLOAD)),
+        )
+        .route(
+            "/api/runs/{name}/generator/paint",
+            post(explore::paint).layer(DefaultBodyLimit::max(UPLOAD)),
+        )
+        .route(
+            "/api/runs/{name}/generator/translate",
+            post(explore::translate).layer(DefaultBodyLimit::max(UPLOAD)),
         )
         .route("/api/lab", get(lab::about))
         .route("/api/lab/nash", get(lab::nash))

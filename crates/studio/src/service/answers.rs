@@ -10,7 +10,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::try_join_all;
-use ganymede::data::decode;
 use ganymede::explore::projection::{self, Projection};
 use ganymede::explore::{Code, Interpolation, Pick, path};
 use ganymede::games::latent_vectors;
@@ -376,13 +375,6 @@ pub(super) struct Turned {
     format: Kind,
 }
 
-/// The picture in the body, brought to the extents that a network takes.
-fn brought(owned: &mut Owned, picture: &[u8], extents: [usize; 3]) -> Result<Vec<f32>, Refusal> {
-    let want = owned.sampler().want(extents);
-    let shaped = decode::shaped("the picture".as_ref(), picture, &want);
-    shaped.map_err(|error| Refusal::asked(error.to_string()).hinted(error.hint()))
-}
-
 /// A picture into a picture.
 pub(super) async fn translate(
     State(shared): State<Shared>,
@@ -402,7 +394,7 @@ pub(super) async fn translate(
     };
     let gives = translation.gives;
     let work = move |owned: &mut Owned| {
-        let x = brought(owned, &picture, translation.takes)?;
+        let x = owned.brought(&picture, translation.takes)?;
         Ok(owned.sampler().translate(&translation, &x))
     };
     let values = shared.generator.ask(work).await?;
@@ -442,7 +434,7 @@ pub(super) async fn project(
     }
     let (is_told, has_styles) = (about.classes.is_some(), about.has_styles);
     let work = move |owned: &mut Owned| {
-        let x = brought(owned, &picture, extents)?;
+        let x = owned.brought(&picture, extents)?;
         let kind = if has_styles {
             projection::Code::WPlus
         } else {
@@ -481,7 +473,7 @@ pub(super) async fn classify(State(shared): State<Shared>, picture: Bytes) -> Re
     };
     let function = *function;
     let work = move |owned: &mut Owned| {
-        let x = brought(owned, &picture, extents)?;
+        let x = owned.brought(&picture, extents)?;
         owned.sampler().make_at_a_time(1);
         Ok(owned.sampler().apply(function, &x))
     };
