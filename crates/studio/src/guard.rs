@@ -49,7 +49,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// Nothing but what comes from here, and no scripts or styles inside of pages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
-    media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
 
 const TOKEN_COOKIE: &str = "gany_token";
 

@@ -86,7 +86,7 @@ function view(walk) {
         h('div', { class: 'fields close' }, field('Seed', seed), field('Number', number), classes && field('Class', classes)), psi.element),
       searchCard(walk)),
     h('div', { class: 'stack' },
-      sliders.length > 0 && h('section', { class: 'card pad', 'aria-label': 'Directions' },
+      sliders.length > 0 && h('section', { class: 'card pad whole', 'aria-label': 'Directions' },
         h('div', { class: 'card-head' }, h('h2', {}, 'Principal directions'), h('span', { class: 'small soft' }, 'in deviations; the share is of all variance')),
         h('div', { class: 'sliders' }, sliders.map((one) => one.element))),
       about.units.length > 0 && unitsCard(walk),

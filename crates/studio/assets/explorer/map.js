@@ -42,7 +42,7 @@ export function mapCard(walk, moved) {
     }
     shown.classList.remove('busy');
   };
-  const element = h('section', { class: 'card pad stack', 'aria-label': 'Map' },
+  const element = h('section', { class: 'card pad stack tall', 'aria-label': 'Map' },
     h('div', { class: 'card-head' }, h('h2', {}, 'Map around this picture'), h('button', { type: 'button', onclick: draw }, 'Draw the map')),
     h('div', { class: 'fields' }, field('Across', across), field('Down', down)), problem, shown);
   return { element, draw };

@@ -33,13 +33,13 @@ class Units {
     this.weaker = h('button', { type: 'button', onclick: () => this.turn(SHOWN) }, 'Weaker units');
     const scale = h('canvas', { class: 'scale', role: 'img', 'aria-label': 'Colours of the maps, from dark violet to yellow' });
     legend(scale);
-    this.inside = h('div', { class: 'inside stack' },
+    this.inside = h('div', { class: 'inside stack units-room' },
       h('p', { class: 'small soft' }, 'A unit is one map of a layer. Bright is where it responds most in this picture. Turn it off and see what it made.'),
       h('div', { class: 'fields' }, field('Layer', this.layer), this.covering.element),
       h('div', { class: 'legend small soft' }, h('span', {}, 'least'), scale, h('span', {}, 'most that the unit says here')),
       this.problem, this.list,
       h('div', { class: 'actions' }, this.stronger, this.weaker, this.all), this.changed);
-    this.element = h('details', { class: 'card', ontoggle: () => this.element.open && this.load() }, h('summary', {}, 'Units of the generator'), this.inside);
+    this.element = h('details', { class: 'card whole', ontoggle: () => this.element.open && this.load() }, h('summary', {}, 'Units of the generator'), this.inside);
     walk.watch((why) => why === 'shown' && this.element.open && this.later());
   }
 
@@ -73,7 +73,7 @@ class Units {
     const { walk } = this;
     const asked = {};
     this.asked = asked;
-    this.list.classList.add('busy');
+    this.list.setAttribute('aria-busy', 'true');
     const query = walk.query({ layer: undefined });
     query.set('layer', walk.place.layer);
     query.set('first', this.first);
@@ -86,7 +86,7 @@ class Units {
     } catch (error) {
       if (this.asked === asked) fill(this.problem, trouble(error));
     }
-    this.list.classList.remove('busy');
+    this.list.removeAttribute('aria-busy');
   }
 
   show({ extents: [, , all], sides, units }) {
