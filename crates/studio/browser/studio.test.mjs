@@ -386,7 +386,7 @@ test('styles are mixed from coarse to fine', { timeout: 240000 }, async () => {
   const image = page.getByRole('img', { name: 'Rows of samples with some styles of the columns' });
   const mixed = {};
   for (const layers of ['coarse', 'fine']) {
-    await page.getByLabel('Layers of the columns').selectOption(layers);
+    await page.getByLabel('Layers of columns').selectOption(layers);
     await page.getByRole('button', { name: 'Mix', exact: true }).click();
     await page.getByText(`has the ${layers} layers`).waitFor({ timeout: 60000 });
     mixed[layers] = await pixels(image);

@@ -136,7 +136,8 @@ impl Owned {
         let place = number.checked_sub(self.forgotten);
         let found = place.and_then(|place| self.found.get(place)).cloned();
         found.ok_or_else(|| {
-            Refusal::asked("this code is not kept any more").hinted("look for the picture again".to_owned())
+            Refusal::asked("this code is not kept any more")
+                .hinted("go back to the sample, or look for the picture again".to_owned())
         })
     }
 }

@@ -83,8 +83,7 @@ function view(walk) {
           h('button', { type: 'button', onclick: reset }, 'Back to the sample'), brush && brush.isOn, walk.download),
         brush && brush.tools,
         walk.time, walk.problem,
-        h('div', { class: 'fields close' }, field('Seed', seed), field('Number', number), classes && field('Class', classes)), psi.element),
-      searchCard(walk)),
+        h('div', { class: 'fields close' }, field('Seed', seed), field('Number', number), classes && field('Class', classes)), psi.element)),
     h('div', { class: 'stack' },
       sliders.length > 0 && h('section', { class: 'card pad whole', 'aria-label': 'Directions' },
         h('div', { class: 'card-head' }, h('h2', {}, 'Principal directions'), h('span', { class: 'small soft' }, 'in deviations; the share is of all variance')),
@@ -92,6 +91,7 @@ function view(walk) {
       about.units.length > 0 && unitsCard(walk),
       map && map.element,
       filmCard(walk),
+      searchCard(walk),
       about.layers > 1 && mixCard(walk),
       about.translations.length > 0 && translateCard(walk.run, (what, query) => walk.address(what, query), about.translations)));
   walk.show().then(() => map && map.draw());

@@ -28,6 +28,6 @@ export function mixCard(walk) {
     button.disabled = false;
   };
   return h('section', { class: 'card pad stack', 'aria-label': 'Style mixing' }, h('h2', {}, 'Mixed styles'),
-    h('form', { class: 'fields', onsubmit: draw }, field('Rows from number', rows), field('Columns from number', columns), field('Layers of the columns', layers),
+    h('form', { class: 'fields close ended', onsubmit: draw }, field('Rows from', rows), field('Columns from', columns), field('Layers of columns', layers),
       h('div', { class: 'field end' }, button)), shown);
 }

@@ -11,7 +11,7 @@ export function searchCard(walk) {
   const said = h('p', { class: 'small soft', role: 'status' });
   const button = h('button', {}, 'Look for it');
   const problem = h('div');
-  const original = h('img', { class: 'portrait', alt: 'The picture that is looked for', hidden: true });
+  const original = h('img', { class: 'portrait small-portrait', alt: 'The picture that is looked for', hidden: true });
   let own;
   const look = async (event) => {
     event.preventDefault();
@@ -35,7 +35,7 @@ export function searchCard(walk) {
         }
         if (line.found !== undefined) {
           walk.arrive(line.found);
-          said.textContent = 'Found: the picture above is what the generator makes of it. The sliders change it.';
+          said.textContent = 'Found: the picture beside is what the generator makes of it. The sliders change it.';
           say('Found.');
         }
       }
@@ -48,6 +48,6 @@ export function searchCard(walk) {
     bar.hidden = true;
   };
   return h('section', { class: 'card pad stack', 'aria-label': 'Your picture' }, h('h2', {}, 'Look for your picture'),
-    h('form', { class: 'stack', onsubmit: look }, field('Picture', file, 'It stays on this machine.'), field('Updates', steps), h('div', { class: 'actions' }, button)),
+    h('form', { class: 'fields', onsubmit: look }, field('Picture', file, 'It stays on this machine.'), field('Updates', steps), h('div', { class: 'field looking' }, button)),
     bar, said, problem, original);
 }

@@ -48,5 +48,5 @@ export function translateCard(run, address, translations) {
   };
   return h('section', { class: 'card pad stack', 'aria-label': 'Translation' }, h('h2', {}, 'Translate a picture'),
     h('form', { class: 'fields', onsubmit: translate }, field('Picture to translate', file, 'It stays on this machine.'), field('Function', which),
-      h('div', { class: 'field end' }, button)), problem, pair);
+      h('div', { class: 'field looking' }, button)), problem, pair);
 }

@@ -127,7 +127,7 @@ class Units {
     this.walk.show();
   }
 
-  /** Draws the maps over what the picture is without any change. */
+  /** Draws the maps over the picture as it is shown. */
   paint() {
     const { portrait } = this.walk;
     if (!portrait.complete || !this.shown) return;
