@@ -121,7 +121,7 @@ fn what_is_painted_comes_about_and_nearness_keeps_the_rest() {
 #[test]
 fn units_respond_are_silenced_and_made_louder() {
     let there = tempfile::tempdir().unwrap();
-    for (system, changes) in [("dcgan", DCGAN), ("stylegan", STYLEGAN)] {
+    for (system, changes) in [("dcgan", DCGAN), ("stylegan", STYLEGAN), ("cgan", CGAN)] {
         let mut explorer = trained(&there.path().join(system), system, changes);
         let code = code(&mut explorer);
         let plain = picture(&mut explorer, &code);

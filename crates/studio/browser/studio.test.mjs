@@ -378,6 +378,20 @@ test('units are seen where they respond, and the picture is made again without t
   await close(page);
 });
 
+test('a class is asked for by its name', async () => {
+  const name = await start({ ...small, system: 'cgan', steps: 3, name: 'told' });
+  await until('a run that is told classes', async () => (await state(name)).state === 'finished');
+  const page = await open(`/explorer/${name}`);
+  const portrait = page.getByRole('img', { name: 'The picture of this code' });
+  await until('a picture', () => portrait.getAttribute('src'));
+  const first = await pixels(portrait);
+  const old = await portrait.getAttribute('src');
+  await page.getByLabel('Class').selectOption('sneaker');
+  await until('another class', async () => (await portrait.getAttribute('src')) !== old);
+  assert.notDeepEqual(await pixels(portrait), first);
+  await close(page);
+});
+
 test('styles are mixed from coarse to fine', { timeout: 240000 }, async () => {
   const name = await start({ system: 'stylegan', data: 'first:64:fashion-mnist-10k', size: '32', steps: 4, name: 'styled', settings: { width: '4', max_width: '16', batch: '4', z_dim: '16', w_dim: '16', mapping_layers: '2' } });
   await until('a run with styles', async () => (await state(name)).state === 'finished', 180);

@@ -1,6 +1,5 @@
 // Edit by brush: what is painted on the picture becomes part of it.
 import { fill, h, say, trouble, write } from '../dom.js';
-import { figure } from '../numbers.js';
 import { fetched, lines, slider } from './controls.js';
 
 /** Updates of one search. */
@@ -13,7 +12,7 @@ export class Brush {
     const [height, width, channels] = walk.about.picture;
     this.isGrey = channels === 1;
     this.size = Math.max(1, Math.round(Math.max(width, height) / 10));
-    this.near = 0.3;
+    this.near = 1;
     this.undone = [];
     this.cursor = [width / 2, height / 2];
     this.canvas = h('canvas', {
@@ -35,7 +34,7 @@ export class Brush {
     this.colour = h('input', { type: 'color', value: '#d92d20', 'aria-label': 'Colour of the brush' });
     this.grey = slider('Brightness of the brush', 0, 255, 1, 255, () => {}, (level) => `${Math.round(level / 2.55)} %`);
     this.width = slider('Size of the brush', 1, Math.max(2, Math.round(Math.max(width, height) / 3)), 1, this.size, (size) => { this.size = size; this.place(); }, (size) => `${size} px`);
-    this.stay = slider('Stay near', 0, 2, 0.05, this.near, (near) => { this.near = near; });
+    this.stay = slider('Stay near', 0, 5, 0.1, this.near, (near) => { this.near = near; });
     this.isOn = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.turn() }, 'Paint');
     this.pick = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.picking(!this.isPicking) }, 'Take a colour');
     this.undo = h('button', { type: 'button', disabled: true, onclick: () => this.back() }, 'Undo');
@@ -223,13 +222,11 @@ export class Brush {
       const paint = await new Promise((resolve) => { this.canvas.toBlob(resolve, 'image/png'); });
       const query = this.walk.query({ near: this.near, steps: STEPS, kept: this.kept });
       const response = await fetched(this.walk.address('paint', query), { method: 'POST', headers: { 'content-type': 'image/png' }, body: paint, signal: search.signal });
-      let misfit;
       for await (const line of lines(response.body)) {
         if (isOver()) return;
         if (line.error) throw Object.assign(new Error(line.error), { hint: line.hint });
         if (line.kept !== undefined) this.kept = line.kept;
         if (line.picture) {
-          misfit = line.misfit;
           this.bar.value = line.done / line.of;
           this.walk.portrait.src = `data:image/png;base64,${line.picture}`;
         }
@@ -237,7 +234,7 @@ export class Brush {
           this.stop();
           await this.walk.arrive(line.found);
           const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-          write(this.said, `Taken in after ${seconds} s, ${figure(misfit)} from what was painted. Less of “Stay near” comes closer.`);
+          write(this.said, `Taken in after ${seconds} s. Less of “Stay near” comes closer to the paint.`);
           say('The paint is part of the picture.');
         }
       }

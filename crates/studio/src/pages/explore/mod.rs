@@ -63,7 +63,12 @@ pub(super) async fn about(State(shared): State<Shared>, Path(name): Path<String>
             match owned.explored() {
                 Ok((explorer, directions)) => {
                     let shape = explorer.shape();
-                    let layers = layers::layers(explorer).into_iter();
+                    // Maps lie over what is a picture itself, not over what is only drawn as one.
+                    let layers = match is_picture {
+                        true => layers::layers(explorer),
+                        false => vec![],
+                    };
+                    let layers = layers.into_iter();
                     let layers = layers.map(|layer| json!({ "name": layer.name, "extents": layer.extents }));
                     about["space"] = json!(explorer.space().to_string());
                     about["layers"] = json!(shape.layers);

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(in crate::pages) struct Stroke {
     /// The number of the code that the picture stays near to; the present one by itself.
     kept: Option<usize>,
-    /// The weight of staying near, 0.3 by itself.
+    /// The weight of staying near, 1 by itself.
     near: Option<f64>,
     steps: Option<usize>,
 }
@@ -42,7 +42,7 @@ pub(in crate::pages) async fn paint(
     Query(stroke): Query<Stroke>,
     picture: Bytes,
 ) -> Result<Response, Refusal> {
-    let (near, steps) = (stroke.near.unwrap_or(0.3), stroke.steps.unwrap_or(48));
+    let (near, steps) = (stroke.near.unwrap_or(1.0), stroke.steps.unwrap_or(48));
     within("near", near, &(0.0..=10.0))?;
     within("steps", steps, &(1..=UPDATES))?;
     let generator = opened(&shared, &name).await?;
