@@ -1,10 +1,12 @@
 //! `detect`: detectors of pictures on fakes of generators that they have seen and that they have not, boundaries on photographs of
 //! others, and faces that are made frame by frame.
 use crate::Result;
+use crate::made::Numbers;
 use crate::record::{Evidence, median, picture, round};
 use crate::training::{self, Changes, order, samples, settings};
+use ganymede::data::frames::Frames;
 use ganymede::data::get::cache_folder;
-use ganymede::data::{self, Fit, Want};
+use ganymede::data::{self, Want};
 use ganymede::deepfake::detect::boundary::{Boundary, blended, ellipse};
 use ganymede::deepfake::detect::calibration::expected_error;
 use ganymede::deepfake::detect::spatial::Training;
@@ -159,23 +161,17 @@ pub(crate) fn evidence() -> Result<Evidence> {
     Ok(evidence)
 }
 
-/// Pieces of photographs, 32 pixels a side, of pictures of 256.
+/// Pieces of photographs, 32 pixels a side, as the camera has left them: what is scaled down has no noise of its own any more.
 fn pieces(name: &str, count: usize) -> Result<Vec<f32>> {
     data::get(name, &mut |line| println!("      {line}"))?;
-    let want = Want {
-        size: Some((256, 256)),
-        channels: Some(3),
-        fit: Fit::CenterCrop,
-        ..Want::default()
-    };
-    let data = data::open(name, &want)?;
-    let all = data.len().ok_or("photographs without end")?;
-    let pictures: std::result::Result<Vec<_>, _> = (0..all).map(|index| data.example(index).map(|(x, _)| x)).collect();
-    let pictures = pictures?;
-    let piece = |k: usize| {
-        let (picture, place) = (&pictures[k % pictures.len()], k / pictures.len());
-        let (top, left) = (place * 37 % 225, place * 101 % 225);
-        (0..32).flat_map(move |y| picture[((top + y) * 256 + left) * 3..][..96].to_vec())
+    let mut photographs = vec![];
+    Frames::open(name)?.each(&mut |_, picture| photographs.push(picture))?;
+    let mut places = Numbers(0);
+    let piece = |k: usize| -> Vec<f32> {
+        let photograph = &photographs[k % photographs.len()];
+        let [x, y] = [photograph.width(), photograph.height()].map(|side| (places.draw() * (side - 32) as f32) as u32);
+        let piece = crop_imm(photograph, x, y, 32, 32).to_image();
+        piece.iter().map(|level| f32::from(*level) / 127.5 - 1.0).collect()
     };
     Ok((0..count).flat_map(piece).collect())
 }
@@ -200,8 +196,8 @@ fn boundaries(evidence: &mut Evidence) -> Result<f64> {
     let [taught, fresh] = [pieces("landscapes", 1500)?, pieces("landscapes-held-out", 400)?];
     let mut areas = [vec![], vec![]];
     for seed in SEEDS {
-        let detector = Boundary::train(Pictures { values: &taught, shape }, 300, seed, &mut |step, loss| {
-            if step % 100 == 0 {
+        let detector = Boundary::train(Pictures { values: &taught, shape }, 900, seed, &mut |step, loss| {
+            if step % 300 == 0 {
                 println!("      boundary: step {step}, loss {loss:.3}");
             }
         });
@@ -252,9 +248,7 @@ fn draw(detector: &Boundary) -> Result<()> {
     });
     paths.sort();
     let read = |path: &std::path::PathBuf| -> Result<Vec<f32>> {
-        let picture = image::open(path)?
-            .resize_to_fill(128, 128, FilterType::Lanczos3)
-            .into_rgb8();
+        let picture = crop_imm(&image::open(path)?.into_rgb8(), 48, 48, 128, 128).to_image();
         Ok(picture.iter().map(|level| f32::from(*level) / 127.5 - 1.0).collect())
     };
     let mut values = vec![];

@@ -16,7 +16,7 @@ use serde_json::json;
 
 /// Persons of either side; the number of a pair is its seed.
 const PAIRS: [[&str; 2]; 3] = [["s1", "s2"], ["s5", "s22"], ["s14", "s31"]];
-const STEPS: u64 = 1_000;
+const STEPS: u64 = 3_000;
 /// Height and width that are drawn.
 const DRAWN: usize = 48;
 /// Narrower and faster than the paper's, for two processor cores.

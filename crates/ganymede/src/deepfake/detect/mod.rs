@@ -10,6 +10,7 @@
 //! | [`person`] | which movements of a face go together | somebody else's face on a known person |
 //!
 //! Every detector knows what it was shown. A picture that none of them holds for a fake may be one all the same.
+mod altered;
 pub mod audio_visual;
 pub mod boundary;
 pub mod calibration;

@@ -1,5 +1,6 @@
 //! The detectors that learn from pictures, trained together, calibrated, and kept in one file.
 use super::Pictures;
+use super::altered::altered;
 use super::boundary::Boundary;
 use super::calibration::Platt;
 use super::frequency::Frequency;
@@ -141,8 +142,11 @@ impl Suite {
         let shape = real.shape;
         let parts = [part(real, false), part(fake, false), part(real, true), part(fake, true)];
         let [real, fake, other_real, other_fake] = parts.each_ref().map(|values| Pictures { values, shape });
-        let spatial = Spatial::train(real, fake, training, &mut |step, loss| on_loss("spatial", step, loss));
-        let frequency = Frequency::train(real, fake);
+        // Learnt from besides: what deviates from real pictures in other ways than the known fakes do. Odds are those of known fakes.
+        let values = [fake.values, &altered(real, training.seed)].concat();
+        let taught = Pictures { values: &values, shape };
+        let spatial = Spatial::train(real, taught, training, &mut |step, loss| on_loss("spatial", step, loss));
+        let frequency = Frequency::train(real, taught);
         let boundary = Boundary::train(real, training.steps, training.seed, &mut |step, loss| {
             on_loss("boundary", step, loss)
         });
