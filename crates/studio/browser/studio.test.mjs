@@ -307,6 +307,7 @@ test('what is painted on a picture becomes part of it, and is undone', async () 
   await portrait.waitFor({ timeout: 60000 });
   await until('a picture', () => portrait.getAttribute('src'));
   const [before] = await levels();
+  const sample = await portrait.getAttribute('src');
   await page.getByRole('button', { name: 'Paint', exact: true }).click();
   const canvas = page.getByRole('application', { name: /Paint on the picture/ });
   await page.getByLabel('Brightness of the brush').focus();
@@ -318,6 +319,10 @@ test('what is painted on a picture becomes part of it, and is undone', async () 
   await page.mouse.move(box.x + 0.05 * box.width, box.y + 0.05 * box.height);
   await page.mouse.down();
   for (let row = 0; row < 8; row += 1) await page.mouse.move(box.x + (row % 2 ? 0.05 : 0.45) * box.width, box.y + (0.05 + row * 0.055) * box.height, { steps: 4 });
+  await until('the picture follows the brush', async () => {
+    await page.mouse.move(box.x + 0.25 * box.width, box.y + 0.3 * box.height, { steps: 2 });
+    return (await portrait.getAttribute('src')) !== sample;
+  });
   await page.mouse.up();
   await page.getByText(/Taken in after/).waitFor();
   console.log(`# paint is taken in ${Date.now() - begun} ms after the stroke began`);

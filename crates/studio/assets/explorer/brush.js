@@ -4,6 +4,8 @@ import { fetched, lines, slider } from './controls.js';
 
 /** Updates of one search. */
 const STEPS = 48;
+/** Milliseconds from one look at a stroke that goes on to the next. */
+const LOOK = 250;
 
 /** A brush over the picture of a walk: `element` are its tools. */
 export class Brush {
@@ -95,13 +97,18 @@ export class Brush {
     this.canvas.setPointerCapture(event.pointerId);
     this.remember();
     this.isDrawing = true;
+    this.sentAt = performance.now();
     this.canvas.classList.add('drawing');
     this.line(this.cursor, this.cursor);
   }
 
   stroke(event) {
     const to = this.at(event);
-    if (this.isDrawing) this.line(this.cursor, to);
+    if (this.isDrawing) {
+      this.line(this.cursor, to);
+      // The picture follows the brush.
+      if (!this.search && performance.now() - this.sentAt > LOOK) this.send();
+    }
     this.cursor = to;
     this.place();
   }
@@ -218,6 +225,7 @@ export class Brush {
     this.bar.hidden = false;
     this.canvas.classList.add('working');
     const begun = performance.now();
+    this.sentAt = begun;
     try {
       const paint = await new Promise((resolve) => { this.canvas.toBlob(resolve, 'image/png'); });
       const query = this.walk.query({ near: this.near, steps: STEPS, kept: this.kept });
@@ -233,6 +241,7 @@ export class Brush {
         if (line.found !== undefined) {
           this.stop();
           await this.walk.arrive(line.found);
+          if (this.isDrawing) return;
           const seconds = ((performance.now() - begun) / 1000).toFixed(1);
           write(this.said, `Taken in after ${seconds} s. Less of “Stay near” comes closer to the paint.`);
           say('The paint is part of the picture.');
