@@ -28,6 +28,15 @@ pub(in crate::pages) struct Place {
 
 /// The largest seed and number that an address may name: what a page can say without loss.
 const WHOLE: u64 = 1 << 53;
+/// Whether a sample has a number that is counted.
+pub(super) fn numbered(seed: u64, number: usize) -> Result<(), Refusal> {
+    match seed.max(number as u64) <= WHOLE {
+        true => Ok(()),
+        false => Err(Refusal::asked(format!("expected a seed and a number up to {WHOLE}"))
+            .hinted("samples are counted from 0".to_owned())),
+    }
+}
+
 /// Units that may be changed at a time.
 const UNITS: usize = 64;
 /// The most that a unit may be made louder.
@@ -47,9 +56,7 @@ impl Place {
                 classes - 1
             )));
         }
-        if self.seed > WHOLE || self.number as u64 > WHOLE {
-            return Err(Refusal::asked(format!("expected a seed and a number up to {WHOLE}")));
-        }
+        numbered(self.seed, self.number)?;
         let mut code = match found {
             Some(found) => {
                 let found = found?;

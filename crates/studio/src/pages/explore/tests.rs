@@ -168,6 +168,12 @@ async fn films_have_their_length_and_speed_and_no_more() {
         let (status, answer) = told(&router, &film(query)).await;
         assert_eq!((status, answer["error"].as_str()), (422, Some(expected)));
     }
+    let (status, answer) = told(&router, &format!("dcgan/generator/film?stops=0,{}", u64::MAX / 2)).await;
+    let error = answer["error"].as_str().unwrap();
+    assert!(
+        status == 422 && error.contains("expected a seed and a number up to"),
+        "{answer}"
+    );
     let (status, mp4) = asked(&router, &film("frames=2&format=mp4"), None).await;
     let (_, about) = told(&router, "dcgan/generator").await;
     match about["films"].as_bool() {

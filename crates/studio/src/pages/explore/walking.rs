@@ -1,5 +1,5 @@
 //! Pictures of codes: one, a map around it, mixed styles, and a film from one to the next.
-use super::place::Place;
+use super::place::{Place, numbered};
 use super::{Refusal, Shared, drawn, opened, within, written};
 use crate::pages::runs::png;
 use axum::extract::{Path, Query, State};
@@ -17,6 +17,8 @@ const CELLS: usize = 9;
 const STOPS: usize = 12;
 const FRAMES: RangeInclusive<usize> = 2..=60;
 const FPS: RangeInclusive<u32> = 2..=60;
+/// Numbers in all frames of a film: 341 of 256 x 256 pixels in colour.
+const FLOATS: usize = 1 << 26;
 
 /// The picture of a code.
 pub(in crate::pages) async fn picture(
@@ -111,6 +113,7 @@ pub(in crate::pages) async fn mix(
         let (explorer, _) = owned.explored()?;
         let layers = explorer.layers(mix.layers.as_deref().unwrap_or("coarse"));
         let layers = layers.map_err(|error| Refusal::asked(error.to_string()).hinted(error.hint()))?;
+        numbered(mix.seed, mix.rows.max(mix.columns))?;
         let count = mix.count.unwrap_or(5).clamp(1, CELLS);
         let class = mix
             .class
@@ -173,8 +176,10 @@ pub(in crate::pages) async fn film(
         return Err(Refusal::asked(format!(
             "expected 2 to {STOPS} numbers of samples, got `{}`",
             film.stops
-        )));
+        ))
+        .hinted("such as `0,5,9`".to_owned()));
     }
+    numbers.iter().try_for_each(|number| numbered(film.seed, *number))?;
     let (frames, fps) = (film.frames.unwrap_or(20), film.fps.unwrap_or(15));
     within("frames", frames, &FRAMES)?;
     within("fps", fps, &FPS)?;
@@ -193,6 +198,13 @@ pub(in crate::pages) async fn film(
             number: *number,
         };
         let stops = explorer.codes(&numbers.iter().map(pick).collect::<Vec<Pick>>(), class);
+        let floats = explorer.sampler().shape().floats() * stops.len() * frames;
+        if floats > FLOATS {
+            let most = (frames * FLOATS / floats).max(2);
+            return Err(
+                Refusal::asked("the film would be too large").hinted(format!("{most} frames between two stops fit"))
+            );
+        }
         let by = Interpolation::natural(explorer.space());
         let codes = path::frames(&stops, frames, by, true);
         explorer.sampler_mut().make_at_a_time(16);
