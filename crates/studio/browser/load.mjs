@@ -1,16 +1,27 @@
-// How many samples a second `gany serve` makes for many clients at once, with what waits made together and one by one.
-// Usage: GANY=target/release/gany node load.mjs RUN [SECONDS] > docs/results/studio/serving.json
+// How many samples a second `gany serve` makes for many clients at once, with what waits made together and one by one; and the same
+// network behind FastAPI and PyTorch, where PEER_PYTHON names a Python that has them (reference/serve.py; a `dcgan`'s run).
+// Usage: GANY=target/release/gany [PEER_PYTHON=python3] node load.mjs RUN [SECONDS] > docs/results/studio/serving.json
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
+import { readdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 const [run, seconds = 10] = process.argv.slice(2);
 const gany = process.env.GANY;
 const CLIENTS = 64;
 
-async function serve(batch) {
-  const child = spawn(gany, ['serve', run, '--port', '0', '--json', '--batch', String(batch)], { stdio: ['ignore', 'pipe', 'inherit'] });
+const serve = (batch) => begun(gany, ['serve', run, '--port', '0', '--json', '--batch', String(batch)]);
+
+function peer() {
+  const saved = readdirSync(`${run}/checkpoints`).filter((name) => name.endsWith('.safetensors')).sort().at(-1);
+  return begun(process.env.PEER_PYTHON, [fileURLToPath(new URL('../../../reference/serve.py', import.meta.url)), `${run}/checkpoints/${saved}`]);
+}
+
+/** A server that says its address in a line of JSON. */
+async function begun(program, words) {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = await once(child.stdout, 'data');
   return { child, base: JSON.parse(line).address };
 }
@@ -51,6 +62,14 @@ for (const [name, batch] of [['one by one', 1], ['together', 64], ['one by one, 
   await load(base, CLIENTS, 2);
   measured[name] = { batch, clients: CLIENTS, ...(await load(base, CLIENTS, Number(seconds))) };
   if (batch > 1) measured[`${name}, one client`] = { batch, clients: 1, ...(await load(base, 1, 3)) };
+  child.kill();
+  await once(child, 'exit');
+}
+for (const name of process.env.PEER_PYTHON ? ['FastAPI and PyTorch', 'FastAPI and PyTorch, again'] : []) {
+  const { child, base } = await peer();
+  await load(base, CLIENTS, 2);
+  measured[name] = { clients: CLIENTS, ...(await load(base, CLIENTS, Number(seconds))) };
+  measured[`${name}, one client`] = { clients: 1, ...(await load(base, 1, 3)) };
   child.kill();
   await once(child, 'exit');
 }
