@@ -2,6 +2,7 @@
 import { dialog, empty, fill, fresh, h, say, trouble, waiting, write } from './dom.js';
 import { ask, Live, of, tell } from './ask.js';
 import { Charts } from './chart.js';
+import { Loupe } from './lookalikes.js';
 import { capital, clock, count, figure, groupOf, pace, plain, stateName, when } from './numbers.js';
 
 /** Points of a curve that are asked for. */
@@ -287,7 +288,10 @@ class Film {
     this.at = -1;
     this.isLatest = true;
     this.image = h('img', { alt: '', hidden: true });
-    this.image.onload = () => { this.isLoading = false; };
+    this.image.onload = () => {
+      this.isLoading = false;
+      this.loupe.lay();
+    };
     this.image.onerror = () => { this.isLoading = false; };
     this.nothing = h('p', { class: 'empty' }, 'The first samples come soon.');
     this.caption = h('figcaption', {}, 'Samples');
@@ -298,8 +302,12 @@ class Film {
     this.button = h('button', { type: 'button', class: 'square', 'aria-label': 'Play the film of training', onclick: () => this.play() }, '▶');
     const beside = h('input', { type: 'checkbox', id: fresh('beside'), onchange: () => this.beside(beside.checked) });
     this.besideLabel = h('label', { class: 'check', for: beside.id, hidden: true }, beside, 'Real pictures beside');
+    this.loupe = new Loupe(run, this.image, () => {
+      this.stop();
+      return this.steps[this.at];
+    });
     this.pair = h('div', { class: 'pair' },
-      h('figure', {}, h('div', { class: 'film-frame' }, this.image, this.nothing), this.caption), this.realFigure);
+      h('figure', {}, h('div', { class: 'film-frame' }, this.image, this.loupe.element, this.nothing), this.caption, this.loupe.help), this.realFigure);
     this.tools = h('div', { class: 'film-tools', hidden: true }, this.button, this.slider, this.step);
     this.element = h('section', { class: 'card pad', 'aria-label': 'Samples' },
       h('div', { class: 'card-head' }, h('h2', {}, 'Samples'), this.besideLabel), this.pair, this.tools);
@@ -307,6 +315,7 @@ class Film {
 
   about(run) {
     this.besideLabel.hidden = run.kind !== 'pictures';
+    this.loupe.about(run.kind === 'pictures' ? run.grid : null);
     if (!this.version) this.version = encodeURIComponent(run.digest.started_at);
   }
 

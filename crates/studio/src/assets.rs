@@ -37,6 +37,7 @@ const ASSETS: &[Asset] = assets! {
     "numbers.js": SCRIPT;
     "runs.js": SCRIPT;
     "run.js": SCRIPT;
+    "lookalikes.js": SCRIPT;
     "compare.js": SCRIPT;
     "start.js": SCRIPT;
     "explorer/explorer.css": STYLE;

@@ -106,9 +106,8 @@ impl Pictures<'_> {
         Ok(())
     }
 
-    /// Whole factor by which small pictures are enlarged.
     fn scale(&self) -> usize {
-        (SMALL / self.height.max(self.width)).max(1)
+        scale(self.height, self.width)
     }
 
     /// Draws picture `index` into `canvas` with its upper left corner at (`left`, `top`).
@@ -131,7 +130,7 @@ impl Pictures<'_> {
 }
 
 /// A value from -1 to 1 as a level from 0 to 255.
-fn level(value: f32) -> u8 {
+pub(super) fn level(value: f32) -> u8 {
     // A cast of a float to an integer saturates, and makes 0 of NaN.
     ((value + 1.0) * 127.5).round() as u8
 }
@@ -174,6 +173,86 @@ pub fn bytes_of_one(pictures: &Pictures, index: usize, source: &dyn Source) -> R
     Canvas::of_one(pictures, index)?
         .marked(source)
         .encode(source, Path::new("picture.png"))
+}
+
+/// How far a place without a picture may be from the gutter's level: as far as the watermark goes.
+const MARK: u8 = 10;
+
+/// Where the pictures of a grid lie that [`grid_png`] has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    height: usize,
+    width: usize,
+    scale: usize,
+    columns: usize,
+    rows: usize,
+}
+
+impl Cells {
+    /// Pixels from the corner of a picture of this height and width to that of the next, down and across; the first lies
+    /// [`Cells::GUTTER`] from the edges.
+    pub fn pitch(height: usize, width: usize) -> [usize; 2] {
+        let scale = scale(height, width);
+        [height, width].map(|side| side * scale + GUTTER)
+    }
+
+    /// Pixels between two pictures, and around them.
+    pub const GUTTER: usize = GUTTER;
+
+    /// Of a grid `[height, width]` of pictures `[height, width]`; none where no such grid has these sides.
+    pub fn of(grid: [usize; 2], [height, width]: [usize; 2]) -> Option<Cells> {
+        let pitch = Cells::pitch(height, width);
+        let fitting = |axis: usize| {
+            let inside = grid[axis].checked_sub(GUTTER)?;
+            (inside > 0 && inside.is_multiple_of(pitch[axis])).then(|| inside / pitch[axis])
+        };
+        Some(Cells {
+            height,
+            width,
+            scale: scale(height, width),
+            rows: fitting(0)?,
+            columns: fitting(1)?,
+        })
+    }
+
+    /// Places in a row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The picture at a place, row by row from 0, in its own size: of the levels `[height, width, channels]` of the grid
+    /// the levels `[height, width, channels]` of the picture. None past the end, and where the place is empty.
+    pub fn picture(&self, place: usize, levels: &[u8], channels: usize) -> Option<Vec<u8>> {
+        let (row, column) = (place / self.columns, place % self.columns);
+        let (pitch, scale) = (Cells::pitch(self.height, self.width), self.scale);
+        let across = self.columns * pitch[1] + GUTTER;
+        if row >= self.rows || levels.len() != (self.rows * pitch[0] + GUTTER) * across * channels {
+            return None;
+        }
+        let level = |y: usize, x: usize, channel: usize| {
+            let (top, left) = (
+                GUTTER + row * pitch[0] + y * scale,
+                GUTTER + column * pitch[1] + x * scale,
+            );
+            let pixels = (0..scale * scale).map(|pixel| (top + pixel / scale) * across + left + pixel % scale);
+            let sum: usize = pixels
+                .map(|pixel| usize::from(levels[pixel * channels + channel]))
+                .sum();
+            // What a pixel was enlarged to differs by the watermark alone.
+            ((sum + scale * scale / 2) / (scale * scale)) as u8
+        };
+        let pixels = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (y, x)));
+        let picture: Vec<u8> = pixels
+            .flat_map(|(y, x)| (0..channels).map(move |channel| level(y, x, channel)))
+            .collect();
+        let is_empty = picture.iter().all(|level| level.abs_diff(GUTTER_LEVEL) <= MARK);
+        (!is_empty).then_some(picture)
+    }
+}
+
+/// Whole factor by which small pictures are enlarged.
+fn scale(height: usize, width: usize) -> usize {
+    (SMALL / height.max(width).max(1)).max(1)
 }
 
 /// Side of a scatter plot in pixels.
@@ -457,6 +536,36 @@ pub(super) mod tests {
             width,
             channels,
         }
+    }
+
+    #[test]
+    fn pictures_are_found_again_in_a_grid() {
+        // Five pictures of 2 x 3 and two channels' worth of difference, three in a row: enlarged, the last place empty.
+        let values: Vec<f32> = (0..5 * 2 * 3 * 3)
+            .map(|i| (i * 37 % 256) as f32 / 127.5 - 1.0)
+            .collect();
+        for source in [&plain() as &dyn Source, &stamp()] {
+            let bytes = grid_bytes(&pictures(&values, [5, 2, 3, 3]), 3, source).unwrap();
+            let grid = image::load_from_memory(&bytes).unwrap().into_rgb8();
+            let sides = [grid.height() as usize, grid.width() as usize];
+            let grid = grid.into_raw();
+            let cells = Cells::of(sides, [2, 3]).unwrap();
+            assert_eq!((cells.columns(), cells.rows, cells.scale), (3, 2, 21));
+            for (place, expected) in values.chunks_exact(18).enumerate() {
+                let found = cells.picture(place, &grid, 3).unwrap();
+                let furthest = found
+                    .iter()
+                    .zip(expected)
+                    .map(|(found, value)| found.abs_diff(level(*value)));
+                let most = if source.is_generated() { MARK } else { 0 };
+                assert!(furthest.max().unwrap() <= most, "{place}: {found:?}");
+            }
+            assert_eq!(cells.picture(5, &grid, 3), None, "an empty place");
+            assert_eq!(cells.picture(6, &grid, 3), None, "past the end");
+            assert_eq!(cells.picture(0, &grid[1..], 3), None, "another size");
+        }
+        assert_eq!(Cells::of([90, 200], [2, 3]), None);
+        assert_eq!(Cells::of([2, 2], [2, 3]), None);
     }
 
     #[test]

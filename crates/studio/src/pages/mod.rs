@@ -3,6 +3,7 @@ mod explore;
 mod gallery;
 mod lab;
 mod live;
+mod lookalikes;
 mod runs;
 mod start;
 
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     processes: Arc<Processes>,
     generators: Arc<Generators>,
     room: lab::Room,
+    memory: Arc<lookalikes::Memory>,
     assets: Assets,
 }
 
@@ -62,6 +64,7 @@ pub(crate) fn router(hub: Arc<Hub>, program: PathBuf, assets: Option<PathBuf>) -
         processes: Arc::new(Processes::new(program, hub.folder())),
         generators: Arc::new(Generators::default()),
         room: lab::Room::default(),
+        memory: Arc::default(),
         assets: Assets(assets.map(Arc::new)),
         hub: Arc::clone(&hub),
     };
@@ -77,6 +80,12 @@ pub(crate) fn router(hub: Arc<Hub>, program: PathBuf, assets: Option<PathBuf>) -
         .route("/api/runs/{name}/curves", get(runs::curves))
         .route("/api/runs/{name}/events", get(runs::events))
         .route("/api/runs/{name}/samples/{step}", get(runs::sample))
+        .route("/api/runs/{name}/samples/{step}/{place}", get(lookalikes::sample))
+        .route(
+            "/api/runs/{name}/samples/{step}/{place}/nearest",
+            get(lookalikes::nearest),
+        )
+        .route("/api/runs/{name}/examples/{number}", get(lookalikes::example))
         .route("/api/runs/{name}/real.png", get(runs::real))
         .route("/api/runs/{name}/stop", post(start::stop))
         .route("/api/runs/{name}/resume", post(start::resume))
@@ -281,6 +290,77 @@ mod tests {
         assert_eq!(
             asked(&router, "POST", "/api/runs", "application/json", body).await.0,
             413
+        );
+    }
+
+    /// Gives the run a grid of two samples of step 1: the one is a picture of its data, the other one is black.
+    fn with_samples(there: &std::path::Path) {
+        let folder = RunFolder::open(there.join("runs/one")).unwrap();
+        let (set, want) = ("fashion-mnist-10k", ganymede::data::Want::picture(8, 8, 1));
+        let data = ganymede::data::open(set, &want).unwrap();
+        let mut values = vec![-1.0; 2 * 64];
+        data.read(7, &mut values[..64]).unwrap();
+        let settings = json!({
+            "system": "dcgan", "data": set, "data.want": want, "data.shape": [8, 8, 1], "seed": 0,
+            "checkpoint_every": 60, "sample_every": 100,
+        });
+        folder
+            .write_settings(&serde_json::from_value(settings).unwrap())
+            .unwrap();
+        let pictures = ganymede::run::Pictures {
+            values: &values,
+            count: 2,
+            height: 8,
+            width: 8,
+            channels: 1,
+        };
+        let path = folder.sample_file(1);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        ganymede::run::grid_png(&pictures, 2, &"drawn by hand".to_owned(), &path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_found_among_the_training_pictures() {
+        let (there, router) = studio();
+        with_samples(there.path());
+        let get = async |path: &str| asked(&router, "GET", &format!("/api/runs/one/{path}"), "", vec![]).await;
+        let (status, text, _) = get("samples/1/0/nearest").await;
+        let found: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &found["nearest"][0]["number"]), (200, &json!(7)), "{text}");
+        assert_eq!(found["nearest"][0]["distance"], json!(0.0));
+        assert!(found["usual"].as_f64().unwrap() > 0.0);
+        assert_eq!(found["nearest"].as_array().unwrap().len(), 5);
+        let (_, text, _) = get("samples/1/1/nearest").await;
+        let black: Value = serde_json::from_str(&text).unwrap();
+        assert!(black["nearest"][0]["distance"].as_f64().unwrap() > 0.0);
+        for (path, status) in [
+            ("samples/1/0", 200),
+            ("examples/7", 200),
+            ("samples/1/2", 404),
+            ("samples/2/0/nearest", 404),
+            ("samples/1/18446744073709551615", 404),
+            ("samples/1/-1/nearest", 400),
+            ("examples/18446744073709551615", 404),
+        ] {
+            assert_eq!(get(path).await.0, status, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn data_that_are_gone_are_said_to_be_gone() {
+        let (there, router) = studio();
+        with_samples(there.path());
+        let folder = RunFolder::open(there.path().join("runs/one")).unwrap();
+        let mut settings = folder.read_settings().unwrap();
+        settings.insert("data".into(), json!(there.path().join("gone")));
+        folder.write_settings(&settings).unwrap();
+        let (status, text, _) = asked(&router, "GET", "/api/runs/one/samples/1/0/nearest", "", vec![]).await;
+        assert_eq!(status, 422);
+        assert!(text.contains("the training pictures cannot be read"), "{text}");
+        std::fs::write(folder.sample_file(1), "no picture").unwrap();
+        assert_eq!(
+            asked(&router, "GET", "/api/runs/one/samples/1/0", "", vec![]).await.0,
+            422
         );
     }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use ganymede::data;
-use ganymede::run::{Length, Order, Pictures, RunFolder, grid_bytes};
+use ganymede::run::{Cells, Length, Order, Pictures, RunFolder, grid_bytes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,6 +49,11 @@ pub(super) async fn one(State(shared): State<Shared>, Path(name): Path<String>) 
         row["settings"] = json!(folder.read_settings().unwrap_or_default());
         row["provenance"] = json!(folder.read_provenance().ok());
         row["figures"] = json!(folder.read_figures().ok().flatten());
+        let extents = super::lookalikes::extents(&folder.read_settings().unwrap_or_default());
+        row["grid"] =
+            json!(extents.map(|[height, width, _]| {
+                json!({ "pitch": Cells::pitch(height, width), "gutter": Cells::GUTTER })
+            }));
         let shape = row["settings"]["data.shape"].as_array().map(Vec::len);
         row["kind"] = json!(match shape {
             Some(3) => "pictures",
