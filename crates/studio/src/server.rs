@@ -1,4 +1,7 @@
-//! Sockets: how many may be open, how long a head may take and how large it may be, and an end that lets answers finish.
+//! Sockets: how many may be open, how long a head may take and how large it may be, how long a client may read nothing of its
+//! answer, and an end that lets answers finish.
+mod patience;
+
 use crate::error::StudioError;
 use crate::guard::{Door, Guard, guarded};
 use crate::hub::Hub;
@@ -7,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use patience::Patience;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +26,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 32 << 10;
 /// The most lines of a head.
 const HEAD_LINES: usize = 64;
+/// How long a client may take nothing of what is sent to it.
+const STALL: Duration = Duration::from_secs(30);
 /// How long answers may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -70,7 +76,13 @@ pub(crate) fn serve(
             token: token.clone(),
         });
         let guard = Arc::new(Guard::new(door, socket.port(), token));
-        accept(listener, router.layer(from_fn_with_state(guard, guarded)), until_idle).await;
+        accept(
+            listener,
+            router.layer(from_fn_with_state(guard, guarded)),
+            until_idle,
+            STALL,
+        )
+        .await;
         Ok(())
     });
     // Threads that follow runs look on for a while after the last page; nothing waits for them.
@@ -78,7 +90,7 @@ pub(crate) fn serve(
     served
 }
 
-async fn accept(listener: TcpListener, router: Router, until_idle: Option<Arc<Hub>>) {
+async fn accept(listener: TcpListener, router: Router, until_idle: Option<Arc<Hub>>, stall: Duration) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -102,7 +114,9 @@ async fn accept(listener: TcpListener, router: Router, until_idle: Option<Arc<Hu
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection = http
+            .serve_connection(TokioIo::new(Patience::new(stream, stall)), service)
+            .with_upgrades();
         let mut ending = ending.subscribe();
         tokio::spawn(async move {
             let mut connection = std::pin::pin!(connection);
@@ -153,5 +167,71 @@ async fn signalled() {
 async fn signalled() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use futures_util::stream;
+    use std::io::{Read, Write};
+    use std::sync::mpsc;
+
+    /// Says when it is dropped.
+    struct Dropped(mpsc::Sender<()>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    /// An answer without end, and when it is given up.
+    fn endless() -> (Router, mpsc::Receiver<()>) {
+        let (sender, receiver) = mpsc::channel();
+        let answer = move || {
+            let sender = Dropped(sender.clone());
+            async move {
+                Body::from_stream(stream::repeat_with(move || {
+                    let _ = &sender;
+                    Ok::<_, std::io::Error>(Bytes::from_static(&[b'.'; 1 << 16]))
+                }))
+            }
+        };
+        (Router::new().route("/", get(answer)), receiver)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_never_reads_is_hung_up_on_and_whoever_reads_is_not() {
+        let (router, dropped) = endless();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stall = Duration::from_millis(300);
+        let server = tokio::spawn(accept(listener, router, None, stall));
+        let asked = || {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").unwrap();
+            client
+        };
+        let mut reader = asked();
+        let idle = asked();
+        tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; 1 << 16];
+            // The one goes on reading until the other one is given up.
+            while dropped.try_recv().is_err() {
+                assert!(
+                    reader.read(&mut bytes).unwrap() > 0,
+                    "a client that reads was hung up on"
+                );
+            }
+            drop(idle);
+            drop(reader);
+            dropped.recv_timeout(Duration::from_secs(60)).unwrap();
+        })
+        .await
+        .unwrap();
+        server.abort();
     }
 }
