@@ -9,6 +9,7 @@ use ganymede::models::{self, Entry, Settings, Takes};
 use ganymede::section::Section;
 use ganymede::studies::{STUDIES, Study};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Show every system, or what one of them does and takes
@@ -149,6 +150,7 @@ fn described(entry: &Entry) -> Value {
         "over": card.over,
         "commands": commands(entry),
         "settings": entry.defaults(),
+        "help": entry.help(),
         "evidence": evidence,
         "figure": figure,
     })
@@ -239,7 +241,7 @@ fn page(entry: &Entry) -> String {
         card.over.unwrap_or("no other system")
     );
     text += &evidence_line(card.id);
-    text += &settings_lines(&entry.defaults(), "batch=32");
+    text += &settings_lines(&entry.defaults(), &entry.help(), "batch=32");
     text += &format!("\n{STRONG}try{STRONG:#}");
     for command in commands(entry) {
         text += &format!("\n  {COMMAND}{command}{COMMAND:#}");
@@ -247,17 +249,40 @@ fn page(entry: &Entry) -> String {
     text
 }
 
-/// Every setting with its default, and how one is changed.
-fn settings_lines(settings: &Settings, example: &str) -> String {
+/// Columns that the words about a setting take at most.
+const WORDS_ACROSS: usize = 96;
+
+/// Every setting with its default, below it what it means, where that is known; and how one is changed.
+fn settings_lines(settings: &Settings, help: &BTreeMap<String, String>, example: &str) -> String {
     let row = |(key, value): (&String, &Value)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         vec![key.clone(), value]
     };
     let rows: Vec<Vec<String>> = settings.iter().map(row).collect();
-    format!(
-        "\n{STRONG}settings{STRONG:#}  {DIM}change one with --set, for example --set {example}{DIM:#}\n{}",
-        aligned(&rows)
-    )
+    let mut text =
+        format!("\n{STRONG}settings{STRONG:#}  {DIM}change one with --set, for example --set {example}{DIM:#}\n");
+    for (key, line) in settings.keys().zip(aligned(&rows).lines()) {
+        text += &format!("{line}\n");
+        for words in broken(help.get(key).map_or("", String::as_str)) {
+            text += &format!("      {DIM}{words}{DIM:#}\n");
+        }
+    }
+    text
+}
+
+/// A text in lines of at most [`WORDS_ACROSS`] characters, but for words that are longer.
+fn broken(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WORDS_ACROSS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn evidence_line(id: &str) -> String {
@@ -281,7 +306,7 @@ pub(crate) fn study_page(study: &Study) -> String {
     if let Some(settings) = settings_of(study)
         && let Some((key, value)) = settings.last_key_value()
     {
-        text += &settings_lines(&settings, &format!("{key}={value}"));
+        text += &settings_lines(&settings, &BTreeMap::new(), &format!("{key}={value}"));
     }
     text + &format!("\n{STRONG}try{STRONG:#}\n  {COMMAND}{}{COMMAND:#}", study.command)
 }

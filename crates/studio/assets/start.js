@@ -2,6 +2,7 @@
 import { field, fill, fresh, h, trouble, waiting } from './dom.js';
 import { ask, of, tell } from './ask.js';
 import { capital, plain } from './numbers.js';
+import { sketch } from './lab/plane.js';
 
 export function start(place, { query, title }) {
   const from = query.get('from');
@@ -45,6 +46,7 @@ function form(systems, data, run, query) {
   const sets = h('datalist', { id: fresh('sets') }, data.map((set) => h('option', { value: set.id }, set.is_here ? set.title : `${set.title} (to be fetched)`)));
   const set = h('input', { list: sets.id, required: true, value: wish.data, autocomplete: 'off', spellcheck: 'false', oninput: knows });
   const setHelp = h('span', { class: 'help' });
+  const points = h('canvas', { class: 'set-points', 'aria-hidden': 'true', hidden: true });
   const minutes = h('input', { type: 'number', min: 0.05, step: 'any', value: wish.minutes ?? 3 });
   const steps = h('input', { type: 'number', min: 1, step: 1, value: wish.steps ?? 2000 });
   const by = fresh('length');
@@ -93,7 +95,8 @@ function form(systems, data, run, query) {
       : h('input', { type: 'text', inputmode: typeof preset === 'number' ? 'decimal' : 'text', autocomplete: 'off', spellcheck: 'false' });
     const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
     input.value = text(wished ?? preset);
-    const shown = field(plain(key.replaceAll('.', ' › ')), input, `default ${text(preset)}`);
+    const help = chosen().help[key];
+    const shown = field(plain(key.replaceAll('.', ' › ')), input, [help && `${help.replaceAll('`', '')} `, h('span', { class: 'preset' }, `Default ${text(preset)}.`)]);
     shown.classList.add('setting');
     shown.dataset.key = key;
     const mark = () => shown.classList.toggle('changed', input.value.trim() !== text(preset));
@@ -105,7 +108,7 @@ function form(systems, data, run, query) {
 
   function narrow() {
     const word = search.value.toLowerCase().trim();
-    for (const shown of settings.children) shown.hidden = word !== '' && !shown.dataset.key.toLowerCase().includes(word);
+    for (const shown of settings.children) shown.hidden = word !== '' && !shown.textContent.toLowerCase().includes(word) && !shown.dataset.key.includes(word);
   }
 
   function knows() {
@@ -115,6 +118,12 @@ function form(systems, data, run, query) {
     if (known) text = `${known.title}. ${capital(known.shape)}; ${known.licence}.${known.is_here ? '' : ` To fetch it: gany data get ${known.id}`}`;
     if (one.needs.includes('y')) text += ' This system needs labels.';
     setHelp.textContent = text;
+    const drawn = known ? known.points : [];
+    points.hidden = drawn.length === 0;
+    if (drawn.length > 0) {
+      sketch(points, drawn.flat(), 1.25 * Math.max(...drawn.flat().map(Math.abs)));
+      points.dataset.set = known.id;
+    }
   }
 
   async function begin(event) {
@@ -153,7 +162,7 @@ function form(systems, data, run, query) {
   const dataField = field('Data', set);
   setHelp.id = `${set.id}-help`;
   set.setAttribute('aria-describedby', setHelp.id);
-  dataField.append(setHelp, sets);
+  dataField.append(h('div', { class: 'set-about' }, points, setHelp), sets);
   return h('form', { class: 'form', onsubmit: begin },
     h('div', { class: 'stack' },
       h('section', { class: 'card pad', 'aria-label': 'What is trained' }, h('div', { class: 'fields' },

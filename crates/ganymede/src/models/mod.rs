@@ -5,6 +5,7 @@ pub mod conditional;
 pub(crate) mod configure;
 pub mod explicit;
 pub mod faces;
+mod help;
 pub mod inference;
 pub mod objective;
 pub mod restoration;
@@ -176,6 +177,7 @@ pub struct Entry {
     /// What a person should know of it.
     pub card: Card,
     defaults: fn() -> Value,
+    settings: fn() -> &'static str,
     build: Builder,
 }
 
@@ -184,6 +186,7 @@ impl Entry {
         Entry {
             card: S::CARD,
             defaults: || serde_json::to_value(S::Config::default()).expect("settings are plain values"),
+            settings: std::any::type_name::<S::Config>,
             build: |settings, given, scope| {
                 let invalid = |reason| ConfigError::Invalid {
                     system: S::CARD.id,
@@ -200,6 +203,11 @@ impl Entry {
     /// Every setting with its default, as dotted keys.
     pub fn defaults(&self) -> Settings {
         configure::flatten(&(self.defaults)())
+    }
+
+    /// What each setting means, by dotted key: the words that stand beside it in the source.
+    pub fn help(&self) -> std::collections::BTreeMap<String, String> {
+        help::of((self.settings)(), &self.defaults())
     }
 
     /// Builds the system from settings that [`resolve`] has made.

@@ -5,9 +5,13 @@ use axum::Json;
 use axum::extract::State;
 use ganymede::data::get::folder_of;
 use ganymede::data::registry::{self, Route};
+use ganymede::data::toys::Toy;
 use ganymede::models;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// Points of the small picture of a distribution.
+const SKETCHED: u64 = 300;
 
 /// The program and its folder.
 pub(super) async fn about(State(hub): State<Arc<Hub>>) -> Json<Value> {
@@ -35,6 +39,7 @@ pub(super) async fn systems() -> Json<Value> {
             "data": card.data,
             "over": card.over,
             "settings": entry.defaults(),
+            "help": entry.help(),
         })
     };
     Json(models::registry().iter().map(described).collect())
@@ -48,7 +53,15 @@ pub(super) async fn data() -> Result<Json<Value>, Refusal> {
                 Route::BuiltIn | Route::Formula(_) => true,
                 _ => folder_of(entry).is_ok_and(|folder| folder.is_dir()),
             };
+            let points = match entry.route {
+                Route::Formula(formula) => {
+                    let toy = Toy::new(formula);
+                    (0..SKETCHED).map(|k| toy.draw(0, k).0).collect()
+                }
+                _ => vec![],
+            };
             json!({
+                "points": points,
                 "id": entry.id,
                 "title": entry.title,
                 "licence": entry.licence,
