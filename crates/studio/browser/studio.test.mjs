@@ -206,6 +206,57 @@ test('a run is stopped, resumed, tagged, found, put away and brought back', asyn
   await close(page);
 });
 
+test('a sample is looked at beside its nearest training pictures', async () => {
+  const page = await open('/runs/dcgan-fashion-mnist');
+  await page.getByRole('img', { name: /Sample grid after step/ }).waitFor();
+  const loupe = page.getByRole('button', { name: /^Sample 1 of 64, row 1, column 1/ });
+  await loupe.focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  const shown = page.getByRole('dialog', { name: 'A sample and what it is near to' });
+  await shown.getByText('Sample 10 of 64').waitFor();
+  await shown.locator('.lookalike-list li').nth(4).waitFor({ timeout: 60000 });
+  assert.equal(await shown.locator('.lookalike-list li').count(), 5);
+  const distances = (await shown.locator('.lookalike-list b').allTextContents()).map(Number);
+  assert.deepEqual(distances, [...distances].sort((a, b) => a - b), 'the nearest first');
+  assert.ok(distances[0] > 0 && distances[4] < 255);
+  await shown.getByText(/^Searched all 60,000 pictures|^Searched [0-9,]+ of 60,000 pictures|^Searched all 10,000 pictures/).waitFor();
+  await until('every picture', () => shown.locator('img').evaluateAll((all) => all.length === 6 && all.every((one) => one.naturalWidth === 28)));
+  assert.deepEqual(await faults(page), []);
+  await page.screenshot({ path: join(shots, 'lookalikes.png') });
+  await shown.getByRole('button', { name: 'The next sample' }).click();
+  await shown.getByText('Sample 11 of 64').waitFor();
+  await page.keyboard.press('Escape');
+  await shown.waitFor({ state: 'detached' });
+  const { x, y, width, height } = await page.locator('.loupe').boundingBox();
+  await page.mouse.click(x + (width * 7.5) / 8, y + (height * 7.5) / 8);
+  await page.getByText('Sample 64 of 64').waitFor();
+  await page.keyboard.press('Escape');
+  await close(page);
+});
+
+test('the form says what settings mean, and shows the points of a distribution', async () => {
+  const page = await open('/new?system=gan');
+  await page.getByText('Settings of the system').click();
+  const batch = page.getByLabel('batch', { exact: true });
+  const help = await batch.evaluate((input) => document.getElementById(input.getAttribute('aria-describedby')).textContent);
+  assert.match(help, /^Examples in a batch\. Default \d+\.$/);
+  const silent = await page.locator('.setting .help').evaluateAll((all) => all.map((one) => one.textContent).filter((text) => text.startsWith('Default')));
+  assert.deepEqual(silent, []);
+  const drawn = async (set) => {
+    await page.getByLabel('Data', { exact: true }).fill(set);
+    await page.locator(`.set-points[data-set="${set}"]`).waitFor();
+    return page.locator('.set-points').evaluate((canvas) => canvas.toDataURL());
+  };
+  const pictures = new Set();
+  for (const set of ['ring', 'grid', 'spiral', 'moons']) pictures.add(await drawn(set));
+  assert.equal(pictures.size, 4, 'each its own');
+  assert.deepEqual(await faults(page), []);
+  await page.screenshot({ path: join(shots, 'form-help.png'), fullPage: true });
+  await close(page);
+});
+
 test('alarms are told as they are raised', async () => {
   const page = await open('/runs/dcgan-fashion-mnist');
   await page.getByRole('heading', { name: 'Losses' }).waitFor();
