@@ -4,7 +4,6 @@ use crate::Result;
 use crate::made::Numbers;
 use crate::record::{Evidence, median, picture, round};
 use crate::training::{self, Changes, order, samples, settings};
-use ganymede::data::frames::Frames;
 use ganymede::data::get::cache_folder;
 use ganymede::data::{self, Want};
 use ganymede::deepfake::detect::boundary::{Boundary, blended, ellipse};
@@ -18,6 +17,7 @@ use ganymede::run::grid_png;
 use image::imageops::{self, FilterType};
 use image::{RgbImage, imageops::crop_imm};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 const SEEDS: [u64; 3] = [0, 1, 2];
 /// Systems whose samples are trained on, and others, with how long they train.
@@ -164,8 +164,14 @@ pub(crate) fn evidence() -> Result<Evidence> {
 /// Pieces of photographs, 32 pixels a side, as the camera has left them: what is scaled down has no noise of its own any more.
 fn pieces(name: &str, count: usize) -> Result<Vec<f32>> {
     data::get(name, &mut |line| println!("      {line}"))?;
+    let folder = cache_folder()?.join("data").join(name);
+    let files = [folder.join("train"), folder.join("test")]
+        .into_iter()
+        .filter(|folder| folder.is_dir());
     let mut photographs = vec![];
-    Frames::open(name)?.each(&mut |_, picture| photographs.push(picture))?;
+    for path in files.flat_map(|folder| named(&folder, ".jpg")) {
+        photographs.push(image::open(path)?.into_rgb8());
+    }
     let mut places = Numbers(0);
     let piece = |k: usize| -> Vec<f32> {
         let photograph = &photographs[k % photographs.len()];
@@ -174,6 +180,18 @@ fn pieces(name: &str, count: usize) -> Result<Vec<f32>> {
         piece.iter().map(|level| f32::from(*level) / 127.5 - 1.0).collect()
     };
     Ok((0..count).flat_map(piece).collect())
+}
+
+/// The files of a folder whose names hold these letters, in the order of their names.
+fn named(folder: &Path, letters: &str) -> Vec<PathBuf> {
+    let files = folder.read_dir().into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    paths.retain(|path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().contains(letters))
+    });
+    paths.sort();
+    paths
 }
 
 /// A square with a soft edge: not the masks that the detector learns from.
@@ -240,14 +258,8 @@ fn boundaries(evidence: &mut Evidence) -> Result<f64> {
 /// A photograph put together of two, and where the boundary is seen.
 fn draw(detector: &Boundary) -> Result<()> {
     data::get("attack-images", &mut |line| println!("      {line}"))?;
-    let folder = cache_folder()?.join("data/attack-images");
-    let mut paths: Vec<_> = folder.read_dir()?.flatten().map(|file| file.path()).collect();
-    paths.retain(|path| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("imagenet_"))
-    });
-    paths.sort();
-    let read = |path: &std::path::PathBuf| -> Result<Vec<f32>> {
+    let paths = named(&cache_folder()?.join("data/attack-images"), "imagenet_");
+    let read = |path: &PathBuf| -> Result<Vec<f32>> {
         let picture = crop_imm(&image::open(path)?.into_rgb8(), 48, 48, 128, 128).to_image();
         Ok(picture.iter().map(|level| f32::from(*level) / 127.5 - 1.0).collect())
     };
