@@ -128,7 +128,7 @@ function verdict({ nearest, usual }) {
   const share = first.distance / usual;
   if (share < COPY) return 'Much nearer to a training picture than these lie to each other: it may be a copy.';
   if (share < 1) return 'Somewhat nearer to a training picture than these lie to each other: a likeness, hardly a copy.';
-  return 'No nearer to a training picture than these lie to each other: pixel by pixel, no copy.';
+  return 'No copy, pixel by pixel: training pictures usually lie nearer to each other.';
 }
 
 function neighbours(run, said) {

@@ -219,12 +219,14 @@ mod tests {
         let idle = asked();
         tokio::task::spawn_blocking(move || {
             let mut bytes = vec![0; 1 << 16];
+            let begun = std::time::Instant::now();
             // The one goes on reading until the other one is given up.
             while dropped.try_recv().is_err() {
                 assert!(
                     reader.read(&mut bytes).unwrap() > 0,
                     "a client that reads was hung up on"
                 );
+                assert!(begun.elapsed() < Duration::from_secs(60), "nobody was hung up on");
             }
             drop(idle);
             drop(reader);
