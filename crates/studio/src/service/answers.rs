@@ -17,7 +17,7 @@ use ganymede::run::animation::{Animation, Format};
 use ganymede::run::{Pictures, Stamp, bytes_of_one, grid_bytes};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Samples that one request may ask for.
@@ -67,8 +67,27 @@ pub(super) async fn description(State(shared): State<Shared>) -> Json<Value> {
         for (path, _) in cannot.iter().filter(|(_, cannot)| *cannot) {
             paths.remove(*path);
         }
+        name_classes(paths, about.classes.as_deref());
     }
     Json(described)
+}
+
+/// Says which classes can be asked for, or nothing of classes where there are none.
+fn name_classes(paths: &mut Map<String, Value>, classes: Option<&[String]>) {
+    for method in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let Some(parameters) = method.get_mut("parameters").and_then(Value::as_array_mut) else {
+            continue;
+        };
+        parameters.retain(|parameter| classes.is_some() || parameter["name"] != "class");
+        for parameter in parameters.iter_mut().filter(|parameter| parameter["name"] == "class") {
+            let names = classes.into_iter().flatten().cloned();
+            let numbers = (0..classes.map_or(0, <[String]>::len)).map(|number| number.to_string());
+            let mut known: Vec<String> = names.chain(numbers).collect();
+            known.sort();
+            known.dedup();
+            parameter["schema"] = json!({ "type": "string", "enum": known });
+        }
+    }
 }
 
 /// What the system is.
@@ -497,6 +516,22 @@ fn probabilities(logits: &[f32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_classes_that_there_are_can_be_asked_for() {
+        let whole = json!({
+            "/healthz": { "get": {} },
+            "/v1/sample": { "get": { "parameters": [{ "name": "seed" }, { "name": "class", "schema": {} }] } },
+        });
+        let with = |classes: Option<&[String]>| {
+            let mut paths = whole.as_object().unwrap().clone();
+            name_classes(&mut paths, classes);
+            Value::Object(paths)["/v1/sample"]["get"]["parameters"].clone()
+        };
+        assert_eq!(with(None), json!([{ "name": "seed" }]));
+        let known = ["cat".to_owned(), "dog".to_owned()];
+        assert_eq!(with(Some(&known))[1]["schema"]["enum"], json!(["0", "1", "cat", "dog"]));
+    }
 
     #[test]
     fn logits_become_probabilities() {
