@@ -445,12 +445,12 @@ pub(crate) fn jsma() -> Result<Evidence> {
 }
 
 pub(crate) fn one_pixel() -> Result<Evidence> {
-    // As torchattacks: six candidates for each of fifteen numbers, and the middle of the factors that it draws.
+    // As torchattacks: six candidates for each of fifteen numbers, factors from a half to 1.
     const FIVE: Changes = &[
         ("pixels", "5"),
         ("population", "90"),
         ("generations", "75"),
-        ("difference", "0.75"),
+        ("difference", "0.5"),
         ("from_best", "true"),
     ];
     let digits = Ground::digits()?;

@@ -136,7 +136,7 @@ pub(crate) fn adversarial_training() -> Result<Evidence> {
 }
 
 pub(crate) fn trades() -> Result<Evidence> {
-    hardened("trades", &[("steps", "7")], 10, 0.7)
+    hardened("trades", &[("steps", "7")], 16, 0.7)
 }
 
 /// Pictures that are certified, and on which certificates are attacked.

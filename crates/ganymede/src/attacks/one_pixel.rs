@@ -7,10 +7,12 @@
 //! a child takes its parent's place where the target is less sure of the class (towards one: surer)
 //! ```
 //!
-//! a may be the best candidate instead of a random one (Storn and Price 1997, strategy best/1), which is what torchattacks takes.
-//!
 //! Places begin uniform, colours normal around grey with a deviation of a half; there is no crossover. It ends when the best
 //! candidate has what is wanted. It asks for confidences alone.
+//!
+//! a may be the best candidate instead of a random one (Storn and Price 1997, strategy best/1). All children then begin at one point,
+//! and what keeps the candidates from becoming that point is SciPy's way with it, which torchattacks takes: F is drawn for each
+//! generation, up to 1, and what lies beyond the picture is drawn anew; colours begin uniform.
 use super::draws::Draws;
 use super::loss::margin_of;
 use super::target::{Judge, confidence};
@@ -28,7 +30,7 @@ pub struct OnePixel {
     pub population: usize,
     /// Most generations of children.
     pub generations: usize,
-    /// How much of the difference of two others a child takes, F.
+    /// How much of the difference of two others a child takes, F; the least of it where children begin at the best candidate.
     pub difference: f64,
     /// Whether every child begins at the best candidate, which is sooner there, instead of at a random one.
     pub from_best: bool,
@@ -120,7 +122,10 @@ impl Evolution<'_> {
                 break;
             }
             let best = self.attack.from_best.then(|| best_of(&fitness));
-            let children: Vec<Vec<f64>> = (0..population).map(|_| self.child(&candidates, best, &mut draws)).collect();
+            let least = self.attack.difference;
+            let factor = if best.is_some() { least + (1.0 - least) * draws.unit() } else { least };
+            let children: Vec<Vec<f64>> =
+                (0..population).map(|_| self.child(&candidates, best, factor, &mut draws)).collect();
             let theirs = self.fitness(judge, classes, &children);
             queries += population as u64;
             let pairs = candidates.iter_mut().zip(&mut fitness).zip(children.into_iter().zip(theirs));
@@ -135,18 +140,31 @@ impl Evolution<'_> {
 
     /// Place and colour of each pixel.
     fn candidate(&self, draws: &mut Draws) -> Vec<f64> {
-        let [height, width, channels] = self.shape;
-        let pixel = |_| {
-            let mut numbers = vec![draws.unit() * height as f64, draws.unit() * width as f64];
-            numbers.extend((0..channels).map(|_| 0.5 + 0.5 * draws.normal()));
-            numbers
+        let pixel = 2 + self.shape[2];
+        let begun = |i: usize| {
+            let is_normal = i % pixel >= 2 && !self.attack.from_best;
+            if is_normal { 0.5 + 0.5 * draws.normal() } else { draws.unit() * self.extent(i) }
         };
-        (0..self.attack.pixels).flat_map(pixel).collect()
+        (0..self.attack.pixels * pixel).map(begun).collect()
     }
 
-    fn child(&self, candidates: &[Vec<f64>], best: Option<usize>, draws: &mut Draws) -> Vec<f64> {
+    /// What number `i` of a candidate lies below: the height, the width, or 1 for a colour.
+    fn extent(&self, i: usize) -> f64 {
+        let [height, width, channels] = self.shape;
+        match i % (2 + channels) {
+            0 => height as f64,
+            1 => width as f64,
+            _ => 1.0,
+        }
+    }
+
+    fn child(&self, candidates: &[Vec<f64>], best: Option<usize>, factor: f64, draws: &mut Draws) -> Vec<f64> {
         let [a, b, c] = [best, None, None].map(|known| &candidates[known.unwrap_or_else(|| draws.below(candidates.len()))]);
-        let number = |i: usize| a[i] + self.attack.difference * (b[i] - c[i]);
+        let number = |i: usize| {
+            let (number, extent) = (a[i] + factor * (b[i] - c[i]), self.extent(i));
+            let is_beyond = best.is_some() && !(0.0..=extent).contains(&number);
+            if is_beyond { draws.unit() * extent } else { number }
+        };
         (0..a.len()).map(number).collect()
     }
 
@@ -193,16 +211,28 @@ mod tests {
 
     #[test]
     fn children_begin_at_the_best_candidate_or_at_any() {
-        let attack = OnePixel { difference: 0.0, ..OnePixel::default() };
-        let evolution = Evolution { attack: &attack, shape: [1, 2, 2], picture: &[0.25; 4], class: 0, aim: Aim::Away };
-        let candidates = [0.0, 1.0, 2.0].map(|number| vec![number; 4]);
+        let attack = OnePixel::default();
+        let evolution = Evolution { attack: &attack, shape: [4, 4, 2], picture: &[0.25; 32], class: 0, aim: Aim::Away };
+        let candidates = [0.0, 0.5, 1.0].map(|number| vec![number; 4]);
         let begun = |best| {
             let mut draws = Draws::of(0, 0);
-            let children = (0..20).map(|_| evolution.child(&candidates, best, &mut draws)[0]);
+            let children = (0..20).map(|_| evolution.child(&candidates, best, 0.0, &mut draws)[0]);
             children.collect::<Vec<f64>>()
         };
-        assert_eq!(begun(Some(1)), [1.0; 20]);
-        assert!([0.0, 1.0, 2.0].iter().all(|number| begun(None).contains(number)));
+        assert_eq!(begun(Some(1)), [0.5; 20]);
+        assert!([0.0, 0.5, 1.0].iter().all(|number| begun(None).contains(number)));
+    }
+
+    #[test]
+    fn what_leaves_the_picture_is_drawn_anew_where_children_begin_at_the_best() {
+        let attack = OnePixel { from_best: true, ..OnePixel::default() };
+        let evolution = Evolution { attack: &attack, shape: [4, 6, 1], picture: &[0.25; 24], class: 0, aim: Aim::Away };
+        let candidates = [vec![0.1, 5.9, 0.9], vec![3.9, 0.1, 0.1], vec![0.0, 6.0, 1.0]];
+        let mut draws = Draws::of(0, 0);
+        for _ in 0..100 {
+            let child = evolution.child(&candidates, Some(0), 0.9, &mut draws);
+            assert!((0..3).all(|i| (0.0..=evolution.extent(i)).contains(&child[i])), "{child:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::metrics::classifier::Lesson;
 use crate::objectives::likelihood::relative_entropy;
 use crate::section::Section;
 use crate::studies::Study;
-use gany_engine::Tensor;
+use gany_engine::{Tensor, concat};
 use serde::{Deserialize, Serialize};
 
 /// Its settings.
@@ -70,7 +70,10 @@ impl Training for Trades {
         let worst = self.walk().walked(&x, &begin, |x| {
             relative_entropy(&seen, &lesson.answer(&(x * 2.0 - 1.0))).sum()
         });
-        let [clean, worst] = [&lesson.x, &(worst * 2.0 - 1.0)].map(|x| lesson.logits(x));
+        // One batch for both, or batch normalisation would standardise each by itself, and hide how far apart they are.
+        let both = lesson.logits(&concat(&[lesson.x.clone(), worst * 2.0 - 1.0], 0));
+        let count = x.extent(0);
+        let [clean, worst] = [0, count].map(|first| both.slice(0, first, first + count));
         lesson.cross_entropy(&clean) + relative_entropy(&clean, &worst).mean() * self.beta
     }
 
