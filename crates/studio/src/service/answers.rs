@@ -74,7 +74,11 @@ pub(super) async fn description(State(shared): State<Shared>) -> Json<Value> {
 
 /// Says which classes can be asked for, or nothing of classes where there are none.
 fn name_classes(paths: &mut Map<String, Value>, classes: Option<&[String]>) {
-    for method in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+    for method in paths
+        .values_mut()
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
+    {
         let Some(parameters) = method.get_mut("parameters").and_then(Value::as_array_mut) else {
             continue;
         };
