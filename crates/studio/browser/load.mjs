@@ -3,7 +3,6 @@
 // Usage: GANY=target/release/gany [PEER_PYTHON=python3] node load.mjs RUN [SECONDS] > docs/results/studio/serving.json
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, get } from 'node:http';
 import { readdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -26,50 +25,36 @@ async function begun(program, words) {
   return { child, base: JSON.parse(line).address };
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-function fetched(address) {
-  return new Promise((resolve, reject) => {
-    get(address, { agent }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode));
-    }).on('error', reject);
-  });
-}
+const MILLISECONDS = { us: 0.001, ms: 1, s: 1000 };
 
-/** Every client asks for its next sample when it has the last. */
-async function load(base, clients, until) {
-  const times = [];
-  let refused = 0;
-  let number = 0;
-  const begun = performance.now();
-  const ends = begun + until * 1000;
-  await Promise.all(Array.from({ length: clients }, async () => {
-    while (performance.now() < ends) {
-      number += 1;
-      const asked = performance.now();
-      if (await fetched(`${base}v1/sample?seed=1&number=${number}`) === 200) times.push(performance.now() - asked);
-      else refused += 1;
-    }
-  }));
-  times.sort((a, b) => a - b);
-  const at = (share) => Number(times[Math.min(times.length - 1, Math.floor(times.length * share))].toFixed(1));
-  return { per_second: Number((times.length / ((performance.now() - begun) / 1000)).toFixed(1)), p50_ms: at(0.5), p99_ms: at(0.99), answered: times.length, refused };
+/** Every client asks for its next sample when it has the last: `wrk`, since a client in JavaScript would take as much of the processor as the server. */
+function load(base, clients, seconds) {
+  const script = fileURLToPath(new URL('load.lua', import.meta.url));
+  const words = ['-t1', `-c${clients}`, `-d${seconds}s`, '--timeout', '30s', '--latency', '-s', script, base];
+  const { stdout, status } = spawnSync('wrk', words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error('`wrk` is needed: apt-get install wrk');
+  const at = (share) => {
+    const [, value, unit] = stdout.match(new RegExp(`\\s${share}%\\s+([0-9.]+)(us|ms|s)`));
+    return Number((Number(value) * MILLISECONDS[unit]).toFixed(1));
+  };
+  const number = (pattern) => Number((stdout.match(pattern) || [0, 0])[1]);
+  return { per_second: number(/Requests\/sec:\s+([0-9.]+)/), p50_ms: at(50), p99_ms: at(99), answered: number(/([0-9]+) requests in/), refused: number(/Non-2xx or 3xx responses: ([0-9]+)/) };
 }
 
 const measured = {};
 for (const [name, batch] of [['one by one', 1], ['together', 64], ['one by one, again', 1], ['together, again', 64]]) {
   const { child, base } = await serve(batch);
-  await load(base, CLIENTS, 2);
-  measured[name] = { batch, clients: CLIENTS, ...(await load(base, CLIENTS, Number(seconds))) };
-  if (batch > 1) measured[`${name}, one client`] = { batch, clients: 1, ...(await load(base, 1, 3)) };
+  load(base, CLIENTS, 2);
+  measured[name] = { batch, clients: CLIENTS, ...load(base, CLIENTS, Number(seconds)) };
+  if (batch > 1) measured[`${name}, one client`] = { batch, clients: 1, ...load(base, 1, 3) };
   child.kill();
   await once(child, 'exit');
 }
 for (const name of process.env.PEER_PYTHON ? ['FastAPI and PyTorch', 'FastAPI and PyTorch, again'] : []) {
   const { child, base } = await peer();
-  await load(base, CLIENTS, 2);
-  measured[name] = { clients: CLIENTS, ...(await load(base, CLIENTS, Number(seconds))) };
-  measured[`${name}, one client`] = { clients: 1, ...(await load(base, 1, 3)) };
+  load(base, CLIENTS, 2);
+  measured[name] = { clients: CLIENTS, ...load(base, CLIENTS, Number(seconds)) };
+  measured[`${name}, one client`] = { clients: 1, ...load(base, 1, 3) };
   child.kill();
   await once(child, 'exit');
 }
@@ -77,7 +62,7 @@ const gain = (again) => measured[`together${again}`].per_second / measured[`one 
 const described = JSON.parse(spawnSync('sh', ['-c', `cat "${run}/config.json"`], { encoding: 'utf8' }).stdout);
 console.log(JSON.stringify({
   commit: spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).stdout.trim(),
-  what: 'samples as PNG over HTTP on loopback, each client asking again as soon as it is answered',
+  what: 'samples as PNG over HTTP on loopback, each client of `wrk` asking again as soon as it is answered',
   system: described.system, shape: described['data.shape'], width: described['settings.width'],
   processor: cpus()[0].model, cores: cpus().length, load_of_the_machine: loadavg()[0],
   gain: [gain(''), gain(', again')].map((value) => Number(value.toFixed(2))), measured,
