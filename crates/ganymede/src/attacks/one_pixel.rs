@@ -3,7 +3,7 @@
 //! Su, Vargas and Sakurai 2019, "One Pixel Attack for Fooling Deep Neural Networks", arXiv:1710.08864, section 3.
 //!
 //! ```text
-//! a candidate: for each pixel its place and its colour;  child = a + F (b - c) of three random others
+//! a candidate: for each pixel its place and its colour;  child = a + F (b - c) of three others, no two the same
 //! a child takes its parent's place where the target is less sure of the class (towards one: surer)
 //! ```
 //!
@@ -128,7 +128,7 @@ impl Evolution<'_> {
             let least = self.attack.difference;
             let factor = if best.is_some() { least + (1.0 - least) * draws.unit() } else { least };
             let children: Vec<Vec<f64>> =
-                (0..population).map(|_| self.child(&candidates, best, factor, &mut draws)).collect();
+                (0..population).map(|parent| self.child(&candidates, parent, best, factor, &mut draws)).collect();
             let theirs = self.fitness(judge, classes, &children);
             queries += population as u64;
             let pairs = candidates.iter_mut().zip(&mut fitness).zip(children.into_iter().zip(theirs));
@@ -161,8 +161,25 @@ impl Evolution<'_> {
         }
     }
 
-    fn child(&self, candidates: &[Vec<f64>], best: Option<usize>, factor: f64, draws: &mut Draws) -> Vec<f64> {
-        let [a, b, c] = [best, None, None].map(|known| &candidates[known.unwrap_or_else(|| draws.below(candidates.len()))]);
+    /// Of `parent`. Were b and c the same candidate, the child would be a again, and where a is the best its likes would soon be all.
+    fn child(
+        &self,
+        candidates: &[Vec<f64>],
+        parent: usize,
+        best: Option<usize>,
+        factor: f64,
+        draws: &mut Draws,
+    ) -> Vec<f64> {
+        let mut taken = vec![parent];
+        let mut other = || loop {
+            let drawn = draws.below(candidates.len());
+            if !taken.contains(&drawn) {
+                taken.push(drawn);
+                return drawn;
+            }
+        };
+        let a = best.unwrap_or_else(&mut other);
+        let [a, b, c] = [a, other(), other()].map(|i| &candidates[i]);
         let number = |i: usize| {
             let (number, extent) = (a[i] + factor * (b[i] - c[i]), self.extent(i));
             let is_beyond = best.is_some() && !(0.0..=extent).contains(&number);
@@ -216,24 +233,44 @@ mod tests {
     fn children_begin_at_the_best_candidate_or_at_any() {
         let attack = OnePixel::default();
         let evolution = Evolution { attack: &attack, shape: [4, 4, 2], picture: &[0.25; 32], class: 0, aim: Aim::Away };
-        let candidates = [0.0, 0.5, 1.0].map(|number| vec![number; 4]);
+        let candidates = [0.0, 0.5, 1.0, 0.7].map(|number| vec![number; 4]);
         let begun = |best| {
             let mut draws = Draws::of(0, 0);
-            let children = (0..20).map(|_| evolution.child(&candidates, best, 0.0, &mut draws)[0]);
+            let children = (0..20).map(|_| evolution.child(&candidates, 3, best, 0.0, &mut draws)[0]);
             children.collect::<Vec<f64>>()
         };
         assert_eq!(begun(Some(1)), [0.5; 20]);
         assert!([0.0, 0.5, 1.0].iter().all(|number| begun(None).contains(number)));
+        // Not at its own parent.
+        assert!(!begun(None).contains(&0.7));
+    }
+
+    /// A child is never the best again, and never lies as far from it as its own parent does.
+    #[test]
+    fn what_is_added_to_the_best_is_a_difference_of_two_others() {
+        let attack = OnePixel::default();
+        let evolution = Evolution { attack: &attack, shape: [4, 4, 2], picture: &[0.25; 32], class: 0, aim: Aim::Away };
+        let candidates = [0.0, 0.5, 1.5, 3.5].map(|number| vec![number; 4]);
+        let mut draws = Draws::of(0, 0);
+        for parent in [1, 2, 3].repeat(20) {
+            let child = evolution.child(&candidates, parent, Some(0), 1.0, &mut draws);
+            assert!(child[0] != 0.0 && child[0] != candidates[parent][0], "{child:?} of {parent}");
+        }
     }
 
     #[test]
     fn what_leaves_the_picture_is_drawn_anew_where_children_begin_at_the_best() {
         let attack = OnePixel { from_best: true, ..OnePixel::default() };
         let evolution = Evolution { attack: &attack, shape: [4, 6, 1], picture: &[0.25; 24], class: 0, aim: Aim::Away };
-        let candidates = [vec![0.1, 5.9, 0.9], vec![3.9, 0.1, 0.1], vec![0.0, 6.0, 1.0]];
+        let candidates = [
+            vec![0.1, 5.9, 0.9],
+            vec![3.9, 0.1, 0.1],
+            vec![0.0, 6.0, 1.0],
+            vec![2.0; 3],
+        ];
         let mut draws = Draws::of(0, 0);
         for _ in 0..100 {
-            let child = evolution.child(&candidates, Some(0), 0.9, &mut draws);
+            let child = evolution.child(&candidates, 3, Some(0), 0.9, &mut draws);
             assert!((0..3).all(|i| (0.0..=evolution.extent(i)).contains(&child[i])), "{child:?}");
         }
     }
