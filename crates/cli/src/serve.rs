@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Samples that are made together at the most; 1 for each alone
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
-    /// How long a sample waits for others, in milliseconds
+    /// How long a sample waits for others where the last one was not alone, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=1000))]
     wait: u64,
     /// Requests that may wait; further ones are told to come back

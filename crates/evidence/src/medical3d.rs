@@ -17,6 +17,7 @@ const CHANGES: Changes = &[
     ("batch", "8"),
     ("width", "16"),
     ("z_dim", "64"),
+    ("average_decay", "0.99"),
     ("generator.learning_rate", "2e-4"),
     ("discriminator.learning_rate", "2e-4"),
 ];
@@ -55,9 +56,29 @@ pub(crate) fn evidence() -> Result<Evidence> {
         ("independent_places", compared(&independently(&train))),
     ];
     let mut all = [[vec![], vec![]], [vec![], vec![]]];
-    for seed in SEEDS {
+    for seed in SEEDS
+        .into_iter()
+        .take(std::env::var("TN").map_or(3, |s| s.parse().unwrap()))
+    {
         for (system, changes, which) in [("medical3d", CHANGES, 0), ("gan3d", PARENT, 1)] {
-            let mut order = order(system, "mri:train", changes, seed, STEPS);
+            let mut order = order(
+                system,
+                "mri:train",
+                &[
+                    changes,
+                    &std::env::var("TC")
+                        .unwrap_or_default()
+                        .split_whitespace()
+                        .map(|p| {
+                            let (a, b) = p.split_once('=').unwrap();
+                            (&*a.to_owned().leak(), &*b.to_owned().leak())
+                        })
+                        .collect::<Vec<(&str, &str)>>(),
+                ]
+                .concat(),
+                seed,
+                std::env::var("TS").map_or(STEPS, |s| s.parse().unwrap()),
+            );
             order.want = want.clone();
             let mut run = training::train(&format!("mri-{system}-{seed}"), order)?;
             let x = samples(run.play(), COUNT);

@@ -2,7 +2,7 @@
 //! the same time are made together.
 //!
 //! One sample costs a network nearly as much as several: weights are read and transformed once for all of them. So the thread
-//! takes whatever waits, fills the batch up to a power of two, of which each is planned once, and hands out the parts.
+//! takes whatever waits, fills the batch up to one of a few sizes, of which each is planned once, and hands out the parts.
 use crate::hub::held;
 use crate::pages::Refusal;
 use axum::http::StatusCode;
@@ -151,7 +151,7 @@ fn refused(error: ExploreError) -> Refusal {
 pub(crate) struct Pace {
     /// The most that are made at a time; 1 for each alone.
     pub(crate) together: usize,
-    /// How long a sample waits for others.
+    /// How long a sample waits for others, where the last one was not alone.
     pub(crate) wait: Duration,
     /// The most that may wait; further ones are refused.
     pub(crate) queue: usize,
@@ -284,6 +284,8 @@ fn broken() -> Refusal {
 /// Does what waits, until nobody can ask any more.
 fn work(owned: &mut Owned, jobs: &Receiver<Job>, pace: Pace, tally: &Tally) {
     let mut next = None;
+    // Whoever is alone waits for nobody.
+    let mut had_company = false;
     loop {
         let job = match next.take() {
             Some(job) => job,
@@ -299,7 +301,9 @@ fn work(owned: &mut Owned, jobs: &Receiver<Job>, pace: Pace, tally: &Tally) {
             }
             Job::One(first) => {
                 let mut batch = vec![first];
-                next = gather(&mut batch, jobs, pace);
+                let wait = if had_company { pace.wait } else { Duration::ZERO };
+                next = gather(&mut batch, jobs, pace.together, wait);
+                had_company = batch.len() > 1;
                 tally.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
                 batch.retain(|one| !one.reply.is_closed());
                 if !batch.is_empty() {
@@ -311,11 +315,11 @@ fn work(owned: &mut Owned, jobs: &Receiver<Job>, pace: Pace, tally: &Tally) {
 }
 
 /// Takes samples that wait into a batch, up to its size or its time; what else comes is given back.
-fn gather(batch: &mut Vec<One>, jobs: &Receiver<Job>, pace: Pace) -> Option<Job> {
+fn gather(batch: &mut Vec<One>, jobs: &Receiver<Job>, together: usize, wait: Duration) -> Option<Job> {
     let begun = Instant::now();
-    while batch.len() < pace.together {
+    while batch.len() < together {
         let job = match jobs.try_recv() {
-            Err(TryRecvError::Empty) => match jobs.recv_timeout(pace.wait.saturating_sub(begun.elapsed())) {
+            Err(TryRecvError::Empty) => match jobs.recv_timeout(wait.saturating_sub(begun.elapsed())) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
             },
@@ -330,10 +334,19 @@ fn gather(batch: &mut Vec<One>, jobs: &Receiver<Job>, pace: Pace) -> Option<Job>
     None
 }
 
+/// The size that so many samples are filled up to: a power of two, or a multiple of eight, so that few are planned and little is
+/// thrown away.
+fn planned(count: usize) -> usize {
+    match count {
+        ..=8 => count.next_power_of_two(),
+        _ => count.next_multiple_of(8),
+    }
+}
+
 /// Makes a batch and hands out its parts.
 fn make(sampler: &mut Sampler, batch: Vec<One>, together: usize, tally: &Tally) {
     let begun = Instant::now();
-    sampler.make_at_a_time(batch.len().next_power_of_two().min(together));
+    sampler.make_at_a_time(planned(batch.len()).min(together));
     let z: Vec<f32> = batch.iter().flat_map(|one| one.z.iter().copied()).collect();
     let classes: Vec<usize> = batch.iter().map(|one| one.class).collect();
     let made = sampler.of_latents(&z, &classes);

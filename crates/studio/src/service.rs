@@ -45,7 +45,7 @@ pub struct Service {
     pub door: Door,
     /// Samples that are made together at the most; 1 for each alone.
     pub together: usize,
-    /// How long a sample waits for others.
+    /// How long a sample waits for others, where the last one was not alone.
     pub wait: Duration,
     /// Requests that may wait; further ones are told to come back.
     pub queue: usize,

@@ -165,35 +165,51 @@ pub fn mark(levels: &mut [u8], shape: [usize; 3], message: [u8; MESSAGE_BYTES]) 
 
 /// The levels after a change of every pixel's brightness.
 fn apply(original: &[u8], change: &[f32], channels: usize, levels: &mut [u8]) {
-    let pixels = original.chunks_exact(channels).zip(levels.chunks_exact_mut(channels));
-    for ((from, to), change) in pixels.zip(change) {
-        let colours = if channels == 4 { 3 } else { channels };
-        for (to, from) in to[..colours].iter_mut().zip(from) {
-            *to = (f32::from(*from) + change).round() as u8;
+    // Pixels of a length that is known are changed several at a time.
+    match channels {
+        1 => apply_to::<1>(original, change, levels),
+        3 => apply_to::<3>(original, change, levels),
+        _ => apply_to::<4>(original, change, levels),
+    }
+}
+
+fn apply_to<const CHANNELS: usize>(original: &[u8], change: &[f32], levels: &mut [u8]) {
+    let (from, to) = (original.as_chunks::<CHANNELS>().0, levels.as_chunks_mut::<CHANNELS>().0);
+    let colours = CHANNELS.min(3);
+    for ((from, to), change) in from.iter().zip(to).zip(change) {
+        for colour in 0..colours {
+            // To the nearest, without a call for each level; below 0 it is 0.
+            to[colour] = (f32::from(from[colour]) + change + 0.5) as u8;
         }
     }
 }
 
 fn mean_square(a: &[u8], b: &[u8]) -> f64 {
-    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
-    squares.sum::<f64>() / a.len() as f64
+    let squares = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2));
+    squares.sum::<u64>() as f64 / a.len() as f64
 }
 
 /// What is seen of each pixel on white, in levels: grey, grey and opacity, colours, or colours and opacity.
 fn brightness(levels: &[u8], channels: usize) -> Vec<f32> {
-    let of_pixel = |pixel: &[u8]| {
-        let level = |i: usize| f32::from(pixel[i]);
-        let colour = if channels < 3 {
-            level(0)
-        } else {
-            0.299 * level(0) + 0.587 * level(1) + 0.114 * level(2)
-        };
-        match channels {
-            2 | 4 => 255.0 + (colour - 255.0) * level(channels - 1) / 255.0,
-            _ => colour,
-        }
-    };
-    levels.chunks_exact(channels).map(of_pixel).collect()
+    let level = |level: u8| f32::from(level);
+    let grey = |[r, g, b]: [u8; 3]| 0.299 * level(r) + 0.587 * level(g) + 0.114 * level(b);
+    let on_white = |light: f32, opacity: u8| 255.0 + (light - 255.0) * level(opacity) / 255.0;
+    match channels {
+        1 => levels.iter().map(|light| level(*light)).collect(),
+        2 => levels
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[light, opacity]| on_white(level(*light), *opacity))
+            .collect(),
+        3 => levels.as_chunks().0.iter().map(|colours| grey(*colours)).collect(),
+        _ => levels
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[r, g, b, opacity]| on_white(grey([*r, *g, *b]), *opacity))
+            .collect(),
+    }
 }
 
 /// The sums that bits are read from.
@@ -210,7 +226,7 @@ fn sums(coefficients: &[f64], count: usize, carriers: &[Carrier]) -> Vec<f64> {
 
 /// The slowest waves along the sides of a picture.
 struct Waves {
-    /// Along the height and the width: `[pixel][number of half periods]`, each of mean square 1.
+    /// Along the height and the width: `[number of half periods][pixel]`, each of mean square 1.
     sides: [Vec<f32>; 2],
     extents: [usize; 2],
     count: usize,
@@ -219,57 +235,66 @@ struct Waves {
 impl Waves {
     fn new(extents: [usize; 2], count: usize) -> Waves {
         let wave = |extent: usize, i: usize| {
-            let (at, halves) = ((i / count) as f64 + 0.5, (i % count) as f64);
-            let height = if i.is_multiple_of(count) { 1.0 } else { SQRT_2 };
+            let (at, halves) = ((i % extent) as f64 + 0.5, (i / extent) as f64);
+            let height = if i < extent { 1.0 } else { SQRT_2 };
             (height * (PI * halves * at / extent as f64).cos()) as f32
         };
         let sides = extents.map(|extent| (0..extent * count).map(|i| wave(extent, i)).collect());
         Waves { sides, extents, count }
     }
 
+    /// The waves along the width.
+    fn across(&self) -> impl Iterator<Item = &[f32]> {
+        self.sides[1].chunks_exact(self.extents[1])
+    }
+
+    /// How high a wave along the height is in a row.
+    fn down(&self, wave: usize, row: usize) -> f32 {
+        self.sides[0][wave * self.extents[0] + row]
+    }
+
     /// The mean of a picture times each pair of waves: `[count, count]`, down and right.
     fn coefficients(&self, picture: &[f32]) -> Vec<f64> {
-        let count = self.count;
-        let mut coefficients = vec![0.0; count * count];
-        let rows = picture
-            .chunks_exact(self.extents[1])
-            .zip(self.sides[0].chunks_exact(count));
-        for (row, down) in rows {
-            let mut across = vec![0.0_f32; count];
-            for (pixel, right) in row.iter().zip(self.sides[1].chunks_exact(count)) {
-                across
-                    .iter_mut()
-                    .zip(right)
-                    .for_each(|(sum, wave)| *sum += pixel * wave);
-            }
-            for (to, down) in coefficients.chunks_exact_mut(count).zip(down) {
-                let product = |(to, across): (&mut f64, &f32)| *to += f64::from(*down) * f64::from(*across);
-                to.iter_mut().zip(&across).for_each(product);
+        let width = self.extents[1];
+        // Along the height first: whole rows are added, which processors do several pixels at a time.
+        let mut summed = vec![0.0; self.count * width];
+        for (y, row) in picture.chunks_exact(width).enumerate() {
+            for (u, sum) in summed.chunks_exact_mut(width).enumerate() {
+                add_scaled(sum, self.down(u, y), row);
             }
         }
         let pixels = picture.len() as f64;
-        coefficients.iter().map(|sum| sum / pixels).collect()
+        let mean = |sum: &[f32], wave: &[f32]| {
+            let products = sum
+                .iter()
+                .zip(wave)
+                .map(|(sum, wave)| f64::from(*sum) * f64::from(*wave));
+            products.sum::<f64>() / pixels
+        };
+        let of_row = |sum| self.across().map(move |wave| mean(sum, wave));
+        summed.chunks_exact(width).flat_map(of_row).collect()
     }
 
     /// Adds so much of each pair of waves to a picture.
     fn add(&self, amounts: &[f64], picture: &mut [f32]) {
-        let count = self.count;
-        let rows = picture
-            .chunks_exact_mut(self.extents[1])
-            .zip(self.sides[0].chunks_exact(count));
-        for (row, down) in rows {
-            let mut across = vec![0.0_f32; count];
-            for (amounts, down) in amounts.chunks_exact(count).zip(down) {
-                across
-                    .iter_mut()
-                    .zip(amounts)
-                    .for_each(|(to, amount)| *to += down * *amount as f32);
+        let width = self.extents[1];
+        let mut summed = vec![0.0; self.count * width];
+        for (sum, amounts) in summed.chunks_exact_mut(width).zip(amounts.chunks_exact(self.count)) {
+            for (wave, amount) in self.across().zip(amounts) {
+                add_scaled(sum, *amount as f32, wave);
             }
-            for (pixel, right) in row.iter_mut().zip(self.sides[1].chunks_exact(count)) {
-                *pixel += across.iter().zip(right).map(|(a, b)| a * b).sum::<f32>();
+        }
+        for (y, row) in picture.chunks_exact_mut(width).enumerate() {
+            for (u, sum) in summed.chunks_exact(width).enumerate() {
+                add_scaled(row, self.down(u, y), sum);
             }
         }
     }
+}
+
+/// `to += factor * from`
+fn add_scaled(to: &mut [f32], factor: f32, from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
 }
 
 /// What a picture says.

@@ -31,6 +31,9 @@ pub struct Config {
     pub z_dim: usize,
     /// Channels of the shared features and of the discriminators' first layers.
     pub width: usize,
+    /// Decay of the moving average of the generator's weights that samples are made by; 0: by the weights themselves.
+    #[serde(default)]
+    pub average_decay: f64,
     /// The generator's optimiser, of all three parts.
     pub generator: OptimiserConfig,
     /// The discriminators' optimiser.
@@ -43,6 +46,7 @@ impl Default for Config {
             batch: 4,
             z_dim: 1024,
             width: 32,
+            average_decay: 0.0,
             generator: OptimiserConfig::adam(1e-4, [0.0, 0.999]),
             discriminator: OptimiserConfig::adam(4e-4, [0.0, 0.999]),
         }
@@ -75,12 +79,18 @@ fn shared(scope: &Scope, [depth, height, width]: [usize; 3], config: &Config) ->
         .push(batch_norm(4 * c))
         .push(Activation::Relu);
     for (wide, narrow) in [(4 * c, 2 * c), (2 * c, c)] {
-        layers = layers
-            .push(conv_transpose(wide, narrow, [4, 4, 4]).stride(2).padding(1).bias(false))
-            .push(batch_norm(narrow))
-            .push(Activation::Relu);
+        layers = doubled(layers, wide, narrow);
     }
     layers
+}
+
+/// Twice the extents: each place eight times, and a convolution over them, which leaves no pattern of its own as transposed ones do.
+fn doubled(layers: Sequential, wide: usize, narrow: usize) -> Sequential {
+    layers
+        .push(|x: &Tensor| x.upsample_nearest(2))
+        .push(conv(wide, narrow, [3, 3, 3]).padding(1).bias(false))
+        .push(batch_norm(narrow))
+        .push(Activation::Relu)
 }
 
 /// Features to a volume as large as they are.
@@ -92,10 +102,7 @@ fn drawing_low(scope: &Scope, c: usize, channels: usize) -> Sequential {
 
 /// Features, or a slab of them, to a volume twice as large along each axis.
 fn drawing_high(scope: &Scope, c: usize, channels: usize) -> Sequential {
-    Sequential::new(scope)
-        .push(conv_transpose(c, c / 2, [4, 4, 4]).stride(2).padding(1).bias(false))
-        .push(batch_norm(c / 2))
-        .push(Activation::Relu)
+    doubled(Sequential::new(scope), c, c / 2)
         .push(conv(c / 2, channels, [3, 3, 3]).padding(1))
         .push(Activation::Tanh)
 }
@@ -191,6 +198,10 @@ impl System for Medical3d {
 
     fn judge(&self, x: &Tensor, _: Option<&Tensor>) -> Option<Tensor> {
         Some(self.judge_low.forward(&x.average_pool(2)))
+    }
+
+    fn average_decay(&self) -> f64 {
+        self.config.average_decay
     }
 
     fn z_dim(&self) -> usize {
