@@ -11,7 +11,7 @@ use ganymede::run::Sampler;
 const SEEDS: [u64; 3] = [0, 1, 2];
 const SIDE: usize = 24;
 const PLACES: usize = SIDE * SIDE * SIDE;
-const STEPS: u64 = 1_000;
+const STEPS: u64 = 8_000;
 /// Smaller than the paper's, for a share of two processor cores; `gan3d` has the same batch, width and steps.
 const CHANGES: Changes = &[
     ("batch", "8"),
