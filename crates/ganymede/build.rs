@@ -14,6 +14,8 @@ struct Described {
     is_choice: bool,
     /// Name, type and words.
     members: Vec<[String; 3]>,
+    /// The names that an enum of structs is told apart by.
+    variants: Vec<String>,
 }
 
 fn main() {
@@ -38,11 +40,12 @@ fn main() {
                 parameter,
                 is_choice,
                 members,
+                variants,
             } = one;
             let _ = writeln!(
                 code,
                 "    Described {{ module: {module:?}, name: {name:?}, parameter: {parameter:?}, is_choice: {is_choice}, \
-                 members: &{members:?} }},"
+                 members: &{members:?}, variants: &{variants:?} }},"
             );
         }
     }
@@ -89,6 +92,9 @@ fn described(text: &str, module: &str) -> Vec<Described> {
                 }
             }
             Some((one, _)) => {
+                if line.starts_with("    ") && !line.starts_with("     ") {
+                    one.variants.extend(variant(trimmed));
+                }
                 let field = trimmed.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
                 if let Some((name, kind)) = field.strip_suffix(',').and_then(|field| field.split_once(": "))
                     && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -116,6 +122,7 @@ fn described(text: &str, module: &str) -> Vec<Described> {
                         parameter: parameter.trim_end_matches('>').to_owned(),
                         is_choice,
                         members: vec![],
+                        variants: vec![],
                     };
                     open = Some((one, if indent.is_empty() { "}" } else { "    }" }));
                 }
@@ -125,4 +132,20 @@ fn described(text: &str, module: &str) -> Vec<Described> {
     }
     all.retain(|one| !one.members.is_empty());
     all
+}
+
+/// The name of the variant that begins on a line, as settings have it: in small letters with hyphens.
+fn variant(line: &str) -> Option<String> {
+    let name = line.strip_suffix(" {").or_else(|| line.strip_suffix(','))?;
+    if !name.starts_with(char::is_uppercase) || !name.chars().all(char::is_alphanumeric) {
+        return None;
+    }
+    let mut written = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !written.is_empty() {
+            written.push('-');
+        }
+        written.extend(letter.to_lowercase());
+    }
+    Some(written)
 }

@@ -1,12 +1,13 @@
 //! The generated parts of README.md and docs/: whatever stands between `<!-- generated: KIND -->` and
 //! `<!-- /generated -->`. KIND is `models` (a line for each system of the zoo) or `models SECTION`, and for pages under
-//! docs/models `cards SECTION` (each system with all that was asked of it, and pictures). The facts come from `gany models
+//! docs/models `cards SECTION` (each system with all that was asked of it, and pictures), and beside the records `comparisons
+//! attacks|onnx|faces`. The facts come from `gany models
 //! --json` and docs/results.
 use std::{ffi::OsStr, fs, io, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
-use crate::root;
+use crate::{comparisons, root};
 
 const OPEN: &str = "<!-- generated: ";
 const CLOSE: &str = "<!-- /generated -->";
@@ -153,6 +154,7 @@ fn regenerate(text: &str, models: &[Value]) -> Result<String, String> {
         let generated = match kind.split_once(' ').unwrap_or((kind, "")) {
             ("models", section) => table(models, section)?,
             ("cards", section) => cards(models, section)?,
+            ("comparisons", kind) => comparisons::table(kind)?,
             _ => return Err(format!("nothing generates `{kind}`")),
         };
         fresh += &format!("{before}{OPEN}{kind} -->\n{generated}{CLOSE}");

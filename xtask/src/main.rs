@@ -3,6 +3,7 @@
 //! what was found, which is a part of the documentation.
 mod browser;
 mod check;
+mod comparisons;
 mod docs;
 
 use std::{

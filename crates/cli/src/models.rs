@@ -96,10 +96,15 @@ fn other_pages() -> impl Iterator<Item = &'static Study> {
         .chain(defences::registry().iter().map(|entry| &entry.page))
 }
 
-/// The settings of what a study's page is about, where it has any.
-fn settings_of(study: &Study) -> Option<Settings> {
-    let of_attack = attacks::find(study.id).ok().map(attacks::Entry::defaults);
-    of_attack.or_else(|| defences::find(study.id).ok().map(defences::Entry::defaults))
+/// The settings of what a study's page is about, where it has any, and what each means.
+fn settings_of(study: &Study) -> Option<(Settings, BTreeMap<String, String>)> {
+    let of_attack = attacks::find(study.id)
+        .ok()
+        .map(|attack| (attack.defaults(), attack.help()));
+    of_attack.or_else(|| {
+        let defence = defences::find(study.id).ok()?;
+        Some((defence.defaults(), defence.help()))
+    })
 }
 
 /// Whether a page with these texts and formulas has all of the words.
@@ -151,6 +156,7 @@ fn described(entry: &Entry) -> Value {
         "commands": commands(entry),
         "settings": entry.defaults(),
         "help": entry.help(),
+        "choices": entry.choices(),
         "evidence": evidence,
         "figure": figure,
     })
@@ -158,6 +164,7 @@ fn described(entry: &Entry) -> Value {
 
 fn described_study(study: &Study) -> Value {
     let (evidence, figure) = evidence(study.id);
+    let (settings, help) = settings_of(study).unwrap_or_default();
     json!({
         "id": study.id,
         "section": study.section,
@@ -166,7 +173,8 @@ fn described_study(study: &Study) -> Value {
         "idea": study.idea,
         "equations": study.equations,
         "commands": [study.command],
-        "settings": settings_of(study).unwrap_or_default(),
+        "settings": settings,
+        "help": help,
         "evidence": evidence,
         "figure": figure,
     })
@@ -303,10 +311,10 @@ pub(crate) fn study_page(study: &Study) -> String {
     study.equations.iter().for_each(|line| text += &format!("  {line}\n"));
     text += &format!("\n{STRONG}source{STRONG:#}    {}\n", study.source);
     text += &evidence_line(study.id);
-    if let Some(settings) = settings_of(study)
+    if let Some((settings, help)) = settings_of(study)
         && let Some((key, value)) = settings.last_key_value()
     {
-        text += &settings_lines(&settings, &BTreeMap::new(), &format!("{key}={value}"));
+        text += &settings_lines(&settings, &help, &format!("{key}={value}"));
     }
     text + &format!("\n{STRONG}try{STRONG:#}\n  {COMMAND}{}{COMMAND:#}", study.command)
 }

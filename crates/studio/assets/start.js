@@ -90,8 +90,10 @@ function form(systems, data, run, query) {
   }
 
   function setting(key, preset, wished) {
-    const input = typeof preset === 'boolean'
-      ? h('select', {}, h('option', { value: 'true' }, 'yes'), h('option', { value: 'false' }, 'no'))
+    const names = chosen().choices[key];
+    const options = typeof preset === 'boolean' ? [['true', 'yes'], ['false', 'no']] : names && names.map((name) => [name, name]);
+    const input = options
+      ? h('select', {}, options.map(([value, label]) => h('option', { value }, label)))
       : h('input', { type: 'text', inputmode: typeof preset === 'number' ? 'decimal' : 'text', autocomplete: 'off', spellcheck: 'false' });
     const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
     input.value = text(wished ?? preset);

@@ -39,10 +39,11 @@ pub use norm::Norm;
 pub use target::{Judge, Said, Target};
 
 use crate::models::configure::{flatten, nearest, settled};
-use crate::models::{ConfigError, Settings};
+use crate::models::{ConfigError, Settings, help};
 use crate::studies::Study;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What an attack wants of a picture's class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -148,6 +149,7 @@ type Build = fn(&'static str, &[(String, String)]) -> Result<(Box<dyn Attack>, S
 pub struct Entry {
     /// What a person should know of it.
     pub page: Study,
+    settings: fn() -> &'static str,
     defaults: fn() -> Value,
     build: Build,
 }
@@ -156,6 +158,7 @@ impl Entry {
     fn of<A: Describe>() -> Entry {
         Entry {
             page: A::PAGE,
+            settings: std::any::type_name::<A>,
             defaults: || serde_json::to_value(A::default()).expect("settings are plain values"),
             build: |id, changes| {
                 let (attack, settings) = settled::<A>(id, changes)?;
@@ -167,6 +170,11 @@ impl Entry {
     /// Every setting with its default.
     pub fn defaults(&self) -> Settings {
         flatten(&(self.defaults)())
+    }
+
+    /// What each setting means, by dotted key: the words that stand beside it in the source.
+    pub fn help(&self) -> BTreeMap<String, String> {
+        help::of((self.settings)(), &self.defaults())
     }
 
     /// The attack with changed settings, pairs of key and text.

@@ -2,6 +2,15 @@ use super::linear::{target, task};
 use super::*;
 
 #[test]
+fn every_setting_of_every_attack_says_what_it_means() {
+    for entry in registry() {
+        let (help, keys) = (entry.help(), entry.defaults());
+        let silent: Vec<&String> = keys.keys().filter(|key| !help.contains_key(*key)).collect();
+        assert!(silent.is_empty(), "{}: {silent:?}", entry.page.id);
+    }
+}
+
+#[test]
 fn ids_are_unique_and_no_other_pages() {
     let mut ids: Vec<&str> = registry().iter().map(|entry| entry.page.id).collect();
     ids.extend(crate::studies::STUDIES.iter().map(|study| study.id));

@@ -29,11 +29,12 @@ use crate::data::{DataError, Dataset};
 use crate::metrics::Classifier;
 use crate::metrics::classifier::{Hardened, Lesson, Progress};
 use crate::models::configure::{nearest, settled};
-use crate::models::{ConfigError, Settings};
+use crate::models::{ConfigError, Settings, help};
 use crate::studies::Study;
 use gany_engine::Tensor;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A defence that is a way of training.
 pub trait Training {
@@ -57,6 +58,7 @@ pub trait Describe: Serialize + DeserializeOwned + Default + 'static {
 pub struct Entry {
     /// What a person should know of it.
     pub page: Study,
+    settings: fn() -> &'static str,
     defaults: fn() -> Value,
     build: Option<Build>,
 }
@@ -67,6 +69,7 @@ impl Entry {
     fn of<D: Describe>(build: Option<Build>) -> Entry {
         Entry {
             page: D::PAGE,
+            settings: std::any::type_name::<D>,
             defaults: || serde_json::to_value(D::default()).expect("settings are plain values"),
             build,
         }
@@ -75,6 +78,11 @@ impl Entry {
     /// Every setting with its default.
     pub fn defaults(&self) -> Settings {
         crate::models::configure::flatten(&(self.defaults)())
+    }
+
+    /// What each setting means, by dotted key: the words that stand beside it in the source.
+    pub fn help(&self) -> BTreeMap<String, String> {
+        help::of((self.settings)(), &self.defaults())
     }
 
     /// Whether it is a way of training.

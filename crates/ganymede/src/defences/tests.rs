@@ -72,6 +72,15 @@ fn left(classifier: &Classifier) -> Robustness {
 }
 
 #[test]
+fn every_setting_of_every_defence_says_what_it_means() {
+    for entry in registry() {
+        let (help, keys) = (entry.help(), entry.defaults());
+        let silent: Vec<&String> = keys.keys().filter(|key| !help.contains_key(*key)).collect();
+        assert!(silent.is_empty(), "{}: {silent:?}", entry.page.id);
+    }
+}
+
+#[test]
 fn what_withstands_is_learnt_in_place_of_what_is_easy() {
     let train = Whisper::new(0);
     let plain = left(&Classifier::train(&train, 0, 6, &mut |_| {}).unwrap());

@@ -12,6 +12,8 @@ struct Described {
     is_choice: bool,
     /// Name, type and words of each.
     members: &'static [[&'static str; 3]],
+    /// The names that an enum of structs is told apart by.
+    variants: &'static [&'static str],
 }
 
 // What the source says: `DESCRIBED: &[Described]`.
@@ -19,17 +21,44 @@ include!(concat!(env!("OUT_DIR"), "/described.rs"));
 
 /// What each of these settings means, of a type by its full name; those without words are left out.
 pub(crate) fn of(type_name: &str, settings: &Settings) -> BTreeMap<String, String> {
+    told(type_name, settings, words)
+}
+
+/// The names that can be chosen from, of each setting that is one of a few.
+pub(crate) fn choices(type_name: &str, settings: &Settings) -> BTreeMap<String, Vec<&'static str>> {
+    told(type_name, settings, names)
+}
+
+/// What is said of each setting of a type, and of the type of the rules that are flattened into it.
+fn told<T>(
+    type_name: &str,
+    settings: &Settings,
+    of: impl Fn(&Described, Option<&Described>, &str) -> Option<T>,
+) -> BTreeMap<String, T> {
     let (path, argument) = type_name.split_once('<').unwrap_or((type_name, ""));
-    let Some((module, name)) = path.rsplit_once("::") else {
-        return BTreeMap::new();
-    };
-    let Some(root) = find(module, name) else {
-        return BTreeMap::new();
-    };
+    let root = path.rsplit_once("::").and_then(|(module, name)| find(module, name));
     let argument = argument.trim_end_matches('>').rsplit_once("::");
     let rules = argument.and_then(|(module, name)| find(module, name));
-    let help = |key: &String| Some((key.clone(), words(root, rules, key)?));
-    settings.keys().filter_map(help).collect()
+    let one = |key: &String| Some((key.clone(), of(root?, rules, key)?));
+    settings.keys().filter_map(one).collect()
+}
+
+fn names(root: &Described, rules: Option<&Described>, key: &str) -> Option<Vec<&'static str>> {
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    let Some([_, kind, _]) = root.members.iter().find(|[name, ..]| *name == first) else {
+        return match (rules, rest) {
+            (Some(rules), _) => names(rules, None, key),
+            (None, "") if first == "name" => Some(root.variants.to_vec()),
+            _ => None,
+        };
+    };
+    let inner = resolve(kind, root)?;
+    match rest {
+        "" => inner
+            .is_choice
+            .then(|| inner.members.iter().map(|[name, ..]| *name).collect()),
+        rest => names(inner, None, rest),
+    }
 }
 
 fn find(module: &str, name: &str) -> Option<&'static Described> {
@@ -117,6 +146,30 @@ mod tests {
             }
         }
         assert!(silent.is_empty(), "without words: {silent:#?}");
+    }
+
+    #[test]
+    fn what_can_be_chosen_is_what_is_taken() {
+        let choices = find("gan").unwrap().choices();
+        assert_eq!(choices["generator.name"], ["adam", "rmsprop", "sgd"]);
+        assert_eq!(
+            find("f_gan").unwrap().choices()["divergence"],
+            crate::objectives::f_divergence::Divergence::NAMES
+        );
+        // Whatever stands there by default can be chosen, in every system.
+        for entry in registry() {
+            let defaults = entry.defaults();
+            for (key, names) in entry.choices() {
+                let preset = defaults[&key]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{} {key}", entry.card.id));
+                assert!(
+                    names.contains(&preset),
+                    "{} {key}: {preset} of {names:?}",
+                    entry.card.id
+                );
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ pub mod conditional;
 pub(crate) mod configure;
 pub mod explicit;
 pub mod faces;
-mod help;
+pub(crate) mod help;
 pub mod inference;
 pub mod objective;
 pub mod restoration;
@@ -208,6 +208,11 @@ impl Entry {
     /// What each setting means, by dotted key: the words that stand beside it in the source.
     pub fn help(&self) -> std::collections::BTreeMap<String, String> {
         help::of((self.settings)(), &self.defaults())
+    }
+
+    /// The names that can be chosen from, by dotted key, of settings that are one of a few.
+    pub fn choices(&self) -> std::collections::BTreeMap<String, Vec<&'static str>> {
+        help::choices((self.settings)(), &self.defaults())
     }
 
     /// Builds the system from settings that [`resolve`] has made.

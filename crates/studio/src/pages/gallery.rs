@@ -40,6 +40,7 @@ pub(super) async fn systems() -> Json<Value> {
             "over": card.over,
             "settings": entry.defaults(),
             "help": entry.help(),
+            "choices": entry.choices(),
         })
     };
     Json(models::registry().iter().map(described).collect())
