@@ -26,7 +26,7 @@ pub struct Patch {
     pub side: usize,
     /// Its diameter over the picture's shorter side: the least.
     pub smallest: f64,
-    /// The largest.
+    /// Its diameter over the picture's shorter side: the most.
     pub largest: f64,
     /// How far it is turned at most, in degrees either way.
     pub degrees: f64,

@@ -1,14 +1,12 @@
 //! What a lab follows from, and what of it is refused.
 use super::{DISTRIBUTIONS, Distribution, Painted};
 use crate::data::Shape;
-use crate::models::configure::{flatten, nearest};
+use crate::models::configure::nearest;
 use crate::models::{self, ConfigError, Entry, Given, Settings, Takes, resolve};
 use crate::objectives::Objective;
 use crate::objectives::f_divergence::Divergence;
-use crate::optimisers::OptimiserConfig;
 use crate::penalties::gradient::{Sided, Where};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// All that a lab follows from.
@@ -55,14 +53,6 @@ pub enum LabError {
         /// The most similar name there is.
         nearest: Option<String>,
     },
-    /// There is no optimiser of this name.
-    #[error("`{key}`: expected adam, rmsprop or sgd, got `{got}`")]
-    UnknownOptimiser {
-        /// The key.
-        key: String,
-        /// The name that was given.
-        got: String,
-    },
     /// A number that a page may not have to wait for.
     #[error("`{key}`: expected {least} to {most} in the lab, got {got}")]
     OutOfBounds {
@@ -100,7 +90,6 @@ impl LabError {
                     .unwrap_or_default();
                 Some(format!("{suggestion}there are {all}, and what you paint"))
             }
-            LabError::UnknownOptimiser { .. } => None,
             LabError::OutOfBounds { .. } => Some("`gany train` has no such bounds".to_owned()),
             LabError::Painted { .. } => Some("paint again; the address may have been cut off".to_owned()),
         }
@@ -209,12 +198,8 @@ impl Setup {
     /// The system and all of its settings.
     pub(super) fn settings(&self) -> Result<(&'static Entry, Settings), LabError> {
         let entry = self.entry()?;
-        let mut base = defaults(entry);
-        for (key, name) in self.settings.iter().filter(|(key, _)| key.ends_with(".name")) {
-            exchange(&mut base, key, name)?;
-        }
         let changes: Vec<(String, String)> = self.settings.clone().into_iter().collect();
-        let settings = resolve(entry.card.id, &base, &changes)?;
+        let settings = resolve(entry.card.id, &defaults(entry), &changes)?;
         for (key, value) in &settings {
             let limit = LIMITS.iter().find(|(limited, ..)| limited == key);
             let (least, most) = limit.map_or((0, MOST), |(_, least, most)| (*least, *most));
@@ -236,36 +221,6 @@ impl Setup {
             nearest: nearest(&self.data, DISTRIBUTIONS.iter().map(|known| known.id)),
         })
     }
-}
-
-/// Another optimiser has other numbers: those of the old one go, but for its learning rate.
-fn exchange(settings: &mut Settings, key: &str, name: &str) -> Result<(), LabError> {
-    let Some(player) = key.strip_suffix(".name").filter(|_| settings.contains_key(key)) else {
-        return Ok(());
-    };
-    if settings[key] == name {
-        return Ok(());
-    }
-    let prefix = format!("{player}.");
-    let rate = settings
-        .get(&format!("{prefix}learning_rate"))
-        .and_then(Value::as_f64)
-        .unwrap_or(1e-3);
-    let optimiser = match name {
-        "adam" => OptimiserConfig::adam(rate, [0.5, 0.999]),
-        "rmsprop" => OptimiserConfig::rmsprop(rate),
-        "sgd" => OptimiserConfig::sgd(rate, 0.0),
-        _ => {
-            return Err(LabError::UnknownOptimiser {
-                key: key.to_owned(),
-                got: name.chars().take(40).collect(),
-            });
-        }
-    };
-    settings.retain(|key, _| !key.starts_with(&prefix));
-    let numbers = flatten(&serde_json::to_value(optimiser).expect("an optimiser is plain values"));
-    settings.extend(numbers.into_iter().map(|(key, value)| (prefix.clone() + &key, value)));
-    Ok(())
 }
 
 #[cfg(test)]
@@ -314,30 +269,6 @@ mod tests {
             let (_, settings) = setup(entry.card.id, &[]).settings().unwrap();
             assert_eq!(settings["width"], 64, "{}", entry.card.id);
         }
-    }
-
-    #[test]
-    fn another_optimiser_brings_its_own_numbers() {
-        let changes = [
-            ("critic.name", "sgd"),
-            ("critic.momentum", "0.5"),
-            ("critic.learning_rate", "0.1"),
-        ];
-        let (_, settings) = setup("wgan_gp", &changes).settings().unwrap();
-        assert_eq!(
-            (
-                settings["critic.momentum"].as_f64(),
-                settings["critic.learning_rate"].as_f64()
-            ),
-            (Some(0.5), Some(0.1))
-        );
-        assert!(!settings.contains_key("critic.betas") && settings.contains_key("generator.betas"));
-        assert_eq!(
-            message("wgan_gp", &[("critic.name", "lion")]),
-            "`critic.name`: expected adam, rmsprop or sgd, got `lion`; "
-        );
-        // Its numbers are no more those of Adam.
-        assert!(message("wgan_gp", &[("critic.name", "sgd"), ("critic.betas", "[0,0]")]).contains("has no setting"));
     }
 
     #[test]

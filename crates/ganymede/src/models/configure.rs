@@ -1,6 +1,7 @@
 //! Settings by dotted key: a system's defaults, what the user sets over them, and the errors in between.
 use super::Takes;
 use crate::data::{Field, Shape};
+use crate::optimisers::OptimiserConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -40,6 +41,14 @@ pub enum ConfigError {
         /// Its default.
         default: String,
         /// The value that was given.
+        got: String,
+    },
+    /// There is no optimiser of this name.
+    #[error("`{key}`: expected adam, rmsprop or sgd, got `{got}`")]
+    UnknownOptimiser {
+        /// The key.
+        key: String,
+        /// The name that was given.
         got: String,
     },
     /// The value is of the right kind but not one that the system takes.
@@ -110,6 +119,7 @@ impl ConfigError {
                 suggest(nearest, &format!("`gany models {system}` lists all settings"))
             }
             ConfigError::WrongKind { key, default, .. } => format!("for example `--set {key}={default}`"),
+            ConfigError::UnknownOptimiser { key, .. } => format!("for example `--set {key}=adam`"),
             ConfigError::Invalid { system, .. } => {
                 format!("`gany models {system}` lists all settings and their defaults")
             }
@@ -169,18 +179,23 @@ impl ConfigError {
     }
 }
 
-/// The defaults with `changes`, pairs of dotted key and text, set over them.
+/// The defaults with `changes`, pairs of dotted key and text, set over them; of a player that gets another optimiser, the defaults of
+/// that one.
 ///
 /// # Errors
-/// Where a key is unknown or a value is of another kind than the default.
+/// Where a key is unknown, or a value is of another kind than the default, or there is no such optimiser.
 pub fn resolve(system: &str, defaults: &Settings, changes: &[(String, String)]) -> Result<Settings, ConfigError> {
     let mut settings = defaults.clone();
+    for (key, name) in changes.iter().filter(|(key, _)| key.ends_with(".name")) {
+        exchange(&mut settings, key, name)?;
+    }
+    let known = settings.clone();
     for (key, text) in changes {
-        let Some(default) = defaults.get(key) else {
+        let Some(default) = known.get(key) else {
             return Err(ConfigError::UnknownKey {
                 system: system.to_owned(),
                 got: key.clone(),
-                nearest: nearest(key, defaults.keys().map(String::as_str)),
+                nearest: nearest(key, known.keys().map(String::as_str)),
             });
         };
         let value = parse_like(default, text).ok_or_else(|| ConfigError::WrongKind {
@@ -192,6 +207,39 @@ pub fn resolve(system: &str, defaults: &Settings, changes: &[(String, String)]) 
         settings.insert(key.clone(), value);
     }
     Ok(settings)
+}
+
+/// Another optimiser has other numbers: those of the old one go, but for its learning rate.
+fn exchange(settings: &mut Settings, key: &str, name: &str) -> Result<(), ConfigError> {
+    let prefix = key.trim_end_matches("name").to_owned();
+    let of_group = |(key, value): (&String, &Value)| Some((key.strip_prefix(&prefix)?.to_owned(), value.clone()));
+    let group: Settings = settings.iter().filter_map(of_group).collect();
+    let old: Result<OptimiserConfig, _> = serde_json::from_value(nest(&group));
+    let Some(rate) = group
+        .get("learning_rate")
+        .and_then(Value::as_f64)
+        .filter(|_| old.is_ok())
+    else {
+        return Ok(());
+    };
+    if group["name"] == name {
+        return Ok(());
+    }
+    let optimiser = match name {
+        "adam" => OptimiserConfig::adam(rate, [0.5, 0.999]),
+        "rmsprop" => OptimiserConfig::rmsprop(rate),
+        "sgd" => OptimiserConfig::sgd(rate, 0.0),
+        _ => {
+            return Err(ConfigError::UnknownOptimiser {
+                key: key.to_owned(),
+                got: name.chars().take(40).collect(),
+            });
+        }
+    };
+    settings.retain(|key, _| !key.starts_with(&prefix));
+    let numbers = flatten(&serde_json::to_value(optimiser).expect("an optimiser is plain values"));
+    settings.extend(numbers.into_iter().map(|(key, value)| (prefix.clone() + &key, value)));
+    Ok(())
 }
 
 fn parse_like(default: &Value, text: &str) -> Option<Value> {
@@ -326,6 +374,32 @@ mod tests {
         assert_eq!(
             set("generator.betas", "[0.0, 0.9]").unwrap()["generator.betas"],
             json!([0.0, 0.9])
+        );
+    }
+
+    #[test]
+    fn another_optimiser_brings_its_own_numbers() {
+        let set = |changes: &[(&str, &str)]| {
+            let text = |(key, text): &(&str, &str)| (key.to_string(), text.to_string());
+            resolve("dcgan", &defaults(), &changes.iter().map(text).collect::<Vec<_>>())
+        };
+        // In whatever order it is asked for; what is not asked for is as that optimiser has it, but for the learning rate.
+        let sgd = set(&[("generator.momentum", "0.9"), ("generator.name", "sgd")]).unwrap();
+        let group =
+            json!({"name": "sgd", "learning_rate": 2e-4, "momentum": 0.9, "nesterov": false, "weight_decay": 0.0});
+        assert_eq!(nest(&sgd), json!({"width": 64, "generator": group}));
+        assert_eq!(set(&[("generator.name", "adam")]).unwrap(), defaults());
+        // Its numbers are no more those of Adam, and Adam's are not its.
+        for refused in [
+            &[("generator.momentum", "0.9")][..],
+            &[("generator.name", "sgd"), ("generator.betas", "[0,0]")],
+        ] {
+            assert!(set(refused).unwrap_err().to_string().contains("has no setting"));
+        }
+        let error = set(&[("generator.name", "lion")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`generator.name`: expected adam, rmsprop or sgd, got `lion`"
         );
     }
 
