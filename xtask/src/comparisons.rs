@@ -11,8 +11,8 @@ use crate::root;
 pub(crate) fn table(kind: &str) -> Result<String, String> {
     match kind {
         "attacks" => attacks(&records()?),
-        "onnx" => onnx(&record("onnx_target")?),
-        "faces" => faces(&record("faces")?),
+        "onnx" => Ok(onnx(&record("onnx_target")?)),
+        "faces" => Ok(faces(&record("faces")?)),
         _ => Err(format!("nothing compares `{kind}`")),
     }
 }
@@ -40,10 +40,8 @@ fn attacks(records: &[Value]) -> Result<String, String> {
     let mut table = String::from(
         "| attack | beside | pictures | fooled | theirs | norm | median | theirs |\n|---|---|---|---|---|---|---|---|\n",
     );
-    let compared = |figure: &&(&String, &Value)| figure.1.get("fooled_reference").is_some();
     for record in records {
-        let figures: Vec<(&String, &Value)> = record["figures"].as_object().into_iter().flatten().collect();
-        for (name, figure) in figures.iter().filter(compared) {
+        for (name, figure) in with(record, "fooled_reference") {
             let number = |field: &str| match figure[field].as_f64() {
                 Some(value) if figure[field].is_f64() => format!("{value:.4}"),
                 Some(value) => value.to_string(),
@@ -67,49 +65,40 @@ fn attacks(records: &[Value]) -> Result<String, String> {
 }
 
 /// A line for every exported network.
-fn onnx(record: &Value) -> Result<String, String> {
-    let mut table =
-        String::from("| network | exporter | opset | logits off | gradients off |\n|---|---|---|---|---|\n");
-    let figures = record["figures"]
-        .as_object()
-        .ok_or("the record of `onnx_target` has no figures")?;
-    for (name, figure) in figures.iter().filter(|(_, figure)| figure.get("opset").is_some()) {
-        let off = |field: &str| {
-            figure[field]
-                .as_f64()
-                .map_or("none".to_owned(), |off| format!("{off:.1e}"))
-        };
-        table += &format!(
-            "| {name} | {} | {} | {} | {} |\n",
-            figure["exporter"].as_str().unwrap_or_default(),
-            figure["opset"],
-            off("logits_off"),
-            off("gradient_off"),
-        );
-    }
-    Ok(table)
+fn onnx(record: &Value) -> String {
+    let head = "| network | exporter | opset | logits off | gradients off |\n|---|---|---|---|---|\n";
+    let line = |(name, figure): (&String, &Value)| {
+        let [logits, gradients] = ["logits_off", "gradient_off"].map(|field| power(figure, field));
+        let exporter = figure["exporter"].as_str().unwrap_or_default();
+        format!(
+            "| {name} | {exporter} | {} | {logits} | {gradients} |\n",
+            figure["opset"]
+        )
+    };
+    head.to_owned() + &with(record, "opset").map(line).collect::<String>()
 }
 
 /// A line for everything that is said of faces.
-fn faces(record: &Value) -> Result<String, String> {
-    let mut table = String::from("| said | compared | median difference | largest |\n|---|---|---|---|\n");
-    let figures = record["figures"]
-        .as_object()
-        .ok_or("the record of `faces` has no figures")?;
-    for (name, figure) in figures.iter().filter(|(_, figure)| figure.get("compared").is_some()) {
-        let off = |field: &str| {
-            figure[field]
-                .as_f64()
-                .map_or("none".to_owned(), |off| format!("{off:.1e}"))
-        };
-        table += &format!(
-            "| {name} | {} | {} | {} |\n",
-            figure["compared"],
-            off("median"),
-            off("largest")
-        );
-    }
-    Ok(table)
+fn faces(record: &Value) -> String {
+    let head = "| said | compared | median difference | largest |\n|---|---|---|---|\n";
+    let line = |(name, figure): (&String, &Value)| {
+        let [median, largest] = ["median", "largest"].map(|field| power(figure, field));
+        format!("| {name} | {} | {median} | {largest} |\n", figure["compared"])
+    };
+    head.to_owned() + &with(record, "compared").map(line).collect::<String>()
+}
+
+/// The figures of a record that have a field.
+fn with<'a>(record: &'a Value, field: &'static str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let figures = record["figures"].as_object().into_iter().flatten();
+    figures.filter(move |(_, figure)| figure.get(field).is_some())
+}
+
+/// A small number, such as 1.4e-6.
+fn power(figure: &Value, field: &str) -> String {
+    figure[field]
+        .as_f64()
+        .map_or("none".to_owned(), |number| format!("{number:.1e}"))
 }
 
 #[cfg(test)]
@@ -128,13 +117,13 @@ mod tests {
     #[test]
     fn differences_are_shown_as_powers_of_ten() {
         let network = json!({"exporter": "dynamo", "opset": 18, "logits_off": 1.4e-6, "gradient_off": 2e-7});
-        let table = onnx(&json!({"figures": {"resnet": network, "other": {"fooled": 1}}})).unwrap();
+        let table = onnx(&json!({"figures": {"resnet": network, "other": {"fooled": 1}}}));
         assert!(
             table.ends_with("|\n| resnet | dynamo | 18 | 1.4e-6 | 2.0e-7 |\n"),
             "{table}"
         );
         let boxes = json!({"compared": 83, "median": 6.9e-4, "largest": 8.5e-4});
-        let table = faces(&json!({"figures": {"boxes": boxes, "auc": 0.9}})).unwrap();
+        let table = faces(&json!({"figures": {"boxes": boxes, "auc": 0.9}}));
         assert!(table.ends_with("|\n| boxes | 83 | 6.9e-4 | 8.5e-4 |\n"), "{table}");
     }
 }
