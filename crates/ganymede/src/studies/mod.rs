@@ -42,6 +42,10 @@ pub const STUDIES: &[Study] = &[
     DISSECT,
     ONNX_TARGET,
     LABEL_FLIP,
+    DETECT,
+    PROVENANCE,
+    RED_TEAM,
+    AUGMENT,
     LAB,
     nash::STUDY,
     FAILURES,
@@ -98,6 +102,54 @@ const ONNX_TARGET: Study = Study {
         "grad_x L(logits, y): each operator is written with the engine's, whose gradients are known",
     ],
     command: "gany attack pgd PICTURE --target model.onnx --normalise imagenet -o fooled.png",
+    lesson: None,
+};
+
+const DETECT: Study = Study {
+    id: "detect",
+    section: Section::Faces,
+    title: "Detectors of fakes",
+    source: "Wang et al. 2020, CNN-Generated Images Are Surprisingly Easy to Spot... for Now, arXiv:1912.11035; Durall et al. 2020, Watch Your Up-Convolution, arXiv:2003.01826; Li et al. 2020, Face X-ray for More General Face Forgery Detection, arXiv:1912.13458",
+    idea: "Tells made pictures by their pixels, their waves and the seams in them, films and speech by what does not fit, with reasons and a calibrated score.",
+    equations: &[
+        "p(fake | x) = sigmoid(a s(x) + b),  s: a detector's score;  a, b: fitted to pictures that it did not learn from",
+    ],
+    command: "gany detect PICTURE",
+    lesson: None,
+};
+
+const PROVENANCE: Study = Study {
+    id: "provenance",
+    section: Section::Faces,
+    title: "Marks in what is made",
+    source: "Chen and Wornell 2001, Quantization Index Modulation, IEEE Transactions on Information Theory 47(4)",
+    idea: "Writes into every picture and frame that it was made, invisibly, so that it is still there after JPEG and other sizes.",
+    equations: &["bit i is b where sum_(u,v) s_uv c_uv is near step (k + d_i + b / 2),  c: slow waves of the picture"],
+    command: "gany provenance PICTURE",
+    lesson: None,
+};
+
+const RED_TEAM: Study = Study {
+    id: "red_team",
+    section: Section::Attacks,
+    title: "The red team's loop",
+    source: "Carlini and Farid 2020, Evading Deepfake-Image Detectors with White- and Black-Box Attacks, arXiv:2004.00622",
+    idea: "A generator's fakes, a detector of them, fakes that evade it by PGD, and a detector that has learnt from these.",
+    equations: &["x' = clip(x + P(x_t + alpha sign(grad L(D(x_t), fake)) - x));  D' learns x' as fakes"],
+    command: "gany detect train REAL FAKES --harden",
+    lesson: None,
+};
+
+const AUGMENT: Study = Study {
+    id: "augment",
+    section: Section::Sequence,
+    title: "Made examples for few labels",
+    source: "Frid-Adar et al. 2018, GAN-based Synthetic Medical Image Augmentation for increased CNN Performance in Liver Lesion Classification, arXiv:1803.01229",
+    idea: "A classifier that has few labelled examples learns from samples of a generator beside them, and is held against one that does not.",
+    equations: &[
+        "classifier of {(x_i, y_i)} and {(G(z, y), y)}, beside that of {(x_i, y_i)} and of these changed a little",
+    ],
+    command: "gany sample runs/tabular-breast-cancer -n 1000 -o more.csv",
     lesson: None,
 };
 
